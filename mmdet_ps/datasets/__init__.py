@@ -1,0 +1,4 @@
+"""Datasets, transforms and samplers."""
+from . import samplers, transforms
+
+__all__ = ['samplers', 'transforms']

@@ -1,0 +1,4 @@
+"""Hooks around training and testing."""
+from . import hooks
+
+__all__ = ['hooks']

@@ -1,0 +1,4 @@
+"""RoI heads."""
+from . import bbox_heads
+
+__all__ = ['bbox_heads']

@@ -1,0 +1,37 @@
+"""Packaging of mmdet_ps; the tested pins stand in requirements.txt."""
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+VERSION = re.search(r"__version__ = '([^']+)'",
+                    (ROOT / 'mmdet_ps/version.py').read_text()).group(1)
+
+setup(
+    name='mmdet_ps',
+    version=VERSION,
+    description='Person search with hybrid pre-training on MMDetection',
+    long_description=(ROOT / 'README.md').read_text(),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    packages=find_packages(include=['mmdet_ps', 'mmdet_ps.*']),
+    include_package_data=True,
+    python_requires='>=3.10',
+    install_requires=[
+        'torch>=2.4,!=2.13.0',
+        'torchvision>=0.19',
+        'onedl-mmengine>=0.10.12,<0.11',
+        'onedl-mmcv>=2.3.6,<2.4',
+        'onedl-mmdetection>=3.5.1,<3.6',
+        'scipy>=1.10',
+        'scikit-learn>=1.2',
+        'tensorboard>=2.14',
+    ],
+    extras_require={
+        'test': ['pytest>=8', 'pytest-xdist>=3', 'hypothesis>=6', 'ruff',
+                 'codespell'],
+        'cuhk03': ['h5py>=3'],
+        'luperson': ['lmdb>=1.4'],
+    },
+)
