@@ -1,0 +1,78 @@
+"""What the command-line tools share: arguments, configuration, processes."""
+
+import argparse
+import os
+from pathlib import Path
+
+import torch
+from mmengine.config import Config, DictAction
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that training and testing have in common."""
+    parser.add_argument('config', help='configuration file')
+    parser.add_argument(
+        '--work-dir',
+        help='folder of logs and checkpoints '
+        '(default: work_dirs/<name of the configuration>)',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='override settings of the configuration, as key=value; '
+        'nested keys are joined by dots, lists written key="[a,b]"',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='how several processes were started (torchrun: pytorch)',
+    )
+    # torch.distributed.launch passes --local-rank, torchrun sets the variable.
+    parser.add_argument(
+        '--local_rank',
+        '--local-rank',
+        type=int,
+        default=0,
+        help=argparse.SUPPRESS,
+    )
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """Read the configuration named on the command line and apply overrides.
+
+    Raises:
+        FileNotFoundError: The configuration file does not exist.
+    """
+    path = Path(args.config)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'{path}: no such configuration; `ls configs/*` lists them'
+        )
+    cfg = Config.fromfile(path)
+    if args.cfg_options:
+        cfg.merge_from_dict(args.cfg_options)
+    cfg.launcher = args.launcher
+    cfg.work_dir = (
+        args.work_dir
+        or cfg.get('work_dir')
+        or str(Path('work_dirs') / path.stem)
+    )
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return cfg
+
+
+def start_processes(launcher: str) -> None:
+    """Join the process group when several processes run on CPUs.
+
+    With a GPU mmengine does this itself; its start-up asks CUDA for a device
+    even where the group talks through gloo, which fails without a GPU.
+    """
+    distributed = torch.distributed
+    if (
+        launcher == 'pytorch'
+        and not torch.cuda.is_available()
+        and not distributed.is_initialized()
+    ):
+        distributed.init_process_group(backend='gloo')

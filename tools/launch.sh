@@ -1,0 +1,74 @@
+# Shared by the run_*.sh: sourced after `set -eu`, it reads the positional
+# arguments of the calling script and defines `launch`.
+#
+# A script sets USAGE and CONFIG (its default) first. Arguments are told apart
+# by their form, so their order does not matter: *.py is CONFIG, a whole
+# number is GPUS, anything else is CHECKPOINT; from the first option on
+# (-...), everything is handed to the Python tool as it is.
+# Sets CONFIG, CHECKPOINT, GPUS (number of processes, 0 = CPU), NAME, WORK_DIR.
+
+ROOT=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+cd "$ROOT"
+
+CHECKPOINT=''
+GPUS=''
+while [ $# -gt 0 ]; do
+    case $1 in
+    -h | --help)
+        printf '%s\n' "$USAGE"
+        exit 0
+        ;;
+    -*) break ;;
+    *.py) CONFIG=$1 ;;
+    '') ;;
+    *[!0-9]*) CHECKPOINT=$1 ;;
+    *) GPUS=$1 ;;
+    esac
+    shift
+done
+
+if [ -z "${PYTHON:-}" ]; then
+    if [ -x .venv/bin/python ]; then
+        PYTHON=.venv/bin/python
+    else
+        PYTHON=python3
+    fi
+fi
+
+fail() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+"$PYTHON" -c 'import mmdet, torch' 2>/dev/null || fail \
+    "$PYTHON has no mmdet or torch; 'sh tools/install.sh' makes .venv with them"
+[ -f "$CONFIG" ] || fail "$CONFIG: no such configuration; 'ls configs/*'"
+
+FOUND=$("$PYTHON" -c 'import torch; print(torch.cuda.device_count())')
+GPUS=${GPUS:-$FOUND}
+[ "$GPUS" -le "$FOUND" ] || fail \
+    "$GPUS GPUs asked for, $FOUND found; give a smaller number, 0 for the CPU"
+
+NAME=$(basename "$CONFIG" .py)
+WORK_DIR=${WORK_DIR:-work_dirs/$NAME}
+
+# The newest checkpoint of the work folder, or the name it would have.
+newest_checkpoint() {
+    if [ -f "$WORK_DIR/last_checkpoint" ]; then
+        cat "$WORK_DIR/last_checkpoint"
+    else
+        printf '%s/epoch_24.pth' "$WORK_DIR"
+    fi
+}
+
+# launch TOOL ARGUMENT...: on the CPU, one GPU, or GPUS processes.
+launch() {
+    if [ "$GPUS" -gt 1 ]; then
+        "$PYTHON" -m torch.distributed.run --standalone \
+            --nproc_per_node="$GPUS" "$@" --launcher pytorch
+    elif [ "$GPUS" -eq 0 ]; then
+        CUDA_VISIBLE_DEVICES='' "$PYTHON" "$@"
+    else
+        "$PYTHON" "$@"
+    fi
+}

@@ -1,0 +1,68 @@
+"""Test a model: ``python tools/test.py CONFIG CHECKPOINT``."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from mmengine.runner import Runner
+
+import mmdet_ps  # noqa: F401  # registers every part
+from mmdet_ps.utils.data_check import check_data
+from mmdet_ps.utils.launch import (
+    add_run_arguments,
+    load_config,
+    start_processes,
+)
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_run_arguments(parser)
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument(
+        '--out',
+        help='write detections and embeddings to this file (.pkl), to be '
+        'scored again by tools/test_results*.py',
+    )
+    parser.add_argument('--json', help='write the figures to this file')
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Test as the configuration says."""
+    args = parse_args()
+    cfg = load_config(args)
+    if not Path(args.checkpoint).is_file():
+        raise FileNotFoundError(
+            f'{args.checkpoint}: no such checkpoint; train one with '
+            f'`python tools/train.py {args.config}` or convert a published '
+            'one with tools/model_converters'
+        )
+    cfg.load_from = args.checkpoint
+    if args.out:
+        evaluators = cfg.test_evaluator
+        if not isinstance(evaluators, list):
+            evaluators = [evaluators]
+        cfg.test_evaluator = [
+            *evaluators,
+            dict(type='DumpSearchResults', out_file=args.out),
+        ]
+    check_data(cfg, ('test',))
+    start_processes(args.launcher)
+    runner = Runner.from_cfg(cfg)
+    metrics = runner.test()
+    if args.json and runner.rank == 0:
+        part = Path(f'{args.json}.part')
+        part.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(metrics, indent=1))
+        os.replace(part, args.json)
+
+
+if __name__ == '__main__':
+    try:
+        main()
+    except FileNotFoundError as error:
+        sys.exit(f'error: {error}')

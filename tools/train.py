@@ -1,0 +1,69 @@
+"""Train a model: ``python tools/train.py CONFIG``."""
+
+import argparse
+import sys
+
+from mmengine.runner import Runner
+
+import mmdet_ps  # noqa: F401  # registers every part
+from mmdet_ps.utils.data_check import check_data
+from mmdet_ps.utils.launch import (
+    add_run_arguments,
+    load_config,
+    start_processes,
+)
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_run_arguments(parser)
+    parser.add_argument(
+        '--amp', action='store_true', help='train in mixed precision'
+    )
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate to the number of images per step',
+    )
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        help='continue from this checkpoint, or, without a value, from the '
+        'newest one in the work folder',
+    )
+    parser.add_argument(
+        '--load-from', help='start from the weights of this checkpoint'
+    )
+    parser.add_argument('--seed', type=int, help='seed of every random source')
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train as the configuration says."""
+    args = parse_args()
+    cfg = load_config(args)
+    if args.amp:
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.loss_scale = 'dynamic'
+    if args.auto_scale_lr:
+        cfg.auto_scale_lr = dict(cfg.auto_scale_lr, enable=True)
+    if args.load_from:
+        cfg.load_from = args.load_from
+    if args.resume:
+        cfg.resume = True
+        if args.resume != 'auto':
+            cfg.load_from = args.resume
+    if args.seed is not None:
+        cfg.randomness = dict(cfg.get('randomness') or {}, seed=args.seed)
+    check_data(cfg, ('train', 'val'))
+    start_processes(args.launcher)
+    Runner.from_cfg(cfg).train()
+
+
+if __name__ == '__main__':
+    try:
+        main()
+    except FileNotFoundError as error:
+        sys.exit(f'error: {error}')
