@@ -1,12 +1,14 @@
 """Packaging of mmdet_ps; the tested pins stand in requirements.txt."""
+
 import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
-VERSION = re.search(r"__version__ = '([^']+)'",
-                    (ROOT / 'mmdet_ps/version.py').read_text()).group(1)
+VERSION = re.search(
+    r"__version__ = '([^']+)'", (ROOT / 'mmdet_ps/version.py').read_text()
+).group(1)
 
 setup(
     name='mmdet_ps',
@@ -29,8 +31,13 @@ setup(
         'tensorboard>=2.14',
     ],
     extras_require={
-        'test': ['pytest>=8', 'pytest-xdist>=3', 'hypothesis>=6', 'ruff',
-                 'codespell'],
+        'test': [
+            'pytest>=8',
+            'pytest-xdist>=3',
+            'hypothesis>=6',
+            'ruff',
+            'codespell',
+        ],
         'cuhk03': ['h5py>=3'],
         'luperson': ['lmdb>=1.4'],
     },

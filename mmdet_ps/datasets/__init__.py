@@ -1,4 +1,5 @@
 """Datasets, transforms and samplers."""
+
 from . import samplers, transforms
 
 __all__ = ['samplers', 'transforms']

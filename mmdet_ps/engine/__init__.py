@@ -1,4 +1,5 @@
 """Hooks around training and testing."""
+
 from . import hooks
 
 __all__ = ['hooks']

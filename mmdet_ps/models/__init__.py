@@ -1,4 +1,5 @@
 """Models of person search."""
+
 from . import (
     alignment,
     backbones,
@@ -11,6 +12,12 @@ from . import (
 )
 
 __all__ = [
-    'alignment', 'backbones', 'data_preprocessors', 'dense_heads',
-    'detectors', 'losses', 'necks', 'roi_heads'
+    'alignment',
+    'backbones',
+    'data_preprocessors',
+    'dense_heads',
+    'detectors',
+    'losses',
+    'necks',
+    'roi_heads',
 ]

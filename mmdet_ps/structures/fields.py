@@ -12,5 +12,6 @@ the original image, as mmdet's test pipelines do):
 ``pred_instances`` (pixels of the original image): ``bboxes`` (N, 4),
 ``scores`` (N,), ``labels`` (N,), ``embeddings`` (N, D) of unit length.
 """
+
 UNLABELLED = -1
 IGNORED = -2
