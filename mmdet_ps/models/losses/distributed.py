@@ -1,0 +1,57 @@
+"""Batches that are spread over several processes, seen as one.
+
+Rows are always joined in rank order, so that every process computes the same
+values, and the ones a single process would compute on the joined batch.
+Without ``torch.distributed`` nothing is communicated.
+"""
+
+import torch
+import torch.nn.functional as F
+from mmengine import dist
+from torch import Tensor
+
+
+def all_gather_rows(rows: Tensor) -> Tensor:
+    """Join (N_r, ...) tensors of all ranks to (sum N_r, ...), no gradient."""
+    rows = rows.detach()
+    if dist.get_world_size() == 1:
+        return rows
+    count = torch.tensor([len(rows)], device=rows.device)
+    counts = torch.cat(dist.all_gather(count)).tolist()
+    padding = [0, 0] * (rows.dim() - 1) + [0, max(counts) - len(rows)]
+    gathered = dist.all_gather(F.pad(rows, padding).contiguous())
+    return torch.cat([part[:n] for part, n in zip(gathered, counts)])
+
+
+def all_gather_live_rows(rows: Tensor) -> Tensor:
+    """As :func:`all_gather_rows`, this rank's rows keeping their gradient.
+
+    For losses that relate rows of different ranks to one another: every rank
+    computes the loss of the joined batch. DistributedDataParallel averages
+    the gradients, hence this rank's share counts ``world_size`` times.
+    """
+    world_size = dist.get_world_size()
+    if world_size == 1:
+        return rows
+    count = torch.tensor([len(rows)], device=rows.device)
+    counts = torch.cat(dist.all_gather(count)).tolist()
+    joined = all_gather_rows(rows)
+    start = sum(counts[: dist.get_rank()])
+    live = rows.detach() + world_size * (rows - rows.detach())
+    return torch.cat([joined[:start], live, joined[start + len(rows) :]])
+
+
+def mean_over_ranks(value: Tensor) -> Tensor:
+    """Mean of a scalar over the ranks: normalising by it, each rank's loss
+    averages to the loss of the joined batch."""
+    value = value.detach().float().clone()
+    if dist.get_world_size() > 1:
+        dist.all_reduce(value, 'mean')
+    return value
+
+
+def shared_random_seed(device: torch.device) -> int:
+    """A fresh seed, the same on every rank."""
+    seed = torch.randint(2**31 - 1, (1,)).to(device)
+    dist.broadcast(seed)
+    return int(seed)

@@ -1,0 +1,149 @@
+"""Memory of the persons seen: a look-up table and a queue of strangers."""
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmdet_ps.structures.fields import IGNORED, UNLABELLED
+
+from .distributed import all_gather_rows
+from .memory_updates import (
+    average_in_order,
+    average_in_order_normalized,
+    average_last,
+    group_by_identity,
+)
+
+
+class IdentityMemory(nn.Module):
+    """One row per labelled identity and a circular queue of unlabelled ones.
+
+    Holds state only: buffers, so that checkpoints carry all of it. Under
+    ``torch.distributed`` the samples of all ranks are joined in rank order,
+    hence the memories stay equal everywhere.
+
+    Args:
+        num_identities (int): Rows of the look-up table.
+        queue_size (int): Slots of the queue; 0 for none.
+        embed_dims (int): Length of an embedding.
+        momentum (float): Weight of the old row in an update.
+        normalize_table (bool): Scale a row to unit length after each update.
+        queue_dims (int, optional): Leading dimensions written to the queue,
+            the others stay zero. All by default.
+        table_update (str): ``'in-order'`` lets the samples of an identity
+            count one after another, ``'last'`` only the last of a batch.
+        normalize_reads (bool): Compare with rows of unit length whatever the
+            stored length is.
+        filled_only (bool): Leave slots that were never written out of the
+            comparison (their similarities are ``-inf``).
+    """
+
+    def __init__(
+        self,
+        num_identities: int,
+        queue_size: int,
+        embed_dims: int = 256,
+        momentum: float = 0.5,
+        normalize_table: bool = False,
+        queue_dims: int | None = None,
+        table_update: str = 'in-order',
+        normalize_reads: bool = False,
+        filled_only: bool = False,
+    ) -> None:
+        super().__init__()
+        if table_update not in ('in-order', 'last'):
+            raise ValueError(
+                f'table_update is {table_update!r}: choose '
+                "'in-order' or 'last'"
+            )
+        self.num_identities = num_identities
+        self.queue_size = queue_size
+        self.embed_dims = embed_dims
+        self.momentum = momentum
+        self.normalize_table = normalize_table
+        self.queue_dims = queue_dims
+        self.table_update = table_update
+        self.normalize_reads = normalize_reads
+        self.filled_only = filled_only
+        self.register_buffer(
+            'lookup_table', torch.zeros(num_identities, embed_dims)
+        )
+        self.register_buffer('queue', torch.zeros(queue_size, embed_dims))
+        self.register_buffer('tail', torch.zeros((), dtype=torch.long))
+        self.register_buffer('count', torch.zeros((), dtype=torch.long))
+
+    def rows(self) -> Tensor:
+        """A copy of table and queue, (num_identities + queue_size, D)."""
+        rows = torch.cat([self.lookup_table, self.queue]).float()
+        return F.normalize(rows) if self.normalize_reads else rows
+
+    def similarities(self, embeddings: Tensor) -> tuple[Tensor, Tensor]:
+        """Products with the table (N, num_identities) and the queue (N, Q).
+
+        They are taken with a copy: updating the memory afterwards does not
+        disturb the gradients of ``embeddings`` (N, D).
+        """
+        products = embeddings @ self.rows().t()
+        known, strangers = products.split(
+            [self.num_identities, self.queue_size], dim=1
+        )
+        if self.filled_only:
+            slots = torch.arange(self.queue_size, device=products.device)
+            strangers = strangers.masked_fill(
+                slots >= self.count, float('-inf')
+            )
+        return known, strangers
+
+    @torch.no_grad()
+    def gather(
+        self, embeddings: Tensor, person_ids: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Samples of all ranks in rank order, (M, D) and (M,).
+
+        Rows that are not finite (an overflow under mixed precision) become
+        ``IGNORED``: a memory would never get rid of them.
+        """
+        finite = embeddings.isfinite().all(dim=1)
+        person_ids = person_ids.masked_fill(~finite, IGNORED)
+        return (
+            all_gather_rows(embeddings.float()),
+            all_gather_rows(person_ids),
+        )
+
+    def update(self, embeddings: Tensor, person_ids: Tensor) -> None:
+        """Take in the samples of all ranks: table, then queue."""
+        embeddings, person_ids = self.gather(embeddings, person_ids)
+        self.update_table(embeddings, person_ids)
+        self.update_queue(embeddings, person_ids)
+
+    @torch.no_grad()
+    def update_table(self, embeddings: Tensor, person_ids: Tensor) -> None:
+        """Move the rows of the labelled among gathered (M, D) samples."""
+        labelled = person_ids >= 0
+        groups = group_by_identity(embeddings[labelled], person_ids[labelled])
+        if len(groups.identities) == 0:
+            return
+        rows = self.lookup_table[groups.identities]
+        if self.table_update == 'last':
+            rows = average_last(rows, groups, self.momentum)
+            rows = F.normalize(rows) if self.normalize_table else rows
+        elif self.normalize_table:
+            rows = average_in_order_normalized(rows, groups, self.momentum)
+        else:
+            rows = average_in_order(rows, groups, self.momentum)
+        self.lookup_table[groups.identities] = rows
+
+    @torch.no_grad()
+    def update_queue(self, embeddings: Tensor, person_ids: Tensor) -> None:
+        """Append the unlabelled among gathered (M, D) samples."""
+        strangers = embeddings[person_ids == UNLABELLED]
+        if self.queue_size == 0 or len(strangers) == 0:
+            return
+        number = len(strangers)
+        slots = self.tail + torch.arange(number, device=strangers.device)
+        newest = slice(-self.queue_size, None)
+        slots = slots[newest] % self.queue_size
+        self.queue[slots, : self.queue_dims] = strangers[
+            newest, : self.queue_dims
+        ]
+        self.tail.copy_((self.tail + number) % self.queue_size)
+        self.count.copy_((self.count + number).clamp(max=self.queue_size))

@@ -1,0 +1,68 @@
+"""Two processes compute what one computes on the joined batch."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mmdet_ps.models.losses import OIMLoss
+from tests.distributed import run_distributed
+
+STEPS = 2
+
+
+def batches(step):
+    """Embeddings and ids of two ranks; in step 1 rank 1 has nobody."""
+    generator = torch.Generator().manual_seed(step)
+    split = 5 if step == 0 else 8
+    embeddings = F.normalize(torch.randn(8, 6, generator=generator))
+    ids = torch.tensor([0, 2, -1, 2, -2, 2, -1, 1])
+    return [
+        (embeddings[:split], ids[:split]),
+        (embeddings[split:], ids[split:]),
+    ]
+
+
+def run(loss, pick):
+    """Loss, gradient of a shared factor and memory after the steps."""
+    factor = torch.ones(6, requires_grad=True)
+    values = []
+    for step in range(STEPS):
+        embeddings, ids = pick(batches(step))
+        value = loss(embeddings * factor, ids)
+        value.backward()
+        values.append(value.detach())
+    state = {k: v.numpy() for k, v in loss.state_dict().items()}
+    return torch.stack(values).numpy(), factor.grad.numpy(), state
+
+
+def make_loss(options):
+    return OIMLoss(3, 4, 6, temperature=10, gamma=2, **options)
+
+
+def in_process(rank, options):
+    return run(make_loss(options), lambda parts: parts[rank])
+
+
+def joined(parts):
+    return tuple(torch.cat(part) for part in zip(*parts))
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(reduction='positives'),
+        dict(reduction='labelled', memory=dict(normalize_table=True)),
+    ],
+)
+def test_oim_loss_and_memory(options):
+    values, gradient, state = run(make_loss(options), joined)
+    ranks = run_distributed(in_process, options)
+    for name, expected in state.items():
+        for _, _, other in ranks:
+            torch.testing.assert_close(
+                torch.as_tensor(other[name]), torch.as_tensor(expected)
+            )
+    mean = sum(torch.as_tensor(rank[0]) for rank in ranks) / 2
+    torch.testing.assert_close(mean, torch.as_tensor(values))
+    mean = sum(torch.as_tensor(rank[1]) for rank in ranks) / 2
+    torch.testing.assert_close(mean, torch.as_tensor(gradient))
