@@ -1,0 +1,245 @@
+"""The persons of a folder or video, embedded once and kept on disk."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from .footage import Frame, iterate_frames
+from .inference import Detections, detect
+
+FORMAT_VERSION = 1
+
+
+@dataclass
+class GalleryIndex:
+    """P persons found in F frames.
+
+    Args:
+        frames: F frames; those without persons are kept, so that they are
+            not searched again.
+        stamps: F marks of the files' state when they were searched.
+        frame_of: (P,) index into ``frames``.
+        bboxes: (P, 4) xyxy in pixels of the frame.
+        scores: (P,) detection scores.
+        embeddings: (P, D) unit vectors.
+        model_mark: Tells which model made the embeddings.
+    """
+
+    frames: list[Frame]
+    stamps: list[str]
+    frame_of: np.ndarray
+    bboxes: np.ndarray
+    scores: np.ndarray
+    embeddings: np.ndarray
+    model_mark: str
+
+    def __post_init__(self):
+        persons = len(self.frame_of)
+        lengths = [len(self.bboxes), len(self.scores), len(self.embeddings)]
+        if lengths != [persons] * 3 or len(self.stamps) != len(self.frames):
+            raise ValueError(
+                f'gallery index: {persons} persons but {lengths} boxes, '
+                'scores and embeddings: delete the file and build it again'
+            )
+
+    def __len__(self) -> int:
+        return len(self.frame_of)
+
+    def search(self, embedding: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Persons by falling similarity to a (D,) unit vector.
+
+        Returns:
+            (P,) indices of persons and their (P,) cosine similarities.
+        """
+        if len(self) == 0:
+            return np.zeros(0, np.int64), np.zeros(0, np.float32)
+        similarities = self.embeddings @ np.asarray(embedding).reshape(-1)
+        order = np.argsort(-similarities, kind='stable')
+        return order, similarities[order]
+
+    @classmethod
+    def empty(cls, model_mark: str) -> 'GalleryIndex':
+        """No frame, no person; takes embeddings of any length."""
+        return cls(
+            frames=[],
+            stamps=[],
+            frame_of=np.zeros(0, np.int64),
+            bboxes=np.zeros((0, 4), np.float32),
+            scores=np.zeros(0, np.float32),
+            embeddings=np.zeros((0, 0), np.float32),
+            model_mark=model_mark,
+        )
+
+    def select(self, frames: Iterable[Frame]) -> 'GalleryIndex':
+        """The part that belongs to some of the frames, in their order."""
+        new_of = {frame: i for i, frame in enumerate(frames)}
+        stamps = dict(zip(self.frames, self.stamps))
+        moved = np.array(
+            [new_of.get(frame, -1) for frame in self.frames], dtype=np.int64
+        )[self.frame_of]
+        kept = np.flatnonzero(moved >= 0)
+        kept = kept[np.argsort(moved[kept], kind='stable')]
+        return GalleryIndex(
+            frames=list(new_of),
+            stamps=[stamps[frame] for frame in new_of],
+            frame_of=moved[kept],
+            bboxes=self.bboxes[kept],
+            scores=self.scores[kept],
+            embeddings=self.embeddings[kept],
+            model_mark=self.model_mark,
+        )
+
+    def extended(
+        self,
+        rows: list[tuple[Frame, Detections]],
+        stamps: dict[Frame, str],
+    ) -> 'GalleryIndex':
+        """This index with the persons of further frames."""
+        counts = [len(found.scores) for _, found in rows]
+        vectors = [found.embeddings for _, found in rows if len(found.scores)]
+        if len(self):
+            vectors.insert(0, self.embeddings)
+        new_frames = np.arange(len(rows)) + len(self.frames)
+        return GalleryIndex(
+            frames=self.frames + [frame for frame, _ in rows],
+            stamps=self.stamps + [stamps[frame] for frame, _ in rows],
+            frame_of=np.concatenate(
+                [self.frame_of, np.repeat(new_frames, counts)]
+            ).astype(np.int64),
+            bboxes=np.concatenate(
+                [self.bboxes, *[found.bboxes for _, found in rows]]
+            ),
+            scores=np.concatenate(
+                [self.scores, *[found.scores for _, found in rows]]
+            ),
+            embeddings=(
+                np.concatenate(vectors) if vectors else self.embeddings
+            ),
+            model_mark=self.model_mark,
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write beside, then rename: a broken run leaves the old file."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        header = json.dumps(
+            dict(
+                version=FORMAT_VERSION,
+                model_mark=self.model_mark,
+                frames=[asdict(frame) for frame in self.frames],
+                stamps=self.stamps,
+            )
+        )
+        beside = path.with_name(path.name + '.part')
+        with open(beside, 'wb') as file:
+            np.savez_compressed(
+                file,
+                header=np.array(header),
+                frame_of=self.frame_of,
+                bboxes=self.bboxes,
+                scores=self.scores,
+                embeddings=self.embeddings,
+            )
+        os.replace(beside, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> 'GalleryIndex':
+        """Read what ``save`` wrote (plain arrays, nothing is unpickled)."""
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                header = json.loads(str(data['header']))
+                if header['version'] != FORMAT_VERSION:
+                    raise ValueError(f'version {header["version"]}')
+                return cls(
+                    frames=[Frame(**frame) for frame in header['frames']],
+                    stamps=header['stamps'],
+                    frame_of=data['frame_of'],
+                    bboxes=data['bboxes'],
+                    scores=data['scores'],
+                    embeddings=data['embeddings'],
+                    model_mark=header['model_mark'],
+                )
+        except (ValueError, KeyError, OSError) as error:
+            raise ValueError(
+                f'{path} is not a gallery index of this release ({error}): '
+                'delete it, it is built again'
+            ) from error
+
+
+def build_index(
+    model: nn.Module,
+    frames: list[Frame],
+    score_thr: float = 0.3,
+    known: GalleryIndex | None = None,
+    progress: Callable[[Iterable], Iterable] = lambda frames: frames,
+    keep: Callable[[GalleryIndex], None] | None = None,
+    keep_every: int = 200,
+) -> GalleryIndex:
+    """Search frames for persons, reusing what an earlier index knows.
+
+    Args:
+        model: From ``init_model``.
+        score_thr: Persons less certain are left out.
+        known: Earlier index; its frames are reused if the file has not
+            changed and the model, its test settings and ``score_thr`` are
+            the same.
+        progress: Wraps the list of the frames still to be searched.
+        keep: Called with the unfinished index every ``keep_every`` frames,
+            to save it, so that a long run can be continued.
+    """
+    mark = model_mark(model, score_thr)
+    stamps = {frame: stamp(frame) for frame in frames}
+    index = GalleryIndex.empty(mark)
+    if known is not None and known.model_mark == mark:
+        index = known.select(
+            frame
+            for frame, old in zip(known.frames, known.stamps)
+            if stamps.get(frame) == old
+        )
+    done = set(index.frames)
+    missing = [frame for frame in frames if frame not in done]
+    rows = []
+    for frame, image in progress(LoadedFrames(missing)):
+        rows.append((frame, detect(model, image, score_thr=score_thr)))
+        if keep is not None and len(rows) % keep_every == 0:
+            index, rows = index.extended(rows, stamps), []
+            keep(index)
+    return index.extended(rows, stamps).select(frames)
+
+
+class LoadedFrames:
+    """(frame, BGR image) pairs, with a length for the progress bar."""
+
+    def __init__(self, frames: list[Frame]):
+        self.frames = frames
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __iter__(self):
+        return iterate_frames(self.frames)
+
+
+def stamp(frame: Frame) -> str:
+    """Size and time of change of a frame's file."""
+    state = os.stat(frame.path)
+    return f'{state.st_size}-{state.st_mtime_ns}'
+
+
+def model_mark(model: nn.Module, score_thr: float) -> str:
+    """A digest of the weights, the test settings and the threshold."""
+    digest = hashlib.sha1()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        raw = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8)
+        digest.update(raw.numpy())
+    settings = [model.cfg.get('test_dataloader'), model.cfg.model, score_thr]
+    digest.update(repr(settings).encode())
+    return digest.hexdigest()

@@ -1,0 +1,214 @@
+"""A trained model on one image: find the persons, embed given boxes."""
+
+from os import PathLike
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from mmcv.transforms import Compose
+from mmdet.registry import MODELS
+from mmdet.utils import get_test_pipeline_cfg
+from mmengine.config import Config
+from mmengine.model.utils import revert_sync_batchnorm
+from mmengine.registry import init_default_scope
+from mmengine.runner import load_checkpoint
+from torch import nn
+
+from ..utils.images import read_image
+
+Image = str | PathLike | np.ndarray
+
+
+class Detections(NamedTuple):
+    """Persons of one image, best score first.
+
+    Fields answer as attributes, by unpacking and by name in brackets:
+
+    * ``bboxes`` (N, 4) float32, xyxy in pixels of the image.
+    * ``scores`` (N,) float32.
+    * ``embeddings`` (N, D) float32, unit length.
+    """
+
+    bboxes: np.ndarray
+    scores: np.ndarray
+    embeddings: np.ndarray
+
+    def __getitem__(self, key):
+        if isinstance(key, str):
+            return getattr(self, key)
+        return tuple.__getitem__(self, key)
+
+
+def init_model(
+    config: str | PathLike | Config,
+    checkpoint: str | PathLike | None = None,
+    device: str = 'cpu',
+    cfg_options: dict | None = None,
+) -> nn.Module:
+    """A model in evaluation mode, with its config as ``model.cfg``.
+
+    Args:
+        config: File or config object.
+        checkpoint: File; ``None`` leaves the random start. Keys that are
+            missing, unexpected or of another shape are an error that lists
+            them, because such a model answers with nonsense.
+        device: ``'cpu'``, ``'cuda'``, ``'cuda:1'``.
+        cfg_options: Values that override the config's, by dotted key.
+    """
+    if not isinstance(config, Config):
+        config = Config.fromfile(config)
+    if cfg_options:
+        config.merge_from_dict(cfg_options)
+    if torch.device(device).type == 'cuda' and not torch.cuda.is_available():
+        raise ValueError(
+            f"device={device!r}, but PyTorch sees no GPU: use device='cpu' "
+            'or run tools/check_env.py'
+        )
+    init_default_scope(config.get('default_scope', 'mmdet'))
+    model = revert_sync_batchnorm(MODELS.build(config.model))
+    if checkpoint is not None:
+        load_checkpoint(model, str(checkpoint), 'cpu', strict=True)
+    model.cfg = config
+    return model.to(device).eval()
+
+
+def detect(
+    model: nn.Module,
+    image: Image,
+    resize: bool = True,
+    score_thr: float = 0.0,
+) -> Detections:
+    """The persons in an image.
+
+    Args:
+        model: From ``init_model``.
+        image: Path, or BGR uint8 array (H, W, 3).
+        resize: Scale as the config's test pipeline does. ``False`` gives
+            the image as it is (the model still pads it).
+        score_thr: Leave out less certain persons.
+    """
+    with torch.no_grad():
+        data = prepare(model, image, resize)
+        sample = model.test_step(
+            dict(inputs=[data['inputs']], data_samples=[data['data_samples']])
+        )[0]
+    persons = sample.pred_instances
+    if 'embeddings' not in persons:
+        raise TypeError(
+            f'{type(model).__name__} gives no embeddings: it detects but '
+            'does not search; use a config of a person-search method'
+        )
+    persons = persons[persons.scores >= score_thr]
+    order = persons.scores.argsort(descending=True, stable=True)
+    return Detections(
+        *(
+            persons[name][order].float().cpu().numpy()
+            for name in Detections._fields
+        )
+    )
+
+
+def embed_boxes(
+    model: nn.Module, image: Image, bboxes, resize: bool = True
+) -> np.ndarray:
+    """Embeddings of given persons of an image.
+
+    Args:
+        bboxes: (N, 4) xyxy in pixels of the image; a box may hang over the
+            edge but not lie outside.
+        resize: As in ``detect``.
+
+    Returns:
+        (N, D) float32 unit vectors. A method that does not embed regions
+        gives the embedding of the detection that overlaps best, and zeros
+        where it found nobody in the whole image.
+    """
+    if not hasattr(model, 'embed_boxes'):
+        raise TypeError(
+            f'{type(model).__name__} cannot embed boxes: use a config of a '
+            'person-search method'
+        )
+    if not isinstance(image, np.ndarray):
+        image = read_image(image)
+    bboxes = check_boxes(bboxes, image)
+    device = next(model.parameters()).device
+    with torch.no_grad():
+        data = prepare(model, image, resize)
+        batch = model.data_preprocessor(
+            dict(inputs=[data['inputs']], data_samples=[data['data_samples']]),
+            False,
+        )
+        embeddings = model.embed_boxes(
+            batch['inputs'],
+            batch['data_samples'],
+            [torch.from_numpy(bboxes).to(device)],
+        )[0]
+    return embeddings.float().cpu().numpy()
+
+
+def prepare(model: nn.Module, image: Image, resize: bool) -> dict:
+    """One image through the config's test pipeline.
+
+    Loading is done here, so that a bad file is named; annotations are left
+    out; without ``resize`` so are the transforms that scale.
+    """
+    path = '' if isinstance(image, np.ndarray) else str(image)
+    image = check_image(image if path == '' else read_image(path))
+    steps = [
+        step
+        for step in get_test_pipeline_cfg(model.cfg)
+        if 'Load' not in step['type']
+        and (resize or 'Resize' not in step['type'])
+    ]
+    return Compose(steps)(
+        dict(
+            img=image,
+            img_path=path,
+            img_id=0,
+            img_shape=image.shape[:2],
+            ori_shape=image.shape[:2],
+            scale_factor=(1.0, 1.0),
+            flip=False,
+        )
+    )
+
+
+def check_image(image: np.ndarray) -> np.ndarray:
+    """The image, or an error that says what is wrong with it."""
+    if (
+        image.ndim != 3
+        or image.shape[2] != 3
+        or image.dtype != np.uint8
+        or 0 in image.shape
+    ):
+        raise ValueError(
+            'an image is a BGR uint8 array (H, W, 3), not '
+            f'{image.dtype} {image.shape}: '
+            'cv2.imread(path) gives such an array'
+        )
+    return np.ascontiguousarray(image)
+
+
+def check_boxes(bboxes, image: np.ndarray) -> np.ndarray:
+    """Boxes as float32 (N, 4), or an error that names the first bad one."""
+    bboxes = np.asarray(bboxes, dtype=np.float32)
+    if bboxes.size == 0:
+        return bboxes.reshape(0, 4)
+    if bboxes.ndim != 2 or bboxes.shape[1] != 4:
+        raise ValueError(
+            f'bboxes is (N, 4), rows x1 y1 x2 y2, not {bboxes.shape}: one box '
+            'is written [[x1, y1, x2, y2]]'
+        )
+    height, width = check_image(image).shape[:2]
+    for i, (x1, y1, x2, y2) in enumerate(bboxes):
+        if not (x1 < x2 and y1 < y2 and np.isfinite(bboxes[i]).all()):
+            raise ValueError(
+                f'box {i} {bboxes[i].tolist()} is empty: boxes are x1 y1 x2 '
+                'y2 with x1 < x2 and y1 < y2, not x y width height'
+            )
+        if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
+            raise ValueError(
+                f'box {i} {bboxes[i].tolist()} lies outside the image, which '
+                f'is {width} wide and {height} high: boxes are in its pixels'
+            )
+    return bboxes

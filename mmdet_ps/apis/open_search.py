@@ -1,0 +1,162 @@
+"""One person in a gallery index, who may well not be there."""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from .footage import Frame
+from .gallery_index import GalleryIndex
+
+# Fewer pairs of different persons say little about a rare false alarm.
+LEAST_PAIRS = 100
+FALLBACK_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One person of the gallery, as an answer to a query.
+
+    Args:
+        rank: 1 for the most similar.
+        similarity: Cosine of the two embeddings.
+        accepted: Whether the similarity reaches the threshold.
+        frame: Where the person was seen.
+        bbox: xyxy in pixels of the frame.
+        score: Of the detection.
+    """
+
+    rank: int
+    similarity: float
+    accepted: bool
+    frame: Frame
+    bbox: tuple[float, float, float, float]
+    score: float
+
+    def row(self) -> dict:
+        """The answer as a flat row for JSON and CSV."""
+        x1, y1, x2, y2 = (round(value, 1) for value in self.bbox)
+        return dict(
+            rank=self.rank,
+            similarity=round(self.similarity, 4),
+            accepted=self.accepted,
+            path=self.frame.path,
+            frame=self.frame.index,
+            seconds=self.frame.seconds,
+            x1=x1,
+            y1=y1,
+            x2=x2,
+            y2=y2,
+            score=round(self.score, 4),
+        )
+
+
+def find_person(
+    index: GalleryIndex,
+    embedding: np.ndarray,
+    threshold: float,
+    top_k: int = 10,
+    per_frame: bool = True,
+    query: tuple[Frame, np.ndarray] | None = None,
+) -> list[Answer]:
+    """The most similar persons of the gallery.
+
+    Args:
+        index: The gallery.
+        embedding: (D,) unit vector of the person looked for.
+        threshold: Least similarity that counts as the same person.
+        top_k: Greatest number of answers.
+        per_frame: Only the best person of each frame: nobody is twice in
+            one frame.
+        query: Frame and box the embedding is from. That person in that
+            frame is no answer.
+    """
+    order, similarities = index.search(embedding)
+    answers, seen = [], set()
+    for person, similarity in zip(order, similarities):
+        frame = index.frames[index.frame_of[person]]
+        bbox = index.bboxes[person]
+        if query is not None and _same_frame(frame, query[0]):
+            if overlap(bbox, query[1]) >= 0.5:
+                continue
+        elif per_frame and frame in seen:
+            continue
+        seen.add(frame)
+        answers.append(
+            Answer(
+                rank=len(answers) + 1,
+                similarity=float(similarity),
+                accepted=bool(similarity >= threshold),
+                frame=frame,
+                bbox=tuple(map(float, bbox)),
+                score=float(index.scores[person]),
+            )
+        )
+        if len(answers) == top_k:
+            break
+    return answers
+
+
+def threshold_from_gallery(
+    index: GalleryIndex, false_alarms: float = 0.001
+) -> tuple[float, int]:
+    """A similarity that different persons seldom reach.
+
+    Two persons in the same frame are different people, so every gallery
+    carries its own examples of what a wrong answer looks like.
+
+    Args:
+        false_alarms: Share of such pairs that may reach the threshold.
+
+    Returns:
+        The threshold, and the number of pairs it rests on. With fewer than
+        ``LEAST_PAIRS`` pairs it is ``FALLBACK_THRESHOLD``.
+    """
+    pairs = strangers(index)
+    if len(pairs) < LEAST_PAIRS:
+        return FALLBACK_THRESHOLD, len(pairs)
+    return float(np.quantile(pairs, 1 - false_alarms)), len(pairs)
+
+
+def strangers(index: GalleryIndex) -> np.ndarray:
+    """Similarities (P,) of the pairs of persons seen in one frame.
+
+    Overlapping boxes are left out: they may be one person found twice.
+    """
+    found = []
+    for start, end in _runs(index.frame_of):
+        vectors, boxes = index.embeddings[start:end], index.bboxes[start:end]
+        apart = overlaps(boxes, boxes) < 0.1
+        upper = np.triu(apart, k=1)
+        found.append((vectors @ vectors.T)[upper])
+    return np.concatenate(found) if found else np.zeros(0, np.float32)
+
+
+def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """IoU of (N, 4) and (M, 4) boxes, as (N, M)."""
+    low = np.maximum(first[:, None, :2], second[None, :, :2])
+    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    shared = np.clip(high - low, 0, None).prod(-1)
+    areas = [(box[:, 2:] - box[:, :2]).prod(-1) for box in (first, second)]
+    union = areas[0][:, None] + areas[1][None] - shared
+    return shared / np.maximum(union, 1e-9)
+
+
+def overlap(first, second) -> float:
+    """IoU of two xyxy boxes."""
+    boxes = [np.asarray(box, float).reshape(1, 4) for box in (first, second)]
+    return float(overlaps(*boxes)[0, 0])
+
+
+def _same_frame(first: Frame, second: Frame) -> bool:
+    return first.index == second.index and os.path.realpath(
+        first.path
+    ) == os.path.realpath(second.path)
+
+
+def _runs(frame_of: np.ndarray) -> list[tuple[int, int]]:
+    """(start, end) of the persons of each frame; frames are in order."""
+    edges = np.flatnonzero(np.diff(frame_of)) + 1
+    starts = np.concatenate([[0], edges])
+    ends = np.concatenate([edges, [len(frame_of)]])
+    return [(int(a), int(b)) for a, b in zip(starts, ends) if b > a]
