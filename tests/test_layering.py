@@ -1,0 +1,163 @@
+"""The direction of dependencies inside the package, read off its imports."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / 'mmdet_ps'
+
+# folder -> folders of the package it may import. The longest matching folder
+# counts; a folder may always import itself.
+MAY_IMPORT = {
+    'structures': (),
+    'utils': (),
+    'ops': ('utils',),
+    'synthetic': ('structures', 'utils'),
+    'datasets': ('structures', 'utils'),
+    'models/losses': ('structures', 'utils'),
+    'models/alignment': ('structures', 'utils', 'models/losses'),
+    'models/backbones': ('utils', 'models/layers'),
+    'models/necks': ('utils', 'models/layers'),
+    'models/layers': ('utils',),
+    'models/task_modules': ('structures', 'utils'),
+    'models/dense_heads': (
+        'structures',
+        'utils',
+        'models/losses',
+        'models/layers',
+        'models/task_modules',
+    ),
+    'models/roi_heads': (
+        'structures',
+        'utils',
+        'models/losses',
+        'models/layers',
+        'models/task_modules',
+    ),
+    'models': ('structures', 'utils'),
+    'evaluation': ('structures', 'utils'),
+    'visualization': ('structures', 'utils'),
+    'engine': ('structures', 'utils', 'visualization'),
+    'apis': ('structures', 'utils', 'visualization'),
+}
+DATASETS = ('cuhk', 'sysu', 'prw', 'posetrack', 'market1501', 'msmt',
+            'crowdhuman', 'luperson')  # fmt: skip
+
+
+def modules():
+    """All files of the package below its top level, and their folder."""
+    for path in sorted(PACKAGE.rglob('*.py')):
+        folder = path.relative_to(PACKAGE).parent.as_posix()
+        if folder != '.':
+            yield path, folder
+
+
+def imported_folders(source, folder):
+    """Folders of the package that a module in ``folder`` imports."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ''
+            if node.level:
+                here = ['mmdet_ps', *folder.split('/')]
+                here = here[: len(here) - node.level + 1]
+                base = '.'.join([*here, base]).rstrip('.')
+            # "from ..models import losses" may import a folder.
+            names = [f'{base}.{alias.name}' for alias in node.names]
+        else:
+            continue
+        found.update(
+            name.removeprefix('mmdet_ps.').replace('.', '/')
+            for name in names
+            if name.startswith('mmdet_ps.')
+        )
+    return found
+
+
+def inside(path, folder):
+    """Whether a path lies in a folder."""
+    return f'{path}/'.startswith(f'{folder}/')
+
+
+def rule_of(folder):
+    """The longest folder of the table that holds ``folder``."""
+    known = [name for name in MAY_IMPORT if inside(folder, name)]
+    assert known, f'{folder} is not in MAY_IMPORT: add it, and what it needs'
+    return max(known, key=len)
+
+
+def offences(source, folder):
+    """Imports of a module that the table does not allow."""
+    rule = rule_of(folder)
+    allowed = (rule, *MAY_IMPORT[rule])
+    return sorted(
+        name
+        for name in imported_folders(source, folder)
+        if (PACKAGE / name.split('/')[0]).is_dir()
+        and not any(inside(name, place) for place in allowed)
+    )
+
+
+@pytest.mark.parametrize(
+    ('source', 'folder', 'expected'),
+    [
+        ('from ...datasets import x', 'models/losses', ['datasets/x']),
+        ('from ...structures.fields import x', 'models/losses', []),
+        ('import mmdet_ps.models.heads', 'evaluation', ['models/heads']),
+        ('from .. import visualization', 'engine', []),
+        ('from ...models import detectors', 'engine/hooks',
+         ['models/detectors']),
+        ('from ..losses import x', 'models/necks', ['models/losses/x']),
+        ('def f():\n    from ..utils import x', 'structures', ['utils/x']),
+        ('from ..version import __version__', 'structures', []),
+        ('import torch\nfrom .fields import x', 'structures', []),
+    ],
+)  # fmt: skip
+def test_the_test_sees_what_it_should(source, folder, expected):
+    assert offences(source, folder) == expected
+
+
+def test_imports_follow_the_table():
+    wrong = [
+        f'{path.relative_to(PACKAGE)} imports {", ".join(names)}'
+        for path, folder in modules()
+        if (names := offences(path.read_text(), folder))
+    ]
+    assert not wrong, '\n'.join(wrong)
+
+
+def test_the_package_knows_neither_tools_nor_configs_nor_machine_paths():
+    wrong = []
+    for path in PACKAGE.rglob('*.py'):
+        source = path.read_text()
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = [alias.name for alias in node.names]
+                names.append(getattr(node, 'module', None) or '')
+                if {'tools', 'configs', 'tests'} & {
+                    name.split('.')[0] for name in names
+                } and not getattr(node, 'level', 0):
+                    wrong.append(f'{path}: {ast.unparse(node)}')
+        for match in re.finditer(
+            r"""['"](/home/|/root|/Users/|/mnt/)""", source
+        ):
+            wrong.append(f'{path}: {match.group()}')
+    assert not wrong, '\n'.join(wrong)
+
+
+def test_models_and_scores_know_no_dataset_by_name():
+    wrong = []
+    for path, folder in modules():
+        if rule_of(folder).split('/')[0] not in ('models', 'structures'):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            name = getattr(node, 'name', None) or getattr(node, 'arg', None)
+            if isinstance(name, str) and any(
+                dataset in name.lower() for dataset in DATASETS
+            ):
+                wrong.append(f'{path.relative_to(PACKAGE)}: {name}')
+    assert not wrong, '\n'.join(wrong)
