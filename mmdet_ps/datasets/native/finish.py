@@ -1,0 +1,81 @@
+"""The last step of every reader: image sizes, and boxes held against them."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from .errors import NativeDataError
+from .files import NativeRoot
+from .records import ImageRecord, NativeSet, Note
+
+# EXIF orientations that swap width and height when an image is decoded.
+TURNED = (5, 6, 7, 8)
+ORIENTATION = 0x0112
+
+
+def image_size(
+    img_path: str, root: Path, decode: bool = False
+) -> tuple[int, int]:
+    """(width, height) by the header; ``decode`` reads every pixel as well."""
+    path = root / img_path
+    remedy = 'put the image in its place or fetch it again'
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            if image.getexif().get(ORIENTATION) in TURNED:
+                width, height = height, width
+            if decode:
+                image.load()
+    except FileNotFoundError:
+        raise NativeDataError(path, 'image missing', remedy) from None
+    except UnidentifiedImageError:
+        raise NativeDataError(path, 'is not an image', remedy) from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise NativeDataError(
+            path, f'image is damaged ({error})', remedy
+        ) from None
+    return width, height
+
+
+def finish(native: NativeSet, root: NativeRoot, decode: bool = False) -> None:
+    """Fill in image sizes and check every box; in place."""
+    for split in native.splits:
+        unknown = [r for r in split.records if decode or not r.width]
+        sizes = root.map(
+            partial(image_size, root=root.path, decode=decode),
+            [r.img_path for r in unknown],
+            f'{split.name} images',
+        )
+        for record, (width, height) in zip(unknown, sizes):
+            record.width, record.height = width, height
+        for record in split.records:
+            check_boxes(record, native.clip, native.notes)
+
+
+def check_boxes(record: ImageRecord, clip: bool, notes: list[Note]) -> None:
+    """Drop boxes outside the image; with ``clip`` cut those that leave it.
+
+    A box whose far corner is infinite is the whole image.
+    """
+    if len(record.boxes) == 0:
+        return
+    size = np.array([record.width, record.height] * 2, np.float64)
+    whole = np.isinf(record.boxes[:, 2:]).all(axis=1)
+    record.boxes[whole, 2:] = size[:2]
+    cut = np.clip(record.boxes, 0, size)
+    inside = (cut[:, 2:] - cut[:, :2] > 0).all(axis=1)
+    for k in np.flatnonzero(~inside):
+        notes.append(
+            Note(
+                'box outside the image',
+                f'{record.img_path} {np.round(record.boxes[k], 2).tolist()}',
+                'dropped',
+            )
+        )
+    if clip:
+        record.boxes = cut
+    record.keep(inside)

@@ -1,0 +1,149 @@
+"""Market-1501 and every set repacked in its form.
+
+DukeMTMC-reID, CUHK03-NP and the repack of MSMT17 have the same three
+folders and the same names, ``<id>_c<camera>...``.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from .errors import NativeDataError
+from .files import NativeRoot, list_images
+from .records import (
+    ImageRecord,
+    NativeSet,
+    Note,
+    Split,
+    contiguous_ids,
+    count_facts,
+)
+
+FOLDERS = ('bounding_box_train', 'query', 'bounding_box_test')
+NAME = re.compile(r'(-?\d+)_c(\d+)')
+JUNK, DISTRACTOR = -1, 0
+
+
+def read_market1501(
+    root: NativeRoot, prefix: str = '', has_distractors: bool = True
+) -> NativeSet:
+    """Training crops, and the queries followed by the gallery.
+
+    ``has_distractors``: identity 0 is a distractor (Market-1501), not a
+    person (MSMT17, whose identities start at 0).
+    """
+    notes: list[Note] = []
+    train, query, gallery = (
+        _crops(root, prefix + folder, role, notes)
+        for folder, role in zip(FOLDERS, ('train', 'query', 'gallery'))
+    )
+    if has_distractors:
+        train = _without(train, DISTRACTOR, notes)
+        distractors = sum(int(r.person_ids[0]) == DISTRACTOR for r in gallery)
+    labels = contiguous_ids(r.person_ids[0] for r in train)
+    for record in train:
+        record.person_ids = np.array([labels[int(record.person_ids[0])]])
+    shared = {int(r.person_ids[0]) for r in query} - {
+        int(r.person_ids[0]) for r in gallery
+    }
+    for person_id in sorted(shared):
+        notes.append(
+            Note(
+                'query identity without gallery image',
+                f'id {person_id}',
+                'kept; it cannot be scored',
+            )
+        )
+    test = Split('test', query + gallery, 0, False)
+    splits = [Split('train', train, len(labels)), test]
+    facts = reid_facts(train, query, gallery)
+    if has_distractors:
+        facts['gallery distractors'] = distractors
+    return NativeSet(splits, facts, notes)
+
+
+def reid_facts(
+    train: list[ImageRecord],
+    query: list[ImageRecord],
+    gallery: list[ImageRecord],
+) -> dict[str, int]:
+    """Images and identities of the three parts of a re-ID set."""
+    facts = {}
+    for name, part in (
+        ('train', train),
+        ('query', query),
+        ('gallery', gallery),
+    ):
+        counted = count_facts(Split(name, part))
+        facts[f'{name} images'] = counted['images']
+        facts[f'{name} ids'] = counted['ids']
+    return facts
+
+
+def crop(img_path: str, person_id: int, **extra) -> ImageRecord:
+    """A crop; its box is the whole image once the size is known."""
+    return ImageRecord(
+        img_path,
+        np.array([[0, 0, np.inf, np.inf]]),
+        np.array([person_id]),
+        extra=extra,
+    )
+
+
+def _crops(
+    root: NativeRoot, relative: str, role: str, notes: list[Note]
+) -> list[ImageRecord]:
+    folder = root.folder(relative)
+    names = list_images(folder)
+    if not names:
+        raise NativeDataError(
+            folder, 'holds no image', f'it comes from {root.provenance}'
+        )
+    records, junk = [], 0
+    for name in names:
+        match = NAME.match(name)
+        if match is None:
+            notes.append(
+                Note(
+                    'name without identity and camera',
+                    f'{relative}/{name}',
+                    'left out',
+                )
+            )
+            continue
+        person_id, camera = int(match[1]), int(match[2])
+        if person_id == JUNK:
+            junk += 1
+            continue
+        records.append(
+            crop(f'{relative}/{name}', person_id, camera=camera, role=role)
+        )
+    if junk:
+        notes.append(
+            Note(f'{junk} junk crops (identity -1)', relative, 'left out')
+        )
+    if not records:
+        raise NativeDataError(
+            folder,
+            f'no name has the form 0001_c1..., e.g. {names[0]}',
+            'check that this is the dataset its name says',
+        )
+    return records
+
+
+def _without(
+    records: list[ImageRecord], person_id: int, notes: list[Note]
+) -> list[ImageRecord]:
+    kept = [r for r in records if int(r.person_ids[0]) != person_id]
+    if len(kept) < len(records):
+        notes.append(
+            Note(
+                f'{len(records) - len(kept)} distractors in the training set',
+                str(Path(records[0].img_path).parent),
+                'left out',
+            )
+        )
+    return kept

@@ -1,0 +1,131 @@
+"""MATLAB files read without the traps of their in-memory form.
+
+``scipy.io.loadmat`` gives nested object arrays whose shapes depend on how
+many entries there are and whose numbers have the smallest type that fits.
+Nothing here is squeezed, so one entry stays a list of one, and every number
+is widened before anyone can do arithmetic with it (in uint8, 40 * 100 is
+160).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from scipy.io import loadmat, whosmat
+
+from .errors import REFETCH, NativeDataError
+
+
+def load_variable(path: str | Path, *names: str) -> np.ndarray:
+    """The first of the variables ``names`` that the file holds, as stored."""
+    contents = _load(path)
+    for name in names:
+        if name in contents:
+            return contents[name]
+    held = [key for key in contents if not key.startswith('__')]
+    raise NativeDataError(
+        path,
+        f'holds no variable {" or ".join(names)}, only {held}',
+        'check that this is the file its name says',
+    )
+
+
+def variable_names(path: str | Path) -> list[str]:
+    """Names of the variables in the file."""
+    try:
+        return [name for name, _, _ in whosmat(str(path))]
+    except Exception as error:
+        raise _unreadable(path, error) from error
+
+
+def _load(path: str | Path) -> dict:
+    if not Path(path).is_file():
+        raise NativeDataError(path, 'missing', 'put the file in its place')
+    try:
+        return loadmat(str(path), appendmat=False)
+    except Exception as error:  # scipy raises some eight types here
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str | Path, error: Exception) -> NativeDataError:
+    first_line = (str(error).splitlines() or [''])[0][:80]
+    reason = f'{type(error).__name__}: {first_line}'
+    return NativeDataError(
+        path, f'not readable as MATLAB file ({reason})', REFETCH
+    )
+
+
+def cells(array: np.ndarray) -> list:
+    """The entries of a cell array of any shape, (N, 1), (1, N) or (0, 0)."""
+    return list(np.asarray(array, dtype=object).ravel())
+
+
+def structs(
+    array: np.ndarray, where: str, path: str | Path
+) -> Iterator[np.void]:
+    """The entries of a struct array, or of a cell array of 1x1 structs."""
+    for k, entry in enumerate(np.asarray(array).ravel()):
+        while isinstance(entry, np.ndarray) and entry.size == 1:
+            entry = entry.ravel()[0]
+        if not isinstance(entry, np.void) or entry.dtype.names is None:
+            raise NativeDataError(
+                path, f'{where}[{k}] is no struct but {_kind(entry)}', REFETCH
+            )
+        yield entry
+
+
+def field(record: np.void, name: str, where: str, path: str | Path):
+    """The field ``name`` of a struct."""
+    if name not in record.dtype.names:
+        raise NativeDataError(
+            path,
+            f'{where} has no field {name}, only {list(record.dtype.names)}',
+            REFETCH,
+        )
+    return record[name]
+
+
+def text(value, where: str, path: str | Path) -> str:
+    """A string out of whatever nesting it is stored in."""
+    while isinstance(value, np.ndarray) and value.size == 1:
+        value = value.ravel()[0]
+    if not isinstance(value, str):
+        raise NativeDataError(
+            path, f'{where} is no text but {_kind(value)}', REFETCH
+        )
+    return str(value).strip()
+
+
+def numbers(value, where: str, path: str | Path) -> np.ndarray:
+    """The numbers of an array as float64, any integer type widened."""
+    try:
+        widened = np.asarray(value).astype(np.float64)
+    except (TypeError, ValueError):
+        raise NativeDataError(
+            path, f'{where} holds no numbers but {_kind(value)}', REFETCH
+        ) from None
+    return widened
+
+
+def xywh_box(value, where: str, path: str | Path) -> np.ndarray | None:
+    """A box as (4,) float64 [x, y, w, h]; None where it is marked absent.
+
+    "Absent" is a float array of shape (1, 0) in CUHK-SYSU; (0, 0) and other
+    empty shapes, which copies of such files have, mean the same.
+    """
+    box = numbers(value, where, path).ravel()
+    if box.size == 0:
+        return None
+    if box.size != 4 or not np.isfinite(box).all():
+        raise NativeDataError(
+            path, f'{where} is no box of 4 numbers but {box.tolist()}', REFETCH
+        )
+    return box
+
+
+def _kind(value) -> str:
+    if isinstance(value, np.ndarray):
+        return f'an array of shape {value.shape} and type {value.dtype}'
+    return type(value).__name__

@@ -1,0 +1,210 @@
+"""From a native folder to annotation files, protocol and report."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .errors import NativeDataError
+from .files import NativeRoot
+from .finish import finish
+from .records import NativeSet, Note
+from .registry import NativeForm
+from .stamp import source_stamp
+from .writing import FORMAT_VERSION, write_json, write_split
+
+REPORT = 'report.json'
+
+
+@dataclass
+class Report:
+    """What was found in a native folder, and what became of it."""
+
+    dataset: str
+    root: str
+    out: str
+    found: dict[str, int]
+    expected: dict[str, int]
+    notes: list[Note] = field(default_factory=list)
+    written: list[str] = field(default_factory=list)
+    reused: bool = False
+
+    @property
+    def differing(self) -> list[str]:
+        """Names of the known counts that the folder does not have."""
+        return [
+            name
+            for name, count in self.expected.items()
+            if self.found.get(name) != count
+        ]
+
+
+def prepare(
+    form: NativeForm,
+    root: str | Path,
+    out: str | Path | None = None,
+    *,
+    verify_only: bool = False,
+    dry_run: bool = False,
+    decode: bool = False,
+    workers: int = 0,
+) -> Report:
+    """Read, verify and (unless told otherwise) convert one dataset."""
+    native_root = NativeRoot(root, form.provenance, workers)
+    out = Path(out) if out else native_root.path / 'prepared'
+    stamp = dict(
+        source_stamp(native_root.path, form.sources),
+        form=form.name,
+        format_version=FORMAT_VERSION,
+    )
+    if not (verify_only or dry_run or decode):
+        earlier = _reusable(out, stamp)
+        if earlier is not None:
+            return earlier
+    native = form.read(native_root)
+    report = Report(
+        form.name,
+        str(native_root.path),
+        str(out),
+        native.facts,
+        form.expected,
+        native.notes,
+    )
+    if dry_run:
+        return report
+    finish(native, native_root, decode)
+    if not verify_only:
+        _write(native, native_root, form, report, stamp)
+    return report
+
+
+def _write(
+    native: NativeSet,
+    root: NativeRoot,
+    form: NativeForm,
+    report: Report,
+    stamp: dict,
+) -> None:
+    out = Path(report.out)
+    (out / REPORT).unlink(missing_ok=True)
+    domain = domain_name(form, root.path)
+    for split in native.splits:
+        write_split(out / f'{split.name}.json', split, form.name, domain)
+        report.written.append(f'{split.name}.json')
+    if form.task == 'search':
+        report.written += write_protocol(form, root.path, out)
+    write_json(
+        out / REPORT,
+        dict(
+            dataset=form.name,
+            stamp=stamp,
+            found=report.found,
+            expected=report.expected,
+            differing=report.differing,
+            notes=[vars(note) for note in report.notes],
+            written=report.written,
+        ),
+        indent=1,
+    )
+
+
+def domain_name(form: NativeForm, root: Path) -> str:
+    """The form's name, with the number of a second folder of that form."""
+    rest = root.resolve().name.lower().removeprefix(form.folder.lower())
+    return form.name + (rest if rest[1:].isdigit() else '')
+
+
+def write_protocol(form: NativeForm, root: Path, out: Path) -> list[str]:
+    """Write the queries and galleries; returns the names of the files."""
+    try:
+        from . import protocols
+    except ImportError:
+        return []
+    return protocols.write_protocol(form.name, root, out)
+
+
+def _reusable(out: Path, stamp: dict) -> Report | None:
+    try:
+        earlier = json.loads((out / REPORT).read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    files = earlier.get('written', [])
+    if (
+        earlier.get('stamp') != stamp
+        or not files
+        or not all((out / name).is_file() for name in files)
+    ):
+        return None
+    return Report(
+        earlier['dataset'],
+        str(out.parent),
+        str(out),
+        earlier['found'],
+        earlier['expected'],
+        [Note(**note) for note in earlier['notes']],
+        files,
+        True,
+    )
+
+
+def format_report(report: Report, examples: int = 3) -> str:
+    """The report as text: counts, known errors, files."""
+    lines = [f'{report.dataset}  {report.root}', '']
+    width = max(map(len, [*report.found, *report.expected]), default=0)
+    lines.append(f'  {"":{width}}  {"found":>8}  {"known":>8}')
+    names = [
+        *report.found,
+        *(n for n in report.expected if n not in report.found),
+    ]
+    for name in names:
+        found = report.found.get(name, '-')
+        known = report.expected.get(name, '')
+        mark = 'differs' if name in report.differing else ''
+        lines.append(
+            f'  {name:{width}}  {found:>8}  {known:>8}  {mark}'.rstrip()
+        )
+    lines += _format_notes(report.notes, examples)
+    if report.differing:
+        lines += [
+            '',
+            f'  {len(report.differing)} counts differ from the '
+            'published release: another release, a partial copy, or '
+            'synthetic data',
+        ]
+    state = 'unchanged, reused' if report.reused else 'written'
+    if report.written:
+        lines += [
+            '',
+            f'  {state}: {report.out}/{{'
+            f'{",".join([*report.written, REPORT])}}}',
+        ]
+    return '\n'.join(lines)
+
+
+def _format_notes(notes: list[Note], examples: int) -> list[str]:
+    if not notes:
+        return []
+    lines = ['', '  errors of the data, and their treatment']
+    kinds = Counter((note.what, note.treatment) for note in notes)
+    for (what, treatment), count in kinds.items():
+        lines.append(f'  {count:6} x {what}: {treatment}')
+        where = [note.where for note in notes if note.what == what]
+        lines += [f'           {place}' for place in where[:examples]]
+        if count > examples:
+            lines.append(f'           ... and {count - examples} more')
+    return lines
+
+
+def check_target(report: Report) -> None:
+    """Raise where counts differ, for those who want the published release."""
+    if report.differing:
+        first = report.differing[0]
+        raise NativeDataError(
+            report.root,
+            f'{len(report.differing)} counts differ, first '
+            f'{first}: {report.found.get(first)} instead of '
+            f'{report.expected[first]}',
+            'fetch the published release, or go without this check',
+        )

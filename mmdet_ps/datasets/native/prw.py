@@ -1,0 +1,225 @@
+"""PRW: one annotation matrix per frame, identities with gaps.
+
+Boxes stay fractional and unclipped, [x, y, x + w, y + h]: published code
+rounds in five incompatible ways, so rounding belongs to the evaluation.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from mmdet_ps.structures.fields import UNLABELLED
+
+from . import matlab
+from .cuhk_sysu import repeated_identities
+from .errors import REFETCH, NativeDataError
+from .files import NativeRoot, read_lines
+from .records import (
+    ImageRecord,
+    NativeSet,
+    Note,
+    Split,
+    box_iou,
+    contiguous_ids,
+    count_facts,
+    xywh_to_xyxy,
+)
+
+# A file holds one of these; the order is that of all published loaders.
+VARIABLES = ('box_new', 'anno_file', 'anno_previous')
+AMBIGUOUS = -2
+CAMERA = re.compile(r'c(\d+)s\d+_\d+')
+
+
+def read_prw(root: NativeRoot) -> NativeSet:
+    """Both splits; test records in the order of frame_test.mat."""
+    notes: list[Note] = []
+    train_ids = read_ids(root.file('ID_train.mat'), 'ID_train')
+    test_ids = read_ids(root.file('ID_test.mat'), 'ID_test2', 'ID_test')
+    both = sorted(set(train_ids) & set(test_ids))
+    if both:
+        raise NativeDataError(
+            root.path / 'ID_test.mat',
+            f'identities {both[:5]} are also in ID_train.mat',
+            REFETCH,
+        )
+    train = _frames(root, 'train', notes)
+    _relabel(train, contiguous_ids(train_ids), notes)
+    test = _frames(root, 'test', notes)
+    queries = read_queries(root.file('query_info.txt'))
+    add_missing_queries(test, queries, root, notes)
+    splits = [
+        Split('train', train, len(set(train_ids))),
+        Split('test', test, len(set(test_ids)), False),
+    ]
+    for split in splits:
+        notes += repeated_identities(split)
+    facts = {
+        f'{s.name} {key}': value
+        for s in splits
+        for key, value in count_facts(s).items()
+    }
+    facts.update(_query_facts(test, set(test_ids), queries))
+    return NativeSet(splits, facts, notes)
+
+
+def read_ids(path: Path, *names: str) -> list[int]:
+    """The identities listed in a file."""
+    values = matlab.load_variable(path, *names)
+    return [int(v) for v in matlab.numbers(values, names[0], path).ravel()]
+
+
+def read_frame_names(root: NativeRoot, split: str) -> list[str]:
+    """Stems of the frames of a split, in the order of the file."""
+    path = root.file(f'frame_{split}.mat')
+    entries = matlab.cells(matlab.load_variable(path, f'img_index_{split}'))
+    return [
+        matlab.text(stem, f'img_index_{split}[{k}]', path)
+        for k, stem in enumerate(entries)
+    ]
+
+
+def read_frame(stem: str, root: Path) -> tuple[np.ndarray, list[str]]:
+    """Rows (N, 5) [id, x, y, w, h] of a frame, and its variable names."""
+    path = root / 'annotations' / f'{stem}.jpg.mat'
+    held = matlab.variable_names(path) if path.is_file() else []
+    rows = matlab.numbers(
+        matlab.load_variable(path, *VARIABLES), 'the annotation matrix', path
+    )
+    if rows.size == 0:
+        return np.zeros((0, 5)), held
+    if rows.ndim != 2 or rows.shape[1] != 5:
+        raise NativeDataError(
+            path, f'the matrix has shape {rows.shape}, not (N, 5)', REFETCH
+        )
+    broken = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    if len(broken):
+        raise NativeDataError(
+            path, f'row {broken[0]} is not finite: {rows[broken[0]]}', REFETCH
+        )
+    return rows, held
+
+
+def _frames(
+    root: NativeRoot, split: str, notes: list[Note]
+) -> list[ImageRecord]:
+    stems = read_frame_names(root, split)
+    root.folder('annotations')
+    read = root.map(
+        partial(read_frame, root=root.path), stems, f'PRW {split} annotations'
+    )
+    records = []
+    for stem, (rows, held) in zip(stems, read):
+        both = [name for name in VARIABLES if name in held]
+        if len(both) > 1:
+            notes.append(
+                Note(f'matrices {both} in one file', stem, f'{both[0]} used')
+            )
+        ids = rows[:, 0].astype(np.int64)
+        strange = (ids < 0) & (ids != AMBIGUOUS)
+        if strange.any():
+            notes.append(
+                Note('unknown negative identity', stem, 'taken as unlabelled')
+            )
+        camera = CAMERA.match(stem)
+        records.append(
+            ImageRecord(
+                f'frames/{stem}.jpg',
+                xywh_to_xyxy(rows[:, 1:]),
+                np.where(ids < 0, UNLABELLED, ids),
+                extra=dict(camera=int(camera[1])) if camera else {},
+            )
+        )
+    return records
+
+
+def _relabel(
+    records: list[ImageRecord], labels: dict[int, int], notes: list[Note]
+) -> None:
+    for record in records:
+        for raw in sorted(
+            {int(i) for i in record.person_ids} - set(labels) - {UNLABELLED}
+        ):
+            notes.append(
+                Note(
+                    f'identity {raw} is not in ID_train.mat',
+                    record.img_path,
+                    'taken as unlabelled',
+                )
+            )
+        record.person_ids = np.array(
+            [labels.get(int(i), UNLABELLED) for i in record.person_ids],
+            np.int64,
+        )
+
+
+def read_queries(path: Path) -> list[tuple[int, np.ndarray, str]]:
+    """(person id, xyxy box (4,), frame stem) of each line."""
+    queries = []
+    for number, line in read_lines(path):
+        words = line.split()
+        try:
+            person_id, stem = int(words[0]), words[5]
+            box = np.array([float(w) for w in words[1:5]])
+            if len(words) != 6 or not np.isfinite(box).all():
+                raise ValueError
+        except (ValueError, IndexError):
+            raise NativeDataError(
+                path,
+                f'line {number} is not "id x y w h frame": {line!r}',
+                'correct the line or fetch the file again',
+            ) from None
+        queries.append(
+            (person_id, xywh_to_xyxy(box)[0], stem.removesuffix('.jpg'))
+        )
+    return queries
+
+
+def add_missing_queries(
+    records: list[ImageRecord],
+    queries: list,
+    root: NativeRoot,
+    notes: list[Note],
+) -> None:
+    """Every query box must be a ground truth of the test set."""
+    by_stem = {Path(r.img_path).stem: r for r in records}
+    for person_id, box, stem in queries:
+        record = by_stem.get(stem)
+        if record is None:
+            raise NativeDataError(
+                root.path / 'query_info.txt',
+                f'frame {stem} of query {person_id} is not in frame_test.mat',
+                REFETCH,
+            )
+        same = record.boxes[record.person_ids == person_id]
+        if not len(same) or box_iou(box, same).max() < 0.5:
+            record.add(box, person_id)
+            notes.append(
+                Note(
+                    'query without annotated box',
+                    f'{stem} id {person_id}',
+                    'box added',
+                )
+            )
+
+
+def _query_facts(
+    test: list[ImageRecord], test_ids: set[int], queries: list
+) -> dict[str, int]:
+    pairs, labelled, searched = set(), 0, 0
+    for record in test:
+        for person_id in record.person_ids[record.person_ids >= 0]:
+            labelled += 1
+            if int(person_id) in test_ids:
+                searched += 1
+                pairs.add((int(person_id), record.extra.get('camera')))
+    return {
+        'queries': len(queries),
+        '(test id, camera) pairs': len(pairs),
+        'test boxes of test ids': searched,
+        'test boxes of training ids': labelled - searched,
+    }

@@ -1,0 +1,129 @@
+"""What every native reader returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mmdet_ps.structures.fields import UNLABELLED
+
+
+@dataclass(slots=True)
+class ImageRecord:
+    """One image and the persons in it.
+
+    ``boxes`` (N, 4) float64 xyxy in pixels of the image, ``person_ids`` (N,)
+    int64, ``ignored`` (N,) bool: neither a person to find nor background.
+    ``extra`` goes into the annotation file as it is (camera, role, ...).
+    """
+
+    img_path: str
+    boxes: np.ndarray
+    person_ids: np.ndarray = None
+    ignored: np.ndarray = None
+    width: int = 0
+    height: int = 0
+    extra: dict = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.boxes = np.asarray(self.boxes, np.float64).reshape(-1, 4)
+        count = len(self.boxes)
+        if self.person_ids is None:
+            self.person_ids = np.full(count, UNLABELLED)
+        if self.ignored is None:
+            self.ignored = np.zeros(count, bool)
+        self.person_ids = np.asarray(self.person_ids, np.int64).reshape(-1)
+        self.ignored = np.asarray(self.ignored, bool).reshape(-1)
+        if not len(self.person_ids) == len(self.ignored) == count:
+            raise ValueError(
+                f'{self.img_path}: {count} boxes but '
+                f'{len(self.person_ids)} identities'
+            )
+
+    def add(self, box: np.ndarray, person_id: int) -> None:
+        """Append one xyxy box of a labelled person."""
+        self.boxes = np.vstack([self.boxes, np.reshape(box, (1, 4))])
+        self.person_ids = np.append(self.person_ids, person_id)
+        self.ignored = np.append(self.ignored, False)
+
+    def keep(self, mask: np.ndarray) -> None:
+        """Drop the boxes where ``mask`` (N,) is False."""
+        self.boxes = self.boxes[mask]
+        self.person_ids = self.person_ids[mask]
+        self.ignored = self.ignored[mask]
+
+
+@dataclass
+class Note:
+    """An error of the data that was met, and what was done about it."""
+
+    what: str
+    where: str
+    treatment: str
+
+
+@dataclass
+class Split:
+    """One annotation file to be: ``train`` or ``test`` (or a variant)."""
+
+    name: str
+    records: list[ImageRecord]
+    num_identities: int = 0
+    training: bool = True
+
+
+@dataclass
+class NativeSet:
+    """A native folder, read.
+
+    ``facts`` are counts to hold against the known ones; ``sizes_known`` says
+    that the records already carry image sizes; ``clip`` that boxes are to be
+    cut at the border of the image.
+    """
+
+    splits: list[Split]
+    facts: dict[str, int] = field(default_factory=dict)
+    notes: list[Note] = field(default_factory=list)
+    clip: bool = False
+
+    def split(self, name: str) -> Split:
+        return next(split for split in self.splits if split.name == name)
+
+
+def xywh_to_xyxy(boxes: np.ndarray) -> np.ndarray:
+    """(N, 4) [x, y, w, h] as (N, 4) [x, y, x + w, y + h], in float64."""
+    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+    return np.hstack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]])
+
+
+def box_iou(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """IoU of one xyxy box (4,) with boxes (N, 4), as (N,)."""
+    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+    corner = np.maximum(box[:2], boxes[:, :2])
+    other = np.minimum(box[2:], boxes[:, 2:])
+    inter = np.prod(np.maximum(other - corner, 0), axis=1)
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    union = np.prod(box[2:] - box[:2]) + areas - inter
+    return inter / np.maximum(union, 1e-9)
+
+
+def contiguous_ids(raw_ids, unlabelled=()) -> dict[int, int]:
+    """Raw identity -> 0, 1, 2, ... in ascending order of the raw ones."""
+    kept = sorted({int(raw) for raw in raw_ids} - set(unlabelled))
+    return {raw: k for k, raw in enumerate(kept)}
+
+
+def count_facts(split: Split) -> dict[str, int]:
+    """The counts that the published tables give of a split."""
+    persons = [r.person_ids[~r.ignored] for r in split.records]
+    ids = np.concatenate(persons) if persons else np.zeros(0, np.int64)
+    labelled = ids[ids >= 0]
+    return {
+        'images': len(split.records),
+        'boxes': len(ids),
+        'boxes with id': len(labelled),
+        'boxes without id': len(ids) - len(labelled),
+        'ids': len(np.unique(labelled)),
+        'ignore regions': int(sum(r.ignored.sum() for r in split.records)),
+    }

@@ -1,0 +1,76 @@
+"""Annotation files in the OpenMMLab 2.0 form, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .records import ImageRecord, Split
+
+FORMAT_VERSION = 1
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside ``path`` to write to; renamed to it on success."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f'.{path.name}.{os.getpid()}.part')
+    try:
+        yield beside
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_json(path: Path, document: object, **options) -> None:
+    """Write JSON beside ``path``, then rename."""
+    with replacing(path) as beside, open(beside, 'w') as file:
+        json.dump(document, file, **options)
+
+
+def write_split(path: Path, split: Split, dataset: str, domain: str) -> None:
+    """Write a split as an annotation file."""
+    metainfo = dict(
+        classes=['person'],
+        dataset=dataset,
+        split=split.name,
+        domain=domain,
+        num_identities=split.num_identities,
+        format_version=FORMAT_VERSION,
+    )
+    data_list = [_entry(k, r) for k, r in enumerate(split.records)]
+    write_json(
+        path,
+        dict(metainfo=metainfo, data_list=data_list),
+        separators=(',', ':'),
+    )
+
+
+def _entry(img_id: int, record: ImageRecord) -> dict:
+    instances = [
+        dict(
+            bbox=[_short(v) for v in box],
+            bbox_label=0,
+            ignore_flag=int(ignored),
+            instance_id=int(person_id),
+        )
+        for box, person_id, ignored in zip(
+            record.boxes.tolist(), record.person_ids, record.ignored
+        )
+    ]
+    return dict(
+        img_id=img_id,
+        img_path=record.img_path,
+        height=record.height,
+        width=record.width,
+        **record.extra,
+        instances=instances,
+    )
+
+
+def _short(value: float) -> float | int:
+    """Integers without ".0", others to 1e-4 pixels (PRW's own precision)."""
+    return int(value) if value == int(value) else round(value, 4)

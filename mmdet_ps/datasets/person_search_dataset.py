@@ -1,0 +1,97 @@
+"""Scenes with persons: person search and person detection sets."""
+
+from __future__ import annotations
+
+import os
+
+from mmdet.datasets import BaseDetDataset
+from mmdet.registry import DATASETS
+from mmengine.fileio import join_path
+
+from .annotation_file import load_annotations
+
+
+@DATASETS.register_module()
+class PersonSearchDataset(BaseDetDataset):
+    """Images with person boxes; each box may have an identity.
+
+    Reads the annotation files that ``tools/prepare_data.py`` writes, and
+    COCO-style files whose annotations carry ``person_id``. The metainfo has
+    ``num_identities`` and ``domain``.
+
+    Args:
+        domain: Name of the source, in place of the annotation file's.
+        num_identities: The number of identities the model was built for;
+            a file with another number is an error.
+        filter_cfg: ``filter_empty_gt`` drops images without any box to
+            learn from, ``min_size`` those with a shorter side; both in
+            training only.
+        **kwargs: See ``BaseDetDataset``.
+    """
+
+    METAINFO = dict(classes=('person',), palette=[(220, 20, 60)])
+
+    def __init__(
+        self,
+        *args,
+        domain: str | None = None,
+        num_identities: int | None = None,
+        **kwargs,
+    ) -> None:
+        self.domain = domain
+        self.num_identities = num_identities
+        super().__init__(*args, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """One dict per image: img_id, img_path, size, instances, domain."""
+        metainfo, data_list = load_annotations(self.ann_file)
+        self._adopt(metainfo)
+        domain = self._metainfo['domain']
+        prefix = self.data_prefix.get('img') or self.data_root
+        for info in data_list:
+            info['img_path'] = join_path(prefix, info['img_path'])
+            info['domain'] = domain
+        self._check_images(data_list)
+        return data_list
+
+    def _adopt(self, metainfo: dict) -> None:
+        for key, value in metainfo.items():
+            if key not in ('classes', 'palette'):
+                self._metainfo.setdefault(key, value)
+        if self.domain:
+            self._metainfo['domain'] = self.domain
+        found = self._metainfo.setdefault('num_identities', 0)
+        if self.num_identities not in (None, found):
+            raise ValueError(
+                f'{self.ann_file}: {found} identities but the config says '
+                f'num_identities={self.num_identities}: write {found} there'
+            )
+
+    def _check_images(self, data_list: list[dict]) -> None:
+        """A wrong folder shows at the start, not after an hour."""
+        if (
+            self.backend_args is None
+            and data_list
+            and not os.path.exists(data_list[0]['img_path'])
+        ):
+            raise FileNotFoundError(
+                f'{data_list[0]["img_path"]}: no such image, named first in '
+                f'{self.ann_file}: set data_root (or DATA_ROOT=) to the '
+                'folder that was prepared'
+            )
+
+    def filter_data(self) -> list[dict]:
+        """Drop images that cannot teach, as ``filter_cfg`` says."""
+        if self.test_mode or not self.filter_cfg:
+            return self.data_list
+        min_size = self.filter_cfg.get('min_size', 0)
+        filter_empty = self.filter_cfg.get('filter_empty_gt', False)
+        return [
+            info
+            for info in self.data_list
+            if min(info['width'], info['height']) >= min_size
+            and not (
+                filter_empty
+                and all(i.get('ignore_flag') for i in info['instances'])
+            )
+        ]
