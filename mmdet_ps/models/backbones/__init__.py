@@ -1,1 +1,4 @@
 """Backbones."""
+from .split_resnet import SplitResNet, SplitResNetTop
+
+__all__ = ['SplitResNet', 'SplitResNetTop']

@@ -1,1 +1,4 @@
 """Detectors."""
+from .person_search_rcnn import PersonSearchRCNN
+
+__all__ = ['PersonSearchRCNN']

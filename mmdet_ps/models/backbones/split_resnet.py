@@ -1,0 +1,115 @@
+"""A ResNet cut in two: a stem run once per image, a top run per RoI."""
+from collections import OrderedDict
+
+import torch.nn as nn
+from mmdet.models.backbones import ResNet
+from mmdet.models.layers import ResLayer
+from mmdet.registry import MODELS
+from mmengine.model import BaseModule
+from torch import Tensor
+
+
+def num_c4_blocks(depth: int, c4_blocks: int | None = None) -> int:
+    """Number of blocks of the third stage that belong to the stem.
+
+    By default the first three (``conv4_3``), or half of a shorter stage.
+    """
+    available = ResNet.arch_settings[depth][1][2]
+    if c4_blocks is None:
+        return min(3, available // 2)
+    if not 1 <= c4_blocks <= available:
+        raise ValueError(
+            f'c4_blocks is {c4_blocks}, but the third stage of a '
+            f'ResNet-{depth} has {available} blocks')
+    return c4_blocks
+
+
+@MODELS.register_module()
+class SplitResNet(ResNet):
+    """The stem: first convolution to ``layer3.{c4_blocks - 1}`` (C4).
+
+    Parameters keep the names of an unsplit ResNet, so that one ResNet
+    checkpoint fills the stem and ``SplitResNetTop``.
+
+    Args:
+        depth: 18, 34, 50, 101 or 152.
+        c4_blocks: blocks of the third stage kept here; see
+            ``num_c4_blocks``.
+        pool_padding: padding of the max pooling; 0 goes with rounding up
+            (Caffe), 1 with rounding down (PyTorch).
+        frozen_statistics: a frozen first convolution also freezes the
+            statistics of its norm.
+        kwargs: further options of mmdet's ``ResNet``.
+    """
+
+    def __init__(self,
+                 depth: int,
+                 c4_blocks: int | None = None,
+                 style: str = 'caffe',
+                 pool_padding: int = 0,
+                 frozen_statistics: bool = True,
+                 **kwargs) -> None:
+        super().__init__(
+            depth, num_stages=3, out_indices=(2, ), style=style,
+            strides=(1, 2, 2), dilations=(1, 1, 1), **kwargs)
+        kept = num_c4_blocks(depth, c4_blocks)
+        self.layer3 = nn.Sequential(
+            OrderedDict(list(self.layer3.named_children())[:kept]))
+        self.maxpool = nn.MaxPool2d(
+            3, stride=2, padding=pool_padding, ceil_mode=pool_padding == 0)
+        self.frozen_statistics = frozen_statistics
+
+    def train(self, mode: bool = True) -> 'SplitResNet':
+        """Set the mode of every layer that is not frozen."""
+        super().train(mode)
+        if not self.frozen_statistics:
+            self.norm1.train(mode and not self.norm_eval)
+        return self
+
+
+@MODELS.register_module()
+class SplitResNetTop(BaseModule):
+    """The top: the blocks ``SplitResNet`` leaves out, on RoI features.
+
+    Args:
+        depth: as of the stem.
+        c4_blocks: as of the stem.
+        base_channels: as of the stem.
+        style: as of the stem.
+        norm_cfg: norm layers of the blocks.
+        init_cfg: weights; ``Pretrained`` takes an unsplit ResNet.
+    """
+
+    def __init__(self,
+                 depth: int,
+                 c4_blocks: int | None = None,
+                 base_channels: int = 64,
+                 style: str = 'caffe',
+                 norm_cfg: dict | None = None,
+                 init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg or [
+            dict(type='Kaiming', layer='Conv2d'),
+            dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm'])
+        ])
+        norm_cfg = norm_cfg or dict(type='BN', requires_grad=True)
+        block, stage_blocks = ResNet.arch_settings[depth]
+        first = num_c4_blocks(depth, c4_blocks)
+        c4_planes = 4 * base_channels
+        options = dict(style=style, norm_cfg=norm_cfg)
+        if first < stage_blocks[2]:
+            rest = ResLayer(block, c4_planes * block.expansion, c4_planes,
+                            stage_blocks[2] - first, **options)
+            self.layer3 = nn.Sequential(
+                OrderedDict(
+                    (str(first + i), layer) for i, layer in enumerate(rest)))
+        else:
+            self.layer3 = nn.Identity()
+        self.layer4 = ResLayer(block, c4_planes * block.expansion,
+                               2 * c4_planes, stage_blocks[3], stride=2,
+                               **options)
+        self.in_channels = c4_planes * block.expansion
+        self.out_channels = 2 * self.in_channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, h, w) to (N, out_channels, h / 2, w / 2)."""
+        return self.layer4(self.layer3(x))

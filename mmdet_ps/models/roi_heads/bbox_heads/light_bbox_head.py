@@ -1,0 +1,45 @@
+"""A small detection head that needs no fifth stage."""
+from mmcv.cnn import ConvModule
+from mmdet.models.roi_heads.bbox_heads import BBoxHead
+from mmdet.registry import MODELS
+from torch import Tensor, nn
+
+
+@MODELS.register_module()
+class LightBBoxHead(BBoxHead):
+    """1x1 convolution of stride 2, one hidden layer, class and box.
+
+    Args:
+        in_channels: channels of the RoI features.
+        roi_feat_size: (height, width) of the RoI features.
+        channels: width of convolution and hidden layer.
+        kwargs: further options of mmdet's ``BBoxHead``.
+    """
+
+    def __init__(self,
+                 in_channels: int = 1024,
+                 roi_feat_size: tuple[int, int] = (14, 7),
+                 channels: int = 256,
+                 **kwargs) -> None:
+        super().__init__(
+            with_avg_pool=True, roi_feat_size=1, in_channels=channels,
+            num_classes=1, **kwargs)
+        height, width = roi_feat_size
+        area = ((height + 1) // 2) * ((width + 1) // 2)
+        self.reduce = ConvModule(
+            in_channels, channels, 1, stride=2, bias=True,
+            norm_cfg=dict(type='BN'))
+        self.fc = nn.Linear(area * channels, channels)
+
+    def forward(self, roi_feats: Tensor) -> tuple[Tensor, Tensor]:
+        """Class logits (N, 2), person first, and deltas (N, 4).
+
+        Args:
+            roi_feats: (N, C, h, w).
+        """
+        hidden = self.fc(self.reduce(roi_feats).flatten(1)).relu()
+        return self.fc_cls(hidden), self.fc_reg(hidden)
+
+    def person_scores(self, cls_score: Tensor) -> Tensor:
+        """Probability (N,) of a person from class logits (N, 2)."""
+        return cls_score.softmax(dim=1)[:, 0]

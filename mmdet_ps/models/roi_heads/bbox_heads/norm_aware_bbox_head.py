@@ -1,0 +1,75 @@
+"""Detection by the length of the embedding, identity by its direction."""
+import torch.nn.functional as F
+from mmdet.registry import MODELS
+from torch import Tensor, nn
+
+from mmdet_ps.models.layers import SmallBatchNorm1d
+
+from .embedding_bbox_head import EmbeddingBBoxHead
+
+
+@MODELS.register_module()
+class NormAwareBBoxHead(EmbeddingBBoxHead):
+    """Norm-aware embedding (Chen et al., CVPR 2020).
+
+    Args:
+        loss_cls: binary loss of the rescaled norm.
+        loss_bbox: box loss.
+        kwargs: further options of ``EmbeddingBBoxHead``.
+    """
+
+    def __init__(self,
+                 loss_cls: dict | None = None,
+                 loss_bbox: dict | None = None,
+                 **kwargs) -> None:
+        super().__init__(
+            with_cls=False,
+            embedding_bias=True,
+            loss_cls=loss_cls or dict(
+                type='CrossEntropyLoss', use_sigmoid=True),
+            loss_bbox=loss_bbox or dict(
+                type='SmoothL1Loss', beta=1., loss_weight=10.),
+            **kwargs)
+        self.fc_reg = nn.Sequential(self.fc_reg, SmallBatchNorm1d(4))
+        self.norm_scale = SmallBatchNorm1d(1)
+
+    def init_weights(self) -> None:
+        """Normal weights of deviation 0.01 for regression and its norm."""
+        super().init_weights()
+        for layer in self.fc_reg:
+            nn.init.normal_(layer.weight, std=0.01)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, top_feats: Tensor,
+                roi_feats: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Person logits (N, 1), deltas (N, 4), unit embeddings (N, D).
+
+        Args:
+            top_feats: (N, C5, h, w).
+            roi_feats: (N, C4, H, W).
+        """
+        pooled = top_feats.amax(dim=(2, 3))
+        embeddings = self.embed_pooled(pooled, roi_feats)
+        norms = embeddings.norm(dim=1, keepdim=True)
+        logits = self.norm_scale(norms)
+        return logits, self.fc_reg(pooled), F.normalize(embeddings)
+
+    def person_scores(self, cls_score: Tensor) -> Tensor:
+        """Probability (N,) of a person from logits (N, 1)."""
+        return cls_score.sigmoid().squeeze(1)
+
+    def loss(self, cls_score: Tensor, bbox_pred: Tensor, rois: Tensor,
+             labels: Tensor, *args, **kwargs) -> dict:
+        """mmdet's losses, with the accuracy of a binary decision.
+
+        Args:
+            cls_score: logits (N, 1).
+            bbox_pred: deltas (N, 4).
+            rois: (N, 5).
+            labels: (N,), 0 for persons and 1 for background.
+        """
+        losses = super().loss(cls_score, bbox_pred, rois, labels, *args,
+                              **kwargs)
+        correct = (cls_score.squeeze(1) > 0) == (labels == 0)
+        losses['acc'] = 100 * correct.float().mean()
+        return losses

@@ -1,0 +1,234 @@
+"""RoI head that finds persons and embeds them from shared features."""
+import torch
+import torch.nn.functional as F
+from mmdet.models.roi_heads import StandardRoIHead
+from mmdet.models.task_modules.samplers import SamplingResult
+from mmdet.models.utils import unpack_gt_instances
+from mmdet.registry import MODELS
+from mmdet.structures import SampleList
+from mmdet.structures.bbox import bbox2roi
+from mmdet.utils import InstanceList
+from mmengine.config import ConfigDict
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from mmdet_ps.structures.fields import IGNORED
+
+from .detection_selection import select_detections
+
+
+@MODELS.register_module()
+class PersonSearchRoIHead(StandardRoIHead):
+    """Boxes, scores and embeddings of the same RoIs (OIM, NAE).
+
+    ``test_cfg`` beside the thresholds of ``select_detections``:
+
+    * ``embed_gt_boxes``: write the embeddings of the given boxes to
+      ``gt_instances.embeddings``;
+    * ``gt_boxes_as_detections``: answer with the given boxes;
+    * ``confidence_weighted``: scale embeddings by the scores.
+
+    Args:
+        loss_reid: the identity loss.
+        kwargs: options of mmdet's ``StandardRoIHead``.
+    """
+
+    def __init__(self, loss_reid: dict | None = None, **kwargs) -> None:
+        super().__init__(**kwargs)
+        if loss_reid is not None:
+            self.loss_reid = MODELS.build(loss_reid)
+        # RoIs (N, 5) and person ids (N,) of the last step, for pictures.
+        self.sampled_rois: tuple[Tensor, Tensor] | None = None
+
+    def loss(self, x: tuple[Tensor], rpn_results_list: InstanceList,
+             batch_data_samples: SampleList) -> dict[str, Tensor]:
+        """Losses of one step.
+
+        Args:
+            x: one feature map (B, C, H, W).
+            rpn_results_list: proposals of every image.
+            batch_data_samples: with ``gt_instances.person_ids``.
+        """
+        sampled = self.sample(rpn_results_list, batch_data_samples)
+        rois = bbox2roi([result.priors for result in sampled])
+        person_ids = self.roi_person_ids(sampled, batch_data_samples)
+        self.sampled_rois = rois.detach(), person_ids
+        answers = self._bbox_forward(x, rois)
+        losses = self.bbox_losses(answers, rois, sampled)
+        losses['loss_reid'] = self.loss_reid(answers['embeddings'],
+                                             person_ids)
+        losses.update(reid_accuracy([self.loss_reid]))
+        return losses
+
+    def bbox_losses(self, answers: dict, rois: Tensor,
+                    sampled: list[SamplingResult]) -> dict[str, Tensor]:
+        """Class and box loss of ``_bbox_forward`` on RoIs (N, 5)."""
+        return self.bbox_head.loss_and_target(
+            answers['cls_score'], answers['bbox_pred'], rois, sampled,
+            self.train_cfg)['loss_bbox']
+
+    def sample(self, rpn_results_list: InstanceList,
+               batch_data_samples: SampleList) -> list[SamplingResult]:
+        """RoIs on which the detection part is trained."""
+        persons, ignored, _ = unpack_gt_instances(batch_data_samples)
+        results = []
+        for proposals, gt, ignore in zip(rpn_results_list, persons, ignored):
+            candidates = InstanceData(priors=proposals.bboxes)
+            assigned = self.bbox_assigner.assign(candidates, gt, ignore)
+            results.append(
+                self.bbox_sampler.sample(assigned, candidates, gt))
+        return results
+
+    @staticmethod
+    def roi_person_ids(sampled: list[SamplingResult],
+                       batch_data_samples: SampleList) -> Tensor:
+        """Person ids (N,) of the sampled RoIs, IGNORED for background."""
+        ids = []
+        for result, data_sample in zip(sampled, batch_data_samples):
+            person_ids = data_sample.gt_instances.person_ids
+            ids.append(person_ids[result.pos_assigned_gt_inds])
+            ids.append(
+                person_ids.new_full((len(result.neg_priors), ), IGNORED))
+        return torch.cat(ids)
+
+    def _bbox_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:
+        """Answers for RoIs (N, 5): class logits, deltas, embeddings."""
+        roi_feats = self.bbox_roi_extractor(x, rois)
+        cls_score, bbox_pred, embeddings = self.bbox_head(
+            self.shared_head(roi_feats), roi_feats)
+        return dict(
+            cls_score=cls_score, bbox_pred=bbox_pred, embeddings=embeddings)
+
+    def embed_rois(self, x: tuple[Tensor], rois: Tensor) -> Tensor:
+        """Unit embeddings (N, D) of RoIs (N, 5)."""
+        return F.normalize(self._bbox_forward(x, rois)['embeddings'].float())
+
+    def embed_boxes(self, x: tuple[Tensor], batch_data_samples: SampleList,
+                    bboxes: list[Tensor]) -> list[Tensor]:
+        """Unit embeddings of given boxes.
+
+        Args:
+            x: one feature map (B, C, H, W).
+            batch_data_samples: with ``scale_factor``.
+            bboxes: boxes (n, 4) of every image, in original pixels.
+
+        Returns:
+            embeddings (n, D) of every image.
+        """
+        scaled = [
+            boxes.to(x[0]) * boxes_scale(x[0], data_sample.metainfo)
+            for boxes, data_sample in zip(bboxes, batch_data_samples)
+        ]
+        embeddings = self.embed_rois(x, bbox2roi(scaled))
+        return list(embeddings.split([len(boxes) for boxes in bboxes]))
+
+    def predict(self,
+                x: tuple[Tensor],
+                rpn_results_list: InstanceList,
+                batch_data_samples: SampleList,
+                rescale: bool = False) -> InstanceList:
+        """Detections of every image with embeddings; see the class."""
+        given = [given_boxes(data_sample, x[0])
+                 for data_sample in batch_data_samples]
+        as_detections = self.test_cfg.get('gt_boxes_as_detections', False)
+        to_embed = self.test_cfg.get('embed_gt_boxes', False)
+        if (to_embed or as_detections) and any(map(len, given)):
+            embeddings = self.embed_boxes(x, batch_data_samples, given)
+            for data_sample, rows in zip(batch_data_samples, embeddings):
+                if to_embed and 'bboxes' in data_sample.get(
+                        'gt_instances', ()):
+                    data_sample.gt_instances.embeddings = rows
+        elif to_embed or as_detections:
+            embeddings = [self.embed_rois(x, boxes.new_zeros(0, 5))
+                          for boxes in given]
+        metas = [data_sample.metainfo for data_sample in batch_data_samples]
+        if not as_detections:
+            return self.predict_bbox(x, metas, rpn_results_list,
+                                     self.test_cfg, rescale)
+        return [
+            InstanceData(
+                bboxes=boxes if rescale else boxes * boxes_scale(x[0], meta),
+                scores=boxes.new_ones(len(boxes)),
+                labels=boxes.new_zeros(len(boxes), dtype=torch.long),
+                embeddings=rows)
+            for boxes, rows, meta in zip(given, embeddings, metas)
+        ]
+
+    def predict_bbox(self,
+                     x: tuple[Tensor],
+                     batch_img_metas: list[dict],
+                     rpn_results_list: InstanceList,
+                     rcnn_test_cfg: ConfigDict,
+                     rescale: bool = False) -> InstanceList:
+        """Detections of every image from its proposals."""
+        rois = bbox2roi([result.bboxes for result in rpn_results_list])
+        answers = self._bbox_forward(x, rois)
+        results = []
+        for image, meta in enumerate(batch_img_metas):
+            rows = rois[:, 0] == image
+            results.append(
+                self.detections(
+                    rois[rows],
+                    {name: value[rows] for name, value in answers.items()},
+                    meta, rcnn_test_cfg))
+        return self.finish(x, results, batch_img_metas, rcnn_test_cfg,
+                           rescale)
+
+    def detections(self, rois: Tensor, answers: dict, img_meta: dict,
+                   cfg: ConfigDict) -> InstanceData:
+        """Detections of one image in network pixels.
+
+        Args:
+            rois: (N, 5).
+            answers: of ``_bbox_forward`` for these RoIs.
+            img_meta: with ``img_shape``.
+            cfg: thresholds.
+
+        Returns:
+            ``bboxes``, ``scores``, ``labels``, the ``rois`` they come from
+            and, where the answers hold them, unit ``embeddings``.
+        """
+        scores = self.bbox_head.person_scores(answers['cls_score'].float())
+        bboxes = self.bbox_head.bbox_coder.decode(
+            rois[:, 1:], answers['bbox_pred'].to(rois),
+            max_shape=img_meta['img_shape'])
+        kept = select_detections(bboxes, scores, cfg)
+        result = InstanceData(
+            bboxes=bboxes[kept], scores=scores[kept],
+            labels=torch.zeros_like(kept), rois=rois[kept])
+        if 'embeddings' in answers:
+            result.embeddings = F.normalize(
+                answers['embeddings'][kept].float())
+        return result
+
+    def finish(self, x: tuple[Tensor], results: InstanceList,
+               batch_img_metas: list[dict], cfg: ConfigDict,
+               rescale: bool) -> InstanceList:
+        """Original pixels and weighting, once the embeddings are there."""
+        for result, meta in zip(results, batch_img_metas):
+            del result.rois
+            if rescale:
+                result.bboxes = result.bboxes / boxes_scale(x[0], meta)
+            if cfg.get('confidence_weighted', False):
+                result.embeddings = result.embeddings * result.scores[:, None]
+        return results
+
+
+def boxes_scale(like: Tensor, img_meta: dict) -> Tensor:
+    """Factors (4,) from original pixels to the network's."""
+    return like.new_tensor(img_meta.get('scale_factor', (1., 1.))).repeat(2)
+
+
+def given_boxes(data_sample, like: Tensor) -> Tensor:
+    """Annotated boxes (n, 4) of a test sample in original pixels."""
+    annotated = data_sample.get('gt_instances', None)
+    if annotated is None or 'bboxes' not in annotated:
+        return like.new_zeros(0, 4)
+    return annotated.bboxes.to(like)
+
+
+def reid_accuracy(losses: list) -> dict[str, Tensor]:
+    """Share of labelled RoIs whose identity came out first, in percent."""
+    values = [loss.accuracy for loss in losses
+              if getattr(loss, 'accuracy', None) is not None]
+    return dict(acc_reid=torch.stack(values).mean()) if values else {}

@@ -1,0 +1,67 @@
+"""Re-identification head of its own: no layer shared with detection."""
+import torch
+import torch.nn.functional as F
+from mmdet.registry import MODELS
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmdet_ps.models.layers import SmallBatchNorm1d
+
+
+@MODELS.register_module()
+class SeparatedReIDHead(BaseModule):
+    """Max-pooled features, batch-normalised: no projection.
+
+    Every level has an identity loss of its own; the losses are averaged and
+    the unit embeddings of the levels concatenated.
+
+    Args:
+        top: layers on the RoI features (C4) that give C5.
+        loss_reid: identity loss of a level, without ``embed_dims``.
+        levels: ``'C5'`` and, before it, possibly ``'C4'``.
+    """
+
+    def __init__(self,
+                 top: dict,
+                 loss_reid: dict,
+                 levels: tuple[str, ...] = ('C5', ),
+                 init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg)
+        if tuple(levels) not in (('C5', ), ('C4', 'C5')):
+            raise ValueError(f"levels are {tuple(levels)}: choose ('C5',) or "
+                             "('C4', 'C5')")
+        self.top = MODELS.build(top)
+        channels = dict(C4=self.top.in_channels, C5=self.top.out_channels)
+        self.levels = tuple(levels)
+        self.norms = nn.ModuleDict({
+            level: SmallBatchNorm1d(channels[level]) for level in levels
+        })
+        self.losses = nn.ModuleDict({
+            level: MODELS.build(dict(loss_reid, embed_dims=channels[level]))
+            for level in levels
+        })
+
+    def forward(self, roi_feats: Tensor) -> list[Tensor]:
+        """Embeddings (N, C_i) of every level, of any length.
+
+        Args:
+            roi_feats: (N, C4, h, w).
+        """
+        maps = dict(C4=roi_feats, C5=self.top(roi_feats))
+        return [
+            self.norms[level](maps[level].amax(dim=(2, 3)))
+            for level in self.levels
+        ]
+
+    def embed(self, roi_feats: Tensor) -> Tensor:
+        """Embeddings (N, D) of RoI features (N, C4, h, w), unit length."""
+        parts = [F.normalize(part.float()) for part in self(roi_feats)]
+        return F.normalize(torch.cat(parts, dim=1))
+
+    def loss(self, roi_feats: Tensor, person_ids: Tensor) -> Tensor:
+        """Identity loss of RoI features (N, C4, h, w) with ids (N,)."""
+        losses = [
+            self.losses[level](part, person_ids)
+            for level, part in zip(self.levels, self(roi_feats))
+        ]
+        return sum(losses) / len(losses)

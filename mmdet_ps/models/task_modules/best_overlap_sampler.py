@@ -1,0 +1,59 @@
+"""RoIs that train the re-ID head: the best-placed few of each person."""
+import torch
+from mmdet.registry import TASK_UTILS
+from mmdet.structures.bbox import bbox_overlaps
+from torch import Tensor
+
+from mmdet_ps.structures.fields import UNLABELLED
+
+
+@TASK_UTILS.register_module()
+class BestOverlapSampler:
+    """PK sampling: of every person the K RoIs that overlap it most.
+
+    The person's own box takes part and always comes first. Deterministic.
+
+    Args:
+        num_per_person: K.
+        min_iou: overlap a RoI needs to stand for a person.
+        labelled_only: leave out persons without identity.
+    """
+
+    def __init__(self,
+                 num_per_person: int = 4,
+                 min_iou: float = 0.5,
+                 labelled_only: bool = False) -> None:
+        self.num_per_person = num_per_person
+        self.min_iou = min_iou
+        self.labelled_only = labelled_only
+
+    def sample(self, proposals: Tensor, bboxes: Tensor,
+               person_ids: Tensor) -> tuple[Tensor, Tensor]:
+        """RoIs of one image, grouped by person, best first.
+
+        Args:
+            proposals: (P, 4).
+            bboxes: boxes of the persons, (G, 4).
+            person_ids: (G,).
+
+        Returns:
+            boxes (R, 4) and their person ids (R,).
+        """
+        if len(bboxes) == 0:
+            return proposals[:0], person_ids
+        candidates = torch.cat([bboxes, proposals])
+        overlaps, persons = bbox_overlaps(candidates, bboxes).max(dim=1)
+        own = torch.arange(len(bboxes), device=bboxes.device)
+        overlaps[own], persons[own] = 2., own  # a person's box leads
+        usable = overlaps >= self.min_iou
+        if self.labelled_only:
+            usable &= person_ids[persons] > UNLABELLED
+        order = overlaps.argsort(descending=True, stable=True)
+        order = order[usable[order]]
+        order = order[persons[order].argsort(stable=True)]
+        counts = torch.bincount(persons[order], minlength=len(bboxes))
+        first = counts.cumsum(0) - counts
+        rank = torch.arange(len(order), device=order.device)
+        rank = rank - first[persons[order]]
+        order = order[rank < self.num_per_person]
+        return candidates[order], person_ids[persons[order]]

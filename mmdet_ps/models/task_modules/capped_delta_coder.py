@@ -1,0 +1,44 @@
+"""Box deltas whose growth alone is limited."""
+import math
+
+import torch
+from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder
+from mmdet.registry import TASK_UTILS
+from torch import Tensor
+
+
+@TASK_UTILS.register_module()
+class CappedDeltaXYWHBBoxCoder(DeltaXYWHBBoxCoder):
+    """mmdet's coder, but a box may shrink without limit.
+
+    mmdet caps the logarithm of the size ratio in both directions, Detectron
+    and torchvision only upwards. Encoding is the same.
+
+    Args:
+        weights: factors of (dx, dy, dw, dh), e.g. (10, 10, 5, 5).
+    """
+
+    def __init__(self, weights: tuple[float, ...] = (1., 1., 1., 1.)) -> None:
+        super().__init__(target_stds=[1. / weight for weight in weights])
+
+    def decode(self,
+               bboxes: Tensor,
+               pred_bboxes: Tensor,
+               max_shape: tuple[int, int] | None = None,
+               wh_ratio_clip: float = 16 / 1000) -> Tensor:
+        """Boxes (N, 4) of ``bboxes`` (N, 4) and deltas (N, 4).
+
+        Clipped to ``max_shape`` (height, width) if given.
+        """
+        deltas = pred_bboxes * pred_bboxes.new_tensor(self.stds)
+        sizes = bboxes[:, 2:] - bboxes[:, :2]
+        centers = bboxes[:, :2] + 0.5 * sizes
+        centers = deltas[:, :2] * sizes + centers
+        growth = deltas[:, 2:].clamp(max=-math.log(wh_ratio_clip))
+        half = 0.5 * growth.exp() * sizes
+        decoded = torch.cat([centers - half, centers + half], dim=1)
+        if max_shape is not None:
+            height, width = max_shape[:2]
+            limit = decoded.new_tensor([width, height, width, height])
+            decoded = decoded.clamp(min=0).minimum(limit)
+        return decoded
