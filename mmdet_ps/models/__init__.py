@@ -6,9 +6,11 @@ from . import (
     data_preprocessors,
     dense_heads,
     detectors,
+    layers,
     losses,
     necks,
     roi_heads,
+    task_modules,
 )
 
 __all__ = [
@@ -17,7 +19,9 @@ __all__ = [
     'data_preprocessors',
     'dense_heads',
     'detectors',
+    'layers',
     'losses',
     'necks',
     'roi_heads',
+    'task_modules',
 ]

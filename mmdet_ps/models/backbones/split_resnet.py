@@ -1,4 +1,5 @@
 """A ResNet cut in two: a stem run once per image, a top run per RoI."""
+
 from collections import OrderedDict
 
 import torch.nn as nn
@@ -20,7 +21,8 @@ def num_c4_blocks(depth: int, c4_blocks: int | None = None) -> int:
     if not 1 <= c4_blocks <= available:
         raise ValueError(
             f'c4_blocks is {c4_blocks}, but the third stage of a '
-            f'ResNet-{depth} has {available} blocks')
+            f'ResNet-{depth} has {available} blocks'
+        )
     return c4_blocks
 
 
@@ -42,21 +44,31 @@ class SplitResNet(ResNet):
         kwargs: further options of mmdet's ``ResNet``.
     """
 
-    def __init__(self,
-                 depth: int,
-                 c4_blocks: int | None = None,
-                 style: str = 'caffe',
-                 pool_padding: int = 0,
-                 frozen_statistics: bool = True,
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        depth: int,
+        c4_blocks: int | None = None,
+        style: str = 'caffe',
+        pool_padding: int = 0,
+        frozen_statistics: bool = True,
+        **kwargs,
+    ) -> None:
         super().__init__(
-            depth, num_stages=3, out_indices=(2, ), style=style,
-            strides=(1, 2, 2), dilations=(1, 1, 1), **kwargs)
+            depth,
+            num_stages=3,
+            out_indices=(2,),
+            style=style,
+            strides=(1, 2, 2),
+            dilations=(1, 1, 1),
+            **kwargs,
+        )
         kept = num_c4_blocks(depth, c4_blocks)
         self.layer3 = nn.Sequential(
-            OrderedDict(list(self.layer3.named_children())[:kept]))
+            OrderedDict(list(self.layer3.named_children())[:kept])
+        )
         self.maxpool = nn.MaxPool2d(
-            3, stride=2, padding=pool_padding, ceil_mode=pool_padding == 0)
+            3, stride=2, padding=pool_padding, ceil_mode=pool_padding == 0
+        )
         self.frozen_statistics = frozen_statistics
 
     def train(self, mode: bool = True) -> 'SplitResNet':
@@ -80,33 +92,52 @@ class SplitResNetTop(BaseModule):
         init_cfg: weights; ``Pretrained`` takes an unsplit ResNet.
     """
 
-    def __init__(self,
-                 depth: int,
-                 c4_blocks: int | None = None,
-                 base_channels: int = 64,
-                 style: str = 'caffe',
-                 norm_cfg: dict | None = None,
-                 init_cfg: dict | None = None) -> None:
-        super().__init__(init_cfg or [
-            dict(type='Kaiming', layer='Conv2d'),
-            dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm'])
-        ])
+    def __init__(
+        self,
+        depth: int,
+        c4_blocks: int | None = None,
+        base_channels: int = 64,
+        style: str = 'caffe',
+        norm_cfg: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(
+            init_cfg
+            or [
+                dict(type='Kaiming', layer='Conv2d'),
+                dict(
+                    type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm']
+                ),
+            ]
+        )
         norm_cfg = norm_cfg or dict(type='BN', requires_grad=True)
         block, stage_blocks = ResNet.arch_settings[depth]
         first = num_c4_blocks(depth, c4_blocks)
         c4_planes = 4 * base_channels
         options = dict(style=style, norm_cfg=norm_cfg)
         if first < stage_blocks[2]:
-            rest = ResLayer(block, c4_planes * block.expansion, c4_planes,
-                            stage_blocks[2] - first, **options)
+            rest = ResLayer(
+                block,
+                c4_planes * block.expansion,
+                c4_planes,
+                stage_blocks[2] - first,
+                **options,
+            )
             self.layer3 = nn.Sequential(
                 OrderedDict(
-                    (str(first + i), layer) for i, layer in enumerate(rest)))
+                    (str(first + i), layer) for i, layer in enumerate(rest)
+                )
+            )
         else:
             self.layer3 = nn.Identity()
-        self.layer4 = ResLayer(block, c4_planes * block.expansion,
-                               2 * c4_planes, stage_blocks[3], stride=2,
-                               **options)
+        self.layer4 = ResLayer(
+            block,
+            c4_planes * block.expansion,
+            2 * c4_planes,
+            stage_blocks[3],
+            stride=2,
+            **options,
+        )
         self.in_channels = c4_planes * block.expansion
         self.out_channels = 2 * self.in_channels
 

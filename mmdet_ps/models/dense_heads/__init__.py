@@ -1,1 +1,5 @@
 """Dense heads."""
+
+from .logit_ranked_rpn_head import LogitRankedRPNHead
+
+__all__ = ['LogitRankedRPNHead']

@@ -1,4 +1,5 @@
 """Region proposals ranked by logit."""
+
 import torch
 from mmcv.ops import nms
 from mmdet.models.dense_heads import RPNHead
@@ -20,15 +21,17 @@ class LogitRankedRPNHead(RPNHead):
     pixels drops the box; 0 keeps even empty boxes).
     """
 
-    def _predict_by_feat_single(self,
-                                cls_score_list: list[Tensor],
-                                bbox_pred_list: list[Tensor],
-                                score_factor_list: list[None],
-                                mlvl_priors: list[Tensor],
-                                img_meta: dict,
-                                cfg: ConfigDict,
-                                rescale: bool = False,
-                                with_nms: bool = True) -> InstanceData:
+    def _predict_by_feat_single(
+        self,
+        cls_score_list: list[Tensor],
+        bbox_pred_list: list[Tensor],
+        score_factor_list: list[None],
+        mlvl_priors: list[Tensor],
+        img_meta: dict,
+        cfg: ConfigDict,
+        rescale: bool = False,
+        with_nms: bool = True,
+    ) -> InstanceData:
         """Proposals of one image, best first.
 
         Args:
@@ -48,23 +51,28 @@ class LogitRankedRPNHead(RPNHead):
         logits = cls_score_list[0].permute(1, 2, 0).flatten()
         deltas = bbox_pred_list[0].permute(1, 2, 0).reshape(-1, 4)
         logits, best = logits.sort(descending=True, stable=True)
-        best = best[:cfg.nms_pre]
+        best = best[: cfg.nms_pre]
         bboxes = self.bbox_coder.decode(
-            mlvl_priors[0][best], deltas[best].to(mlvl_priors[0]),
-            max_shape=img_meta['img_shape'])
-        return self._suppress(bboxes, logits[:cfg.nms_pre].float(), cfg)
+            mlvl_priors[0][best],
+            deltas[best].to(mlvl_priors[0]),
+            max_shape=img_meta['img_shape'],
+        )
+        return self._suppress(bboxes, logits[: cfg.nms_pre].float(), cfg)
 
     @staticmethod
-    def _suppress(bboxes: Tensor, logits: Tensor,
-                  cfg: ConfigDict) -> InstanceData:
+    def _suppress(
+        bboxes: Tensor, logits: Tensor, cfg: ConfigDict
+    ) -> InstanceData:
         """Proposals left of ranked boxes (N, 4) with logits (N,)."""
         sides = bboxes[:, 2:] - bboxes[:, :2]
         keep = (sides >= cfg.get('min_bbox_size', 0)).all(dim=1)
         bboxes, logits = bboxes[keep], logits[keep]
         if len(bboxes):
             _, kept = nms(bboxes, logits, cfg.nms.iou_threshold)
-            kept = kept[:cfg.max_per_img]
+            kept = kept[: cfg.max_per_img]
             bboxes, logits = bboxes[kept], logits[kept]
         return InstanceData(
-            bboxes=bboxes, scores=logits.sigmoid(),
-            labels=torch.zeros_like(logits, dtype=torch.long))
+            bboxes=bboxes,
+            scores=logits.sigmoid(),
+            labels=torch.zeros_like(logits, dtype=torch.long),
+        )

@@ -1,4 +1,5 @@
 """Detectors."""
+
 from .person_search_rcnn import PersonSearchRCNN
 
 __all__ = ['PersonSearchRCNN']

@@ -1,4 +1,5 @@
 """Two-stage person search."""
+
 from mmdet.models.detectors import TwoStageDetector
 from mmdet.registry import MODELS
 from mmdet.structures import SampleList
@@ -9,9 +10,12 @@ from torch import Tensor
 class PersonSearchRCNN(TwoStageDetector):
     """Faster R-CNN whose RoI head also embeds (OIM, NAE, BSL, SeqNet)."""
 
-    def embed_boxes(self, batch_inputs: Tensor,
-                    batch_data_samples: SampleList,
-                    bboxes: list[Tensor]) -> list[Tensor]:
+    def embed_boxes(
+        self,
+        batch_inputs: Tensor,
+        batch_data_samples: SampleList,
+        bboxes: list[Tensor],
+    ) -> list[Tensor]:
         """Unit embeddings of given boxes.
 
         Args:
@@ -23,4 +27,5 @@ class PersonSearchRCNN(TwoStageDetector):
             embeddings (n, D) of every image.
         """
         return self.roi_head.embed_boxes(
-            self.extract_feat(batch_inputs), batch_data_samples, bboxes)
+            self.extract_feat(batch_inputs), batch_data_samples, bboxes
+        )

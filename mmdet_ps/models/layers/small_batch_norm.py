@@ -1,4 +1,5 @@
 """Batch norm that accepts any number of rows."""
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -13,6 +14,12 @@ class SmallBatchNorm1d(nn.BatchNorm1d):
     def forward(self, x: Tensor) -> Tensor:
         """Normalise (N, C)."""
         if self.training and len(x) < 2:
-            return F.batch_norm(x, self.running_mean, self.running_var,
-                                self.weight, self.bias, eps=self.eps)
+            return F.batch_norm(
+                x,
+                self.running_mean,
+                self.running_var,
+                self.weight,
+                self.bias,
+                eps=self.eps,
+            )
         return super().forward(x)

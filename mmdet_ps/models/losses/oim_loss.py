@@ -102,6 +102,7 @@ class OIMLoss(IdentityLoss):
             [self.temperature * known, self.queue_temperature * strangers],
             dim=1,
         )
+        self.note_accuracy(logits, person_ids)
         log_prob = F.log_softmax(logits, dim=1)
         log_prob = log_prob.gather(1, person_ids[:, None]).squeeze(1)
         if self.gamma == 0:

@@ -6,6 +6,8 @@ from .reid_head import SeparatedReIDHead
 from .separated_roi_head import SeparatedRoIHead
 
 __all__ = [
-    'PersonSearchRoIHead', 'SeparatedReIDHead', 'SeparatedRoIHead',
-    'bbox_heads'
+    'PersonSearchRoIHead',
+    'SeparatedReIDHead',
+    'SeparatedRoIHead',
+    'bbox_heads',
 ]

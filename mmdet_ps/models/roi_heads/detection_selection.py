@@ -1,11 +1,13 @@
 """From scored RoIs to detections."""
+
 from mmcv.ops import nms
 from mmengine.config import ConfigDict
 from torch import Tensor
 
 
-def select_detections(bboxes: Tensor, scores: Tensor,
-                      cfg: ConfigDict) -> Tensor:
+def select_detections(
+    bboxes: Tensor, scores: Tensor, cfg: ConfigDict
+) -> Tensor:
     """Indices of the detections among scored boxes, best first.
 
     Args:
@@ -18,11 +20,14 @@ def select_detections(bboxes: Tensor, scores: Tensor,
         indices (D,) into the boxes.
     """
     sides = bboxes[:, 2:] - bboxes[:, :2]
-    usable = (scores > cfg.score_thr)
+    usable = scores > cfg.score_thr
     usable &= (sides >= cfg.get('min_bbox_size', 0)).all(dim=1)
     candidates = usable.nonzero().squeeze(1)
     if len(candidates) == 0:
         return candidates
-    _, kept = nms(bboxes[candidates].float(), scores[candidates].float(),
-                  cfg.nms.iou_threshold)
-    return candidates[kept[:cfg.max_per_img]]
+    _, kept = nms(
+        bboxes[candidates].float(),
+        scores[candidates].float(),
+        cfg.nms.iou_threshold,
+    )
+    return candidates[kept[: cfg.max_per_img]]

@@ -1,4 +1,5 @@
 """RoI head that finds persons and embeds them from shared features."""
+
 import torch
 import torch.nn.functional as F
 from mmdet.models.roi_heads import StandardRoIHead
@@ -40,8 +41,12 @@ class PersonSearchRoIHead(StandardRoIHead):
         # RoIs (N, 5) and person ids (N,) of the last step, for pictures.
         self.sampled_rois: tuple[Tensor, Tensor] | None = None
 
-    def loss(self, x: tuple[Tensor], rpn_results_list: InstanceList,
-             batch_data_samples: SampleList) -> dict[str, Tensor]:
+    def loss(
+        self,
+        x: tuple[Tensor],
+        rpn_results_list: InstanceList,
+        batch_data_samples: SampleList,
+    ) -> dict[str, Tensor]:
         """Losses of one step.
 
         Args:
@@ -55,56 +60,66 @@ class PersonSearchRoIHead(StandardRoIHead):
         self.sampled_rois = rois.detach(), person_ids
         answers = self._bbox_forward(x, rois)
         losses = self.bbox_losses(answers, rois, sampled)
-        losses['loss_reid'] = self.loss_reid(answers['embeddings'],
-                                             person_ids)
+        losses['loss_reid'] = self.loss_reid(answers['embeddings'], person_ids)
         losses.update(reid_accuracy([self.loss_reid]))
         return losses
 
-    def bbox_losses(self, answers: dict, rois: Tensor,
-                    sampled: list[SamplingResult]) -> dict[str, Tensor]:
+    def bbox_losses(
+        self, answers: dict, rois: Tensor, sampled: list[SamplingResult]
+    ) -> dict[str, Tensor]:
         """Class and box loss of ``_bbox_forward`` on RoIs (N, 5)."""
         return self.bbox_head.loss_and_target(
-            answers['cls_score'], answers['bbox_pred'], rois, sampled,
-            self.train_cfg)['loss_bbox']
+            answers['cls_score'],
+            answers['bbox_pred'],
+            rois,
+            sampled,
+            self.train_cfg,
+        )['loss_bbox']
 
-    def sample(self, rpn_results_list: InstanceList,
-               batch_data_samples: SampleList) -> list[SamplingResult]:
+    def sample(
+        self, rpn_results_list: InstanceList, batch_data_samples: SampleList
+    ) -> list[SamplingResult]:
         """RoIs on which the detection part is trained."""
         persons, ignored, _ = unpack_gt_instances(batch_data_samples)
         results = []
         for proposals, gt, ignore in zip(rpn_results_list, persons, ignored):
             candidates = InstanceData(priors=proposals.bboxes)
             assigned = self.bbox_assigner.assign(candidates, gt, ignore)
-            results.append(
-                self.bbox_sampler.sample(assigned, candidates, gt))
+            results.append(self.bbox_sampler.sample(assigned, candidates, gt))
         return results
 
     @staticmethod
-    def roi_person_ids(sampled: list[SamplingResult],
-                       batch_data_samples: SampleList) -> Tensor:
+    def roi_person_ids(
+        sampled: list[SamplingResult], batch_data_samples: SampleList
+    ) -> Tensor:
         """Person ids (N,) of the sampled RoIs, IGNORED for background."""
         ids = []
         for result, data_sample in zip(sampled, batch_data_samples):
             person_ids = data_sample.gt_instances.person_ids
             ids.append(person_ids[result.pos_assigned_gt_inds])
-            ids.append(
-                person_ids.new_full((len(result.neg_priors), ), IGNORED))
+            ids.append(person_ids.new_full((len(result.neg_priors),), IGNORED))
         return torch.cat(ids)
 
     def _bbox_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:
         """Answers for RoIs (N, 5): class logits, deltas, embeddings."""
         roi_feats = self.bbox_roi_extractor(x, rois)
         cls_score, bbox_pred, embeddings = self.bbox_head(
-            self.shared_head(roi_feats), roi_feats)
+            self.shared_head(roi_feats), roi_feats
+        )
         return dict(
-            cls_score=cls_score, bbox_pred=bbox_pred, embeddings=embeddings)
+            cls_score=cls_score, bbox_pred=bbox_pred, embeddings=embeddings
+        )
 
     def embed_rois(self, x: tuple[Tensor], rois: Tensor) -> Tensor:
         """Unit embeddings (N, D) of RoIs (N, 5)."""
         return F.normalize(self._bbox_forward(x, rois)['embeddings'].float())
 
-    def embed_boxes(self, x: tuple[Tensor], batch_data_samples: SampleList,
-                    bboxes: list[Tensor]) -> list[Tensor]:
+    def embed_boxes(
+        self,
+        x: tuple[Tensor],
+        batch_data_samples: SampleList,
+        bboxes: list[Tensor],
+    ) -> list[Tensor]:
         """Unit embeddings of given boxes.
 
         Args:
@@ -122,44 +137,54 @@ class PersonSearchRoIHead(StandardRoIHead):
         embeddings = self.embed_rois(x, bbox2roi(scaled))
         return list(embeddings.split([len(boxes) for boxes in bboxes]))
 
-    def predict(self,
-                x: tuple[Tensor],
-                rpn_results_list: InstanceList,
-                batch_data_samples: SampleList,
-                rescale: bool = False) -> InstanceList:
+    def predict(
+        self,
+        x: tuple[Tensor],
+        rpn_results_list: InstanceList,
+        batch_data_samples: SampleList,
+        rescale: bool = False,
+    ) -> InstanceList:
         """Detections of every image with embeddings; see the class."""
-        given = [given_boxes(data_sample, x[0])
-                 for data_sample in batch_data_samples]
+        given = [
+            given_boxes(data_sample, x[0])
+            for data_sample in batch_data_samples
+        ]
         as_detections = self.test_cfg.get('gt_boxes_as_detections', False)
         to_embed = self.test_cfg.get('embed_gt_boxes', False)
         if (to_embed or as_detections) and any(map(len, given)):
             embeddings = self.embed_boxes(x, batch_data_samples, given)
             for data_sample, rows in zip(batch_data_samples, embeddings):
                 if to_embed and 'bboxes' in data_sample.get(
-                        'gt_instances', ()):
+                    'gt_instances', ()
+                ):
                     data_sample.gt_instances.embeddings = rows
         elif to_embed or as_detections:
-            embeddings = [self.embed_rois(x, boxes.new_zeros(0, 5))
-                          for boxes in given]
+            embeddings = [
+                self.embed_rois(x, boxes.new_zeros(0, 5)) for boxes in given
+            ]
         metas = [data_sample.metainfo for data_sample in batch_data_samples]
         if not as_detections:
-            return self.predict_bbox(x, metas, rpn_results_list,
-                                     self.test_cfg, rescale)
+            return self.predict_bbox(
+                x, metas, rpn_results_list, self.test_cfg, rescale
+            )
         return [
             InstanceData(
                 bboxes=boxes if rescale else boxes * boxes_scale(x[0], meta),
                 scores=boxes.new_ones(len(boxes)),
                 labels=boxes.new_zeros(len(boxes), dtype=torch.long),
-                embeddings=rows)
+                embeddings=rows,
+            )
             for boxes, rows, meta in zip(given, embeddings, metas)
         ]
 
-    def predict_bbox(self,
-                     x: tuple[Tensor],
-                     batch_img_metas: list[dict],
-                     rpn_results_list: InstanceList,
-                     rcnn_test_cfg: ConfigDict,
-                     rescale: bool = False) -> InstanceList:
+    def predict_bbox(
+        self,
+        x: tuple[Tensor],
+        batch_img_metas: list[dict],
+        rpn_results_list: InstanceList,
+        rcnn_test_cfg: ConfigDict,
+        rescale: bool = False,
+    ) -> InstanceList:
         """Detections of every image from its proposals."""
         rois = bbox2roi([result.bboxes for result in rpn_results_list])
         answers = self._bbox_forward(x, rois)
@@ -170,12 +195,15 @@ class PersonSearchRoIHead(StandardRoIHead):
                 self.detections(
                     rois[rows],
                     {name: value[rows] for name, value in answers.items()},
-                    meta, rcnn_test_cfg))
-        return self.finish(x, results, batch_img_metas, rcnn_test_cfg,
-                           rescale)
+                    meta,
+                    rcnn_test_cfg,
+                )
+            )
+        return self.finish(x, results, batch_img_metas, rcnn_test_cfg, rescale)
 
-    def detections(self, rois: Tensor, answers: dict, img_meta: dict,
-                   cfg: ConfigDict) -> InstanceData:
+    def detections(
+        self, rois: Tensor, answers: dict, img_meta: dict, cfg: ConfigDict
+    ) -> InstanceData:
         """Detections of one image in network pixels.
 
         Args:
@@ -190,20 +218,31 @@ class PersonSearchRoIHead(StandardRoIHead):
         """
         scores = self.bbox_head.person_scores(answers['cls_score'].float())
         bboxes = self.bbox_head.bbox_coder.decode(
-            rois[:, 1:], answers['bbox_pred'].to(rois),
-            max_shape=img_meta['img_shape'])
+            rois[:, 1:],
+            answers['bbox_pred'].to(rois),
+            max_shape=img_meta['img_shape'],
+        )
         kept = select_detections(bboxes, scores, cfg)
         result = InstanceData(
-            bboxes=bboxes[kept], scores=scores[kept],
-            labels=torch.zeros_like(kept), rois=rois[kept])
+            bboxes=bboxes[kept],
+            scores=scores[kept],
+            labels=torch.zeros_like(kept),
+            rois=rois[kept],
+        )
         if 'embeddings' in answers:
             result.embeddings = F.normalize(
-                answers['embeddings'][kept].float())
+                answers['embeddings'][kept].float()
+            )
         return result
 
-    def finish(self, x: tuple[Tensor], results: InstanceList,
-               batch_img_metas: list[dict], cfg: ConfigDict,
-               rescale: bool) -> InstanceList:
+    def finish(
+        self,
+        x: tuple[Tensor],
+        results: InstanceList,
+        batch_img_metas: list[dict],
+        cfg: ConfigDict,
+        rescale: bool,
+    ) -> InstanceList:
         """Original pixels and weighting, once the embeddings are there."""
         for result, meta in zip(results, batch_img_metas):
             del result.rois
@@ -216,7 +255,7 @@ class PersonSearchRoIHead(StandardRoIHead):
 
 def boxes_scale(like: Tensor, img_meta: dict) -> Tensor:
     """Factors (4,) from original pixels to the network's."""
-    return like.new_tensor(img_meta.get('scale_factor', (1., 1.))).repeat(2)
+    return like.new_tensor(img_meta.get('scale_factor', (1.0, 1.0))).repeat(2)
 
 
 def given_boxes(data_sample, like: Tensor) -> Tensor:
@@ -229,6 +268,9 @@ def given_boxes(data_sample, like: Tensor) -> Tensor:
 
 def reid_accuracy(losses: list) -> dict[str, Tensor]:
     """Share of labelled RoIs whose identity came out first, in percent."""
-    values = [loss.accuracy for loss in losses
-              if getattr(loss, 'accuracy', None) is not None]
+    values = [
+        loss.accuracy
+        for loss in losses
+        if getattr(loss, 'accuracy', None) is not None
+    ]
     return dict(acc_reid=torch.stack(values).mean()) if values else {}

@@ -1,4 +1,5 @@
 """Re-identification head of its own: no layer shared with detection."""
+
 import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
@@ -21,25 +22,32 @@ class SeparatedReIDHead(BaseModule):
         levels: ``'C5'`` and, before it, possibly ``'C4'``.
     """
 
-    def __init__(self,
-                 top: dict,
-                 loss_reid: dict,
-                 levels: tuple[str, ...] = ('C5', ),
-                 init_cfg: dict | None = None) -> None:
+    def __init__(
+        self,
+        top: dict,
+        loss_reid: dict,
+        levels: tuple[str, ...] = ('C5',),
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg)
-        if tuple(levels) not in (('C5', ), ('C4', 'C5')):
-            raise ValueError(f"levels are {tuple(levels)}: choose ('C5',) or "
-                             "('C4', 'C5')")
+        if tuple(levels) not in (('C5',), ('C4', 'C5')):
+            raise ValueError(
+                f"levels are {tuple(levels)}: choose ('C5',) or ('C4', 'C5')"
+            )
         self.top = MODELS.build(top)
         channels = dict(C4=self.top.in_channels, C5=self.top.out_channels)
         self.levels = tuple(levels)
-        self.norms = nn.ModuleDict({
-            level: SmallBatchNorm1d(channels[level]) for level in levels
-        })
-        self.losses = nn.ModuleDict({
-            level: MODELS.build(dict(loss_reid, embed_dims=channels[level]))
-            for level in levels
-        })
+        self.norms = nn.ModuleDict(
+            {level: SmallBatchNorm1d(channels[level]) for level in levels}
+        )
+        self.losses = nn.ModuleDict(
+            {
+                level: MODELS.build(
+                    dict(loss_reid, embed_dims=channels[level])
+                )
+                for level in levels
+            }
+        )
 
     def forward(self, roi_feats: Tensor) -> list[Tensor]:
         """Embeddings (N, C_i) of every level, of any length.

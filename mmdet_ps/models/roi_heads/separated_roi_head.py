@@ -1,4 +1,5 @@
 """Detection and re-ID in parallel on the same RoIs (BSL)."""
+
 import torch
 from mmdet.models.utils import unpack_gt_instances
 from mmdet.registry import MODELS, TASK_UTILS
@@ -31,24 +32,32 @@ class SeparatedRoIHead(PersonSearchRoIHead):
         if self.train_cfg is not None:
             self.reid_sampler = TASK_UTILS.build(self.train_cfg.reid_sampler)
 
-    def loss(self, x: tuple[Tensor], rpn_results_list: InstanceList,
-             batch_data_samples: SampleList) -> dict[str, Tensor]:
+    def loss(
+        self,
+        x: tuple[Tensor],
+        rpn_results_list: InstanceList,
+        batch_data_samples: SampleList,
+    ) -> dict[str, Tensor]:
         """Losses of one step; arguments as of the parent."""
         sampled = self.sample(rpn_results_list, batch_data_samples)
         rois = bbox2roi([result.priors for result in sampled])
-        self.sampled_rois = rois.detach(), self.roi_person_ids(
-            sampled, batch_data_samples)
+        self.sampled_rois = (
+            rois.detach(),
+            self.roi_person_ids(sampled, batch_data_samples),
+        )
         losses = self.bbox_losses(self._bbox_forward(x, rois), rois, sampled)
-        rois, person_ids = self.sample_reid(rpn_results_list,
-                                            batch_data_samples)
+        rois, person_ids = self.sample_reid(
+            rpn_results_list, batch_data_samples
+        )
         losses['loss_reid'] = self.reid_head.loss(
-            self.bbox_roi_extractor(x, rois), person_ids)
+            self.bbox_roi_extractor(x, rois), person_ids
+        )
         losses.update(reid_accuracy(self.reid_head.losses.values()))
         return losses
 
     def sample_reid(
-            self, rpn_results_list: InstanceList,
-            batch_data_samples: SampleList) -> tuple[Tensor, Tensor]:
+        self, rpn_results_list: InstanceList, batch_data_samples: SampleList
+    ) -> tuple[Tensor, Tensor]:
         """RoIs (R, 5) of the re-ID head and their person ids (R,).
 
         Without any person it is the first image as a whole, IGNORED: so
@@ -56,8 +65,9 @@ class SeparatedRoIHead(PersonSearchRoIHead):
         """
         persons, _, _ = unpack_gt_instances(batch_data_samples)
         picked = [
-            self.reid_sampler.sample(proposals.bboxes, gt.bboxes,
-                                     gt.person_ids)
+            self.reid_sampler.sample(
+                proposals.bboxes, gt.bboxes, gt.person_ids
+            )
             for proposals, gt in zip(rpn_results_list, persons)
         ]
         rois = bbox2roi([bboxes for bboxes, _ in picked])
@@ -70,21 +80,26 @@ class SeparatedRoIHead(PersonSearchRoIHead):
 
     def _bbox_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:
         """Class logits and deltas for RoIs (N, 5)."""
-        cls_score, bbox_pred = self.bbox_head(
-            self.bbox_roi_extractor(x, rois))
+        cls_score, bbox_pred = self.bbox_head(self.bbox_roi_extractor(x, rois))
         return dict(cls_score=cls_score, bbox_pred=bbox_pred)
 
     def embed_rois(self, x: tuple[Tensor], rois: Tensor) -> Tensor:
         """Unit embeddings (N, D) of RoIs (N, 5)."""
         return self.reid_head.embed(self.bbox_roi_extractor(x, rois))
 
-    def finish(self, x: tuple[Tensor], results: InstanceList,
-               batch_img_metas: list[dict], cfg: ConfigDict,
-               rescale: bool) -> InstanceList:
+    def finish(
+        self,
+        x: tuple[Tensor],
+        results: InstanceList,
+        batch_img_metas: list[dict],
+        cfg: ConfigDict,
+        rescale: bool,
+    ) -> InstanceList:
         """Embed the proposals behind the detections, then as the parent."""
         rois = [result.rois for result in results]
         embeddings = self.embed_rois(x, torch.cat(rois))
         for result, rows in zip(
-                results, embeddings.split([len(part) for part in rois])):
+            results, embeddings.split([len(part) for part in rois])
+        ):
             result.embeddings = rows
         return super().finish(x, results, batch_img_metas, cfg, rescale)

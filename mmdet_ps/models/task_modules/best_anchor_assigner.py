@@ -1,4 +1,5 @@
 """Assignment of anchors to persons by overlap, without a loop over persons."""
+
 import torch
 from mmdet.models.task_modules.assigners import AssignResult, MaxIoUAssigner
 from mmdet.registry import TASK_UTILS
@@ -17,13 +18,16 @@ class BestAnchorAssigner(MaxIoUAssigner):
         neg_iou_thr: overlap under which an anchor is negative.
     """
 
-    def __init__(self, pos_iou_thr: float, neg_iou_thr: float,
-                 **kwargs) -> None:
+    def __init__(
+        self, pos_iou_thr: float, neg_iou_thr: float, **kwargs
+    ) -> None:
         super().__init__(
-            pos_iou_thr, neg_iou_thr, match_low_quality=False, **kwargs)
+            pos_iou_thr, neg_iou_thr, match_low_quality=False, **kwargs
+        )
 
-    def assign_wrt_overlaps(self, overlaps: Tensor,
-                            gt_labels: Tensor) -> AssignResult:
+    def assign_wrt_overlaps(
+        self, overlaps: Tensor, gt_labels: Tensor
+    ) -> AssignResult:
         """Assign by ``overlaps`` (persons, anchors)."""
         result = super().assign_wrt_overlaps(overlaps, gt_labels)
         if overlaps.numel() == 0:
@@ -31,8 +35,10 @@ class BestAnchorAssigner(MaxIoUAssigner):
         best_of_person = overlaps.max(dim=1, keepdim=True).values
         forced = ((overlaps == best_of_person) & (best_of_person > 0)).any(0)
         person_of_anchor = overlaps.argmax(dim=0)
-        result.gt_inds = torch.where(forced, person_of_anchor + 1,
-                                     result.gt_inds)
-        result.labels = torch.where(forced, gt_labels[person_of_anchor],
-                                    result.labels)
+        result.gt_inds = torch.where(
+            forced, person_of_anchor + 1, result.gt_inds
+        )
+        result.labels = torch.where(
+            forced, gt_labels[person_of_anchor], result.labels
+        )
         return result

@@ -1,4 +1,5 @@
 """RoIs that train the re-ID head: the best-placed few of each person."""
+
 import torch
 from mmdet.registry import TASK_UTILS
 from mmdet.structures.bbox import bbox_overlaps
@@ -19,16 +20,19 @@ class BestOverlapSampler:
         labelled_only: leave out persons without identity.
     """
 
-    def __init__(self,
-                 num_per_person: int = 4,
-                 min_iou: float = 0.5,
-                 labelled_only: bool = False) -> None:
+    def __init__(
+        self,
+        num_per_person: int = 4,
+        min_iou: float = 0.5,
+        labelled_only: bool = False,
+    ) -> None:
         self.num_per_person = num_per_person
         self.min_iou = min_iou
         self.labelled_only = labelled_only
 
-    def sample(self, proposals: Tensor, bboxes: Tensor,
-               person_ids: Tensor) -> tuple[Tensor, Tensor]:
+    def sample(
+        self, proposals: Tensor, bboxes: Tensor, person_ids: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """RoIs of one image, grouped by person, best first.
 
         Args:
@@ -44,7 +48,7 @@ class BestOverlapSampler:
         candidates = torch.cat([bboxes, proposals])
         overlaps, persons = bbox_overlaps(candidates, bboxes).max(dim=1)
         own = torch.arange(len(bboxes), device=bboxes.device)
-        overlaps[own], persons[own] = 2., own  # a person's box leads
+        overlaps[own], persons[own] = 2.0, own  # a person's box leads
         usable = overlaps >= self.min_iou
         if self.labelled_only:
             usable &= person_ids[persons] > UNLABELLED

@@ -1,4 +1,5 @@
 """Box deltas whose growth alone is limited."""
+
 import math
 
 import torch
@@ -18,14 +19,18 @@ class CappedDeltaXYWHBBoxCoder(DeltaXYWHBBoxCoder):
         weights: factors of (dx, dy, dw, dh), e.g. (10, 10, 5, 5).
     """
 
-    def __init__(self, weights: tuple[float, ...] = (1., 1., 1., 1.)) -> None:
-        super().__init__(target_stds=[1. / weight for weight in weights])
+    def __init__(
+        self, weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
+    ) -> None:
+        super().__init__(target_stds=[1.0 / weight for weight in weights])
 
-    def decode(self,
-               bboxes: Tensor,
-               pred_bboxes: Tensor,
-               max_shape: tuple[int, int] | None = None,
-               wh_ratio_clip: float = 16 / 1000) -> Tensor:
+    def decode(
+        self,
+        bboxes: Tensor,
+        pred_bboxes: Tensor,
+        max_shape: tuple[int, int] | None = None,
+        wh_ratio_clip: float = 16 / 1000,
+    ) -> Tensor:
         """Boxes (N, 4) of ``bboxes`` (N, 4) and deltas (N, 4).
 
         Clipped to ``max_shape`` (height, width) if given.

@@ -1,4 +1,5 @@
 """Anchors of whole pixels."""
+
 from mmdet.models.task_modules.prior_generators import AnchorGenerator
 from mmdet.registry import TASK_UTILS
 from torch import Tensor
@@ -14,11 +15,15 @@ class RoundedAnchorGenerator(AnchorGenerator):
         stride: pixels between two cells.
     """
 
-    def __init__(self, sizes: list[float], ratios: list[float],
-                 stride: int) -> None:
+    def __init__(
+        self, sizes: list[float], ratios: list[float], stride: int
+    ) -> None:
         super().__init__(
-            strides=[stride], ratios=ratios, base_sizes=[1.],
-            scales=[float(size) for size in sizes])
+            strides=[stride],
+            ratios=ratios,
+            base_sizes=[1.0],
+            scales=[float(size) for size in sizes],
+        )
 
     def gen_single_level_base_anchors(self, *args, **kwargs) -> Tensor:
         """Anchors (A, 4) of the cell at the origin."""

@@ -1,10 +1,13 @@
 """Heads on RoI features."""
+
 from .embedding_bbox_head import EmbeddingBBoxHead
 from .embedding_layer import EmbeddingLayer
 from .light_bbox_head import LightBBoxHead
 from .norm_aware_bbox_head import NormAwareBBoxHead
 
 __all__ = [
-    'EmbeddingBBoxHead', 'EmbeddingLayer', 'LightBBoxHead',
-    'NormAwareBBoxHead'
+    'EmbeddingBBoxHead',
+    'EmbeddingLayer',
+    'LightBBoxHead',
+    'NormAwareBBoxHead',
 ]

@@ -1,4 +1,5 @@
 """Class, box and embedding from one RoI feature (OIM)."""
+
 from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from mmdet.registry import MODELS
 from torch import Tensor
@@ -20,24 +21,32 @@ class EmbeddingBBoxHead(BBoxHead):
         kwargs: further options of mmdet's ``BBoxHead``.
     """
 
-    def __init__(self,
-                 in_channels: int = 2048,
-                 embed_dims: int = 256,
-                 c4_channels: int | None = None,
-                 embedding_bias: bool = False,
-                 embedding_norm_std: float | None = None,
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        in_channels: int = 2048,
+        embed_dims: int = 256,
+        c4_channels: int | None = None,
+        embedding_bias: bool = False,
+        embedding_norm_std: float | None = None,
+        **kwargs,
+    ) -> None:
         super().__init__(
-            with_avg_pool=True, roi_feat_size=1, in_channels=in_channels,
-            num_classes=1, **kwargs)
+            with_avg_pool=True,
+            roi_feat_size=1,
+            in_channels=in_channels,
+            num_classes=1,
+            **kwargs,
+        )
         self.with_c4 = c4_channels is not None
         levels = [c4_channels, in_channels] if self.with_c4 else [in_channels]
-        self.embedding = EmbeddingLayer(levels, embed_dims, embedding_bias,
-                                        embedding_norm_std)
+        self.embedding = EmbeddingLayer(
+            levels, embed_dims, embedding_bias, embedding_norm_std
+        )
         self.embed_dims = embed_dims
 
-    def forward(self, top_feats: Tensor,
-                roi_feats: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, top_feats: Tensor, roi_feats: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Answer for RoI features after the top and before it.
 
         Args:

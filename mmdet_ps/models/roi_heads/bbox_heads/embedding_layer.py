@@ -1,4 +1,5 @@
 """From pooled RoI features to embeddings."""
+
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -17,20 +18,26 @@ class EmbeddingLayer(BaseModule):
             not given.
     """
 
-    def __init__(self,
-                 in_channels: list[int],
-                 embed_dims: int = 256,
-                 bias: bool = False,
-                 norm_std: float | None = None) -> None:
+    def __init__(
+        self,
+        in_channels: list[int],
+        embed_dims: int = 256,
+        bias: bool = False,
+        norm_std: float | None = None,
+    ) -> None:
         super().__init__()
         if embed_dims % len(in_channels):
-            raise ValueError(f'embed_dims {embed_dims} cannot be shared by '
-                             f'{len(in_channels)} levels')
+            raise ValueError(
+                f'embed_dims {embed_dims} cannot be shared by '
+                f'{len(in_channels)} levels'
+            )
         dims = embed_dims // len(in_channels)
         self.projections = nn.ModuleList(
             nn.Sequential(
-                nn.Linear(channels, dims, bias=bias), SmallBatchNorm1d(dims))
-            for channels in in_channels)
+                nn.Linear(channels, dims, bias=bias), SmallBatchNorm1d(dims)
+            )
+            for channels in in_channels
+        )
         self.norm_std = norm_std
 
     def init_weights(self) -> None:
@@ -45,6 +52,10 @@ class EmbeddingLayer(BaseModule):
 
     def forward(self, levels: list[Tensor]) -> Tensor:
         """Levels of (N, C_i) to embeddings (N, D) of any length."""
-        return torch.cat([
-            project(level) for project, level in zip(self.projections, levels)
-        ], dim=1)
+        return torch.cat(
+            [
+                project(level)
+                for project, level in zip(self.projections, levels)
+            ],
+            dim=1,
+        )

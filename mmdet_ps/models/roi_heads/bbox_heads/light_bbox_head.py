@@ -1,4 +1,5 @@
 """A small detection head that needs no fifth stage."""
+
 from mmcv.cnn import ConvModule
 from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from mmdet.registry import MODELS
@@ -16,19 +17,30 @@ class LightBBoxHead(BBoxHead):
         kwargs: further options of mmdet's ``BBoxHead``.
     """
 
-    def __init__(self,
-                 in_channels: int = 1024,
-                 roi_feat_size: tuple[int, int] = (14, 7),
-                 channels: int = 256,
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        in_channels: int = 1024,
+        roi_feat_size: tuple[int, int] = (14, 7),
+        channels: int = 256,
+        **kwargs,
+    ) -> None:
         super().__init__(
-            with_avg_pool=True, roi_feat_size=1, in_channels=channels,
-            num_classes=1, **kwargs)
+            with_avg_pool=True,
+            roi_feat_size=1,
+            in_channels=channels,
+            num_classes=1,
+            **kwargs,
+        )
         height, width = roi_feat_size
         area = ((height + 1) // 2) * ((width + 1) // 2)
         self.reduce = ConvModule(
-            in_channels, channels, 1, stride=2, bias=True,
-            norm_cfg=dict(type='BN'))
+            in_channels,
+            channels,
+            1,
+            stride=2,
+            bias=True,
+            norm_cfg=dict(type='BN'),
+        )
         self.fc = nn.Linear(area * channels, channels)
 
     def forward(self, roi_feats: Tensor) -> tuple[Tensor, Tensor]:

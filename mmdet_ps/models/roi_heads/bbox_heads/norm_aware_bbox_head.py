@@ -1,4 +1,5 @@
 """Detection by the length of the embedding, identity by its direction."""
+
 import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor, nn
@@ -18,18 +19,21 @@ class NormAwareBBoxHead(EmbeddingBBoxHead):
         kwargs: further options of ``EmbeddingBBoxHead``.
     """
 
-    def __init__(self,
-                 loss_cls: dict | None = None,
-                 loss_bbox: dict | None = None,
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        loss_cls: dict | None = None,
+        loss_bbox: dict | None = None,
+        **kwargs,
+    ) -> None:
         super().__init__(
             with_cls=False,
             embedding_bias=True,
-            loss_cls=loss_cls or dict(
-                type='CrossEntropyLoss', use_sigmoid=True),
-            loss_bbox=loss_bbox or dict(
-                type='SmoothL1Loss', beta=1., loss_weight=10.),
-            **kwargs)
+            loss_cls=loss_cls
+            or dict(type='CrossEntropyLoss', use_sigmoid=True),
+            loss_bbox=loss_bbox
+            or dict(type='SmoothL1Loss', beta=1.0, loss_weight=10.0),
+            **kwargs,
+        )
         self.fc_reg = nn.Sequential(self.fc_reg, SmallBatchNorm1d(4))
         self.norm_scale = SmallBatchNorm1d(1)
 
@@ -40,8 +44,9 @@ class NormAwareBBoxHead(EmbeddingBBoxHead):
             nn.init.normal_(layer.weight, std=0.01)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, top_feats: Tensor,
-                roi_feats: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, top_feats: Tensor, roi_feats: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Person logits (N, 1), deltas (N, 4), unit embeddings (N, D).
 
         Args:
@@ -58,8 +63,15 @@ class NormAwareBBoxHead(EmbeddingBBoxHead):
         """Probability (N,) of a person from logits (N, 1)."""
         return cls_score.sigmoid().squeeze(1)
 
-    def loss(self, cls_score: Tensor, bbox_pred: Tensor, rois: Tensor,
-             labels: Tensor, *args, **kwargs) -> dict:
+    def loss(
+        self,
+        cls_score: Tensor,
+        bbox_pred: Tensor,
+        rois: Tensor,
+        labels: Tensor,
+        *args,
+        **kwargs,
+    ) -> dict:
         """mmdet's losses, with the accuracy of a binary decision.
 
         Args:
@@ -68,8 +80,9 @@ class NormAwareBBoxHead(EmbeddingBBoxHead):
             rois: (N, 5).
             labels: (N,), 0 for persons and 1 for background.
         """
-        losses = super().loss(cls_score, bbox_pred, rois, labels, *args,
-                              **kwargs)
+        losses = super().loss(
+            cls_score, bbox_pred, rois, labels, *args, **kwargs
+        )
         correct = (cls_score.squeeze(1) > 0) == (labels == 0)
         losses['acc'] = 100 * correct.float().mean()
         return losses

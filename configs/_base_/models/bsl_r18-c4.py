@@ -1,0 +1,33 @@
+"""BSL on a thin ResNet-18, for small images from a random start."""
+
+_base_ = './bsl_r50-c4.py'
+
+resnet = dict(depth=18, base_channels=16, init_cfg=None)
+
+model = dict(
+    # Nothing is frozen: there are no pre-trained statistics to keep.
+    backbone=dict(
+        frozen_stages=-1,
+        norm_eval=False,
+        norm_cfg=dict(requires_grad=True),
+        **resnet,
+    ),
+    rpn_head=dict(
+        in_channels=64,
+        feat_channels=64,
+        anchor_generator=dict(sizes=[16, 24, 36, 54, 80], ratios=[2]),
+    ),
+    roi_head=dict(
+        bbox_roi_extractor=dict(out_channels=64),
+        bbox_head=dict(in_channels=64, channels=64),
+        reid_head=dict(top=resnet),
+    ),
+    train_cfg=dict(
+        rpn_proposal=dict(nms_pre=400, max_per_img=100),
+        rcnn=dict(sampler=dict(num=32)),
+    ),
+    test_cfg=dict(
+        rpn=dict(nms_pre=400, max_per_img=50),
+        rcnn=dict(max_per_img=30),
+    ),
+)

@@ -1,0 +1,28 @@
+"""OIM on a thin ResNet-18, for small images from a random start."""
+
+_base_ = './oim_r50-c4.py'
+
+resnet = dict(depth=18, base_channels=16, init_cfg=None)
+
+model = dict(
+    backbone=resnet,
+    rpn_head=dict(
+        in_channels=64,
+        feat_channels=64,
+        anchor_generator=dict(sizes=[16, 24, 36, 54, 80], ratios=[2]),
+    ),
+    roi_head=dict(
+        bbox_roi_extractor=dict(out_channels=64),
+        shared_head=resnet,
+        bbox_head=dict(in_channels=128, embed_dims=128),
+        loss_reid=dict(embed_dims=128),
+    ),
+    train_cfg=dict(
+        rpn_proposal=dict(nms_pre=400, max_per_img=100),
+        rcnn=dict(sampler=dict(num=32)),
+    ),
+    test_cfg=dict(
+        rpn=dict(nms_pre=400, max_per_img=50),
+        rcnn=dict(max_per_img=30),
+    ),
+)

@@ -1,0 +1,46 @@
+"""Classification of the training identities."""
+
+import torch.nn.functional as F
+from mmdet.registry import MODELS
+from torch import Tensor, nn
+
+from .identity_loss import IdentityLoss
+
+
+@MODELS.register_module()
+class SoftmaxIdentityLoss(IdentityLoss):
+    """Cross-entropy of a linear classifier; the unlabelled do not count.
+
+    Args:
+        num_identities: classes.
+        embed_dims: length of an embedding.
+        normalize_embeddings: classify unit vectors.
+        scale: factor of the logits.
+        loss_weight: weight of the loss.
+    """
+
+    def __init__(
+        self,
+        num_identities: int,
+        embed_dims: int = 256,
+        normalize_embeddings: bool = False,
+        scale: float = 1.0,
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.normalize_embeddings = normalize_embeddings
+        self.scale = scale
+        self.loss_weight = loss_weight
+        self.classifier = nn.Linear(embed_dims, num_identities, bias=False)
+        nn.init.normal_(self.classifier.weight, std=0.001)
+
+    def forward(self, embeddings: Tensor, person_ids: Tensor) -> Tensor:
+        """Loss of (N, D) embeddings with (N,) ids; see the base class."""
+        if self.normalize_embeddings:
+            embeddings = F.normalize(embeddings)
+        labelled = person_ids >= 0
+        targets = person_ids[labelled]
+        logits = self.scale * self.classifier(embeddings[labelled]).float()
+        self.note_accuracy(logits, targets)
+        losses = F.cross_entropy(logits, targets, reduction='sum')
+        return self.loss_weight * losses / max(len(targets), 1)

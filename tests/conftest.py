@@ -1,0 +1,3 @@
+"""Shared by all tests."""
+
+import mmdet_ps  # noqa: F401  # the operators, before anything of mmdet
