@@ -1,1 +1,23 @@
-"""Alignment."""
+"""Intra-task alignment: sources of one sub-task made alike."""
+
+from .domain_alignment import DomainAlignment
+from .domain_classifier import DomainClassifier
+from .feature_capture import FeatureCapture
+from .feature_queue import FeatureQueue
+from .gradient_reversal import (
+    reversal_ramp,
+    reverse_gradient,
+    training_progress,
+)
+from .intra_task_alignment import IntraTaskAlignment
+
+__all__ = [
+    'DomainAlignment',
+    'DomainClassifier',
+    'FeatureCapture',
+    'FeatureQueue',
+    'IntraTaskAlignment',
+    'reversal_ramp',
+    'reverse_gradient',
+    'training_progress',
+]

@@ -1,0 +1,68 @@
+"""Reports every load of weights, and refuses one that loads nothing."""
+from mmdet.registry import HOOKS
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from mmdet_ps.utils.checkpoint import (
+    BACKBONE_PREFIX,
+    compare,
+    plain_state_dict,
+    under_prefix,
+)
+
+
+@HOOKS.register_module()
+class CheckedLoadHook(Hook):
+    """Says as a table what ``load_from`` and ``resume`` put into the model.
+
+    ``load_from`` takes a whole detector as well as a backbone alone (keys
+    without a prefix) and a pre-training checkpoint that was not formatted
+    (keys below ``detector.``). A file that fits no part of the backbone is
+    an error.
+
+    Args:
+        limit: Rows of the table per kind of problem.
+    """
+
+    priority = 'VERY_LOW'
+
+    def __init__(self, limit: int = 40) -> None:
+        self.limit = limit
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Bring the keys into the model's layout and report.
+
+        Args:
+            runner: Its model is about to receive the checkpoint.
+            checkpoint: As read from the file; ``state_dict`` is rewritten.
+        """
+        model = runner.model
+        wanted = (
+            model.module if is_model_wrapper(model) else model
+        ).state_dict()
+        layouts = candidate_layouts(plain_state_dict(checkpoint))
+        given = max(layouts, key=lambda s: len(compare(wanted, s).loaded))
+        report = compare(wanted, given)
+        runner.logger.info(
+            f'weights for {type(model).__name__}: {report.table(self.limit)}'
+        )
+        source = runner._load_from or 'the checkpoint'
+        for prefix in (BACKBONE_PREFIX, f'detector.{BACKBONE_PREFIX}'):
+            report.require(prefix, str(source))
+        report.require('', str(source))
+        checkpoint['state_dict'] = given
+
+
+def candidate_layouts(state_dict: dict) -> list[dict]:
+    """The state dict, and what it would be in other models' layouts."""
+    return [
+        state_dict,
+        {BACKBONE_PREFIX + key: v for key, v in state_dict.items()},
+        under_prefix(state_dict, 'detector.'),
+        {'detector.' + key: v for key, v in state_dict.items()},
+        {
+            f'detector.{BACKBONE_PREFIX}{key}': v
+            for key, v in state_dict.items()
+        },
+    ]

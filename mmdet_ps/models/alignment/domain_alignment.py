@@ -1,0 +1,130 @@
+"""Adversarial alignment of the sources of one feature."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from .domain_classifier import DomainClassifier
+from .feature_queue import FeatureQueue
+from .gradient_reversal import (
+    reversal_ramp,
+    reverse_gradient,
+    training_progress,
+)
+
+
+class DomainAlignment(nn.Module):
+    """A domain classifier behind a gradient reversal, with a feature queue.
+
+    The loss is the classifier's cross-entropy, every source counting the
+    same, over the batch and, if there is a queue, over what the queue holds:
+    so a batch of one source still trains a classifier of all sources. Its
+    gradient trains the classifier; the features of the batch receive minus
+    ``weight * ramp`` times the gradient of their own mean cross-entropy.
+    Without a queue and with the sources of a batch equally frequent that is
+    the ordinary gradient reversal.
+
+    Args:
+        in_channels: Length of a feature.
+        num_domains: Number of sources.
+        weight: Final weight of the reversed gradient.
+        ramp: Steepness of the weight's ramp; 0 for the full weight at once.
+        queue_size: Features kept per source; 0 switches the queue off.
+        hidden_channels: Width of the classifier.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_domains: int,
+        weight: float = 0.1,
+        ramp: float = 10.0,
+        queue_size: int = 0,
+        hidden_channels: int = 256,
+    ) -> None:
+        super().__init__()
+        self.weight = weight
+        self.ramp = ramp
+        self.in_channels = in_channels
+        self.num_domains = num_domains
+        self.domain_classifier = DomainClassifier(
+            in_channels, num_domains, hidden_channels
+        )
+        self.queue = FeatureQueue(num_domains, queue_size, in_channels)
+
+    @property
+    def reversal_weight(self) -> float:
+        """The weight of the reversed gradient at this point of training."""
+        return self.weight * reversal_ramp(training_progress(), self.ramp)
+
+    def forward(
+        self, features: Tensor, domains: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """Align the features of one batch; they enter the queue afterwards.
+
+        Args:
+            features: (N, C), N may be 0.
+            domains: (N,) indices of the features' sources.
+
+        Returns:
+            The loss, and the classifier's accuracy averaged over the sources
+            that were seen (1 / num_domains when nothing tells them apart),
+            None if there was nothing to classify.
+        """
+        if features.shape[1] != self.in_channels:
+            raise ValueError(
+                f'features of {features.shape[1]} channels, but the '
+                f'alignment was built with in_channels={self.in_channels}: '
+                'correct it in the config'
+            )
+        queued, queued_domains = self.queue.rows()
+        seen = torch.cat([features.detach(), queued.to(features)])
+        seen_domains = torch.cat([domains, queued_domains])
+        logits = self.domain_classifier(seen)
+        weights = _balanced_weights(seen_domains, self.num_domains)
+        loss = _weighted_cross_entropy(logits, seen_domains, weights)
+
+        # Written as x - x.detach(): it has a gradient and no value.
+        adversarial = self._adversarial_loss(features, domains)
+        loss = loss + adversarial - adversarial.detach()
+
+        hits = (logits.argmax(dim=1) == seen_domains).to(weights)
+        self.queue.push(features, domains)
+        return loss, (hits * weights).sum() if len(hits) else None
+
+    def no_rows(self) -> tuple[Tensor, Tensor]:
+        """Features and domains of a batch that has none."""
+        features = next(self.parameters()).new_zeros(0, self.in_channels)
+        return features, features.new_zeros(0, dtype=torch.long)
+
+    def _adversarial_loss(self, features: Tensor, domains: Tensor) -> Tensor:
+        """Cross-entropy whose gradient reaches the features alone."""
+        classifier = {
+            name: parameter.detach()
+            for name, parameter in self.domain_classifier.named_parameters()
+        }
+        logits = functional_call(
+            self.domain_classifier,
+            classifier,
+            reverse_gradient(features, self.reversal_weight),
+        )
+        weights = _balanced_weights(domains, self.num_domains)
+        return _weighted_cross_entropy(logits, domains, weights)
+
+
+def _balanced_weights(domains: Tensor, num_domains: int) -> Tensor:
+    """Weights (N,) of sum 1 that give every present source the same share."""
+    counts = torch.bincount(domains, minlength=num_domains)
+    present = (counts > 0).sum().clamp(min=1)
+    return 1.0 / (counts[domains] * present)
+
+
+def _weighted_cross_entropy(
+    logits: Tensor, targets: Tensor, weights: Tensor
+) -> Tensor:
+    """Weighted sum over (N, S) logits, 0 with a gradient path if N is 0."""
+    losses = F.cross_entropy(logits, targets, reduction='none')
+    return (losses * weights).sum() + logits.sum() * 0.0

@@ -1,0 +1,183 @@
+"""Alignment of the sources within each sub-task of hybrid pre-training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmdet.registry import MODELS
+from mmdet.structures import SampleList
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from .domain_alignment import DomainAlignment
+from .feature_capture import FeatureCapture
+
+# Features (N, C) and the sources (N,) they came from.
+Rows = tuple[Tensor, Tensor]
+
+
+@MODELS.register_module()
+class IntraTaskAlignment(BaseModule):
+    """One domain classifier per sub-task and level, never across sub-tasks.
+
+    Image level: the mean of a feature map over each image. Instance level:
+    the embeddings that the detector hands to its identity losses.
+
+    Args:
+        domains: The sources of each sub-task, by their ``domain`` name, e.g.
+            ``dict(det=['crowdhuman', 'ecp'], reid=['market1501', 'msmt17'])``.
+            A sub-task with fewer than two has nothing to align.
+        image: The maps to align, by the name of the detector's part:
+            ``dict(backbone=dict(in_channels=512, level=-1))``; ``level``
+            picks one of several outputs. None switches the level off.
+        instance: ``dict(in_channels=256)`` aligns the embeddings, None does
+            not. Here as in ``image``, ``weight`` overrides the common one.
+        weight: Final weight of the reversed gradients.
+        ramp: Steepness of their ramp 2 / (1 + exp(-ramp * p)) - 1; 0 is none.
+        queue_size: Features kept per source, sub-task and level; 0 is none.
+        hidden_channels: Width of the classifiers.
+        embedding_names: The identity losses of the detector (filled in by
+            the detector).
+    """
+
+    def __init__(
+        self,
+        domains: dict[str, Sequence[str]],
+        image: dict[str, dict] | None = None,
+        instance: dict | None = None,
+        weight: float = 0.1,
+        ramp: float = 10.0,
+        queue_size: int = 0,
+        hidden_channels: int = 256,
+        embedding_names: Sequence[str] = (),
+    ) -> None:
+        super().__init__()
+        self.domains = {task: list(names) for task, names in domains.items()}
+        self.image = dict(image or {})
+        levels = [('image', *item) for item in self.image.items()]
+        if instance is not None:
+            levels += [
+                ('instance', loss, instance) for loss in embedding_names
+            ]
+        self.levels = nn.ModuleDict()
+        self.level_names = {}
+        for task, names in self.domains.items():
+            if len(names) < 2:
+                continue
+            for kind, name, options in levels:
+                key = f'{task}_{kind}_{name.replace(".", "_")}'
+                self.level_names[key] = (task, kind, name)
+                self.levels[key] = DomainAlignment(
+                    options['in_channels'],
+                    len(names),
+                    weight=options.get('weight', weight),
+                    ramp=ramp,
+                    queue_size=queue_size,
+                    hidden_channels=hidden_channels,
+                )
+
+    def sources(self, task: str, data_samples: SampleList) -> list[int]:
+        """Index of each sample's source within its sub-task."""
+        names = self.domains.get(task, [])
+        for data_sample in data_samples:
+            if data_sample.get('domain') not in names:
+                raise ValueError(
+                    f'an image of the {task} branch is of the domain '
+                    f'{data_sample.get("domain")!r}, but alignment was told '
+                    f'of {names}: name it in alignment.domains'
+                )
+        return [names.index(sample.domain) for sample in data_samples]
+
+    def rows(
+        self,
+        task: str,
+        capture: FeatureCapture,
+        data_samples: SampleList,
+        sources: Sequence[int],
+    ) -> dict[str, Rows]:
+        """What each level of a sub-task is to align after a forward pass.
+
+        Args:
+            task: ``det`` or ``reid``.
+            capture: What the detector's hooks noted in the pass.
+            data_samples: Its B samples, their persons tagged.
+            sources: Their B source indices.
+        """
+        found = {}
+        for key, (level_task, kind, name) in self.level_names.items():
+            if level_task != task:
+                continue
+            if kind == 'image':
+                rows = self._image_rows(name, capture, data_samples, sources)
+            else:
+                rows = capture.embedding_rows(name, data_samples, sources)
+            if rows is not None:
+                found[key] = rows
+        return found
+
+    def forward(self, task: str, passes: list[dict[str, Rows]]) -> dict:
+        """Losses and accuracies of one sub-task.
+
+        Every classifier of the sub-task takes part even if there is nothing
+        to align (no image, no embedding), so that in distributed training
+        all ranks use the same parameters and exchange the same queues.
+
+        Args:
+            task: ``det`` or ``reid``.
+            passes: The :meth:`rows` of the sub-task's forward passes.
+        """
+        results = {}
+        for key, level in self.levels.items():
+            if self.level_names[key][0] != task:
+                continue
+            rows = [found[key] for found in passes if key in found]
+            features, domains = zip(level.no_rows(), *rows)
+            loss, accuracy = level(
+                torch.cat([part.float() for part in features]),
+                torch.cat(domains),
+            )
+            results[f'{key}_domain_loss'] = loss
+            if accuracy is not None:
+                results[f'{key}_domain_acc'] = accuracy
+        return results
+
+    def _image_rows(
+        self,
+        name: str,
+        capture: FeatureCapture,
+        data_samples: SampleList,
+        sources: Sequence[int],
+    ) -> Rows:
+        """One row per image: its mean over a map, padding left out."""
+        output = capture.maps[name]
+        level = self.image[name].get('level', -1)
+        features = output if isinstance(output, Tensor) else output[level]
+        shares = [
+            (
+                sample.img_shape[0] / sample.batch_input_shape[0],
+                sample.img_shape[1] / sample.batch_input_shape[1],
+            )
+            for sample in data_samples
+        ]
+        means = mean_over_images(features, features.new_tensor(shares))
+        return means, torch.tensor(sources, device=means.device)
+
+
+def mean_over_images(features: Tensor, shares: Tensor) -> Tensor:
+    """Mean (B, C) of maps (B, C, H, W), each over its own image.
+
+    Args:
+        features: Maps of images padded at the right and at the bottom.
+        shares: (B, 2) height and width of each image as a share of the
+            padded size.
+    """
+    height, width = features.shape[-2:]
+    limits = (shares * shares.new_tensor([height, width])).clamp(min=1)
+    rows = torch.arange(height, device=features.device)
+    columns = torch.arange(width, device=features.device)
+    inside = (rows[None, :, None] < limits[:, 0, None, None]) & (
+        columns[None, None, :] < limits[:, 1, None, None]
+    )
+    mask = inside[:, None].to(features)  # (B, 1, H, W)
+    return (features * mask).sum((2, 3)) / mask.sum((2, 3))

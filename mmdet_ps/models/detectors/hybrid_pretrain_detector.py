@@ -1,0 +1,207 @@
+"""Pre-trains any person-search detector from sub-task data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmdet.models.detectors import BaseDetector
+from mmdet.models.utils import rename_loss_dict, reweight_loss_dict
+from mmdet.registry import MODELS
+from mmdet.structures import SampleList
+from mmengine.dist import get_world_size
+from torch import Tensor
+
+from mmdet_ps.structures.fields import IGNORED, UNLABELLED
+
+from ..alignment.feature_capture import FeatureCapture
+from ..alignment.source_tags import tag_unlabelled
+
+DETECTION, REID = BRANCHES = ('det', 'reid')
+# One loss key of a detector belongs to re-identification if it says so.
+REID_KEY = 'reid'
+
+
+@MODELS.register_module()
+class HybridPretrainDetector(BaseDetector):
+    """A person-search detector learning from scenes and from crops.
+
+    Scenes (branch ``det``) have boxes and no identities: the detector's loss
+    in full, their persons feeding the memory of the unlabelled. Crops (branch
+    ``reid``) are scenes with one box around one known person: only the losses
+    that have ``reid`` in their key count. Both go through the ``loss`` of the
+    wrapped detector, so any detector can be pre-trained.
+
+    Args:
+        detector: Config of the wrapped detector.
+        alignment: Config of an :class:`IntraTaskAlignment`, or None.
+        det_persons: ``'unlabelled'`` or ``'ignored'``: whether the persons of
+            the scenes take part in the identity losses.
+        loss_weights: Weight of each branch, 1 where not given.
+        split_sources: Give every source its own forward pass, so that the
+            log shows the losses of each (``det_crowdhuman_loss_cls``). Each
+            counts by its share of the branch's images. Batch normalisation
+            then sees one source at a time.
+        data_preprocessor: By default that of the detector, for each branch.
+        init_cfg: Initialisation of the whole.
+    """
+
+    def __init__(
+        self,
+        detector: dict,
+        alignment: dict | None = None,
+        det_persons: str = 'unlabelled',
+        loss_weights: dict[str, float] | None = None,
+        split_sources: bool = False,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        if data_preprocessor is None:
+            data_preprocessor = dict(
+                type='HybridDataPreprocessor',
+                data_preprocessor=detector['data_preprocessor'],
+            )
+        super().__init__(MODELS.build(data_preprocessor), init_cfg)
+        if det_persons not in ('unlabelled', 'ignored'):
+            raise ValueError(
+                f"det_persons is {det_persons!r}: choose 'unlabelled' "
+                "or 'ignored'"
+            )
+        self.det_persons = det_persons
+        self.loss_weights = {DETECTION: 1.0, REID: 1.0, **(loss_weights or {})}
+        self.split_sources = split_sources
+        self.detector = MODELS.build(detector)
+        image = alignment.get('image') if alignment else None
+        self.capture = FeatureCapture(self.detector, list(image or {}))
+        self.alignment = None
+        if alignment is not None:
+            self.alignment = MODELS.build(
+                {**alignment, 'embedding_names': self.capture.loss_names}
+            )
+
+    def loss(
+        self,
+        batch_inputs: dict[str, Tensor],
+        batch_data_samples: dict[str, SampleList],
+    ) -> dict:
+        """Losses of both branches, a branch may be missing.
+
+        Args:
+            batch_inputs: (B, 3, H, W) per branch.
+            batch_data_samples: B samples per branch, whose ``gt_instances``
+                carry ``person_ids`` and whose metainfo says the ``domain``.
+
+        Returns:
+            dict: The detector's losses and those of the alignment, each key
+            prefixed with its branch.
+        """
+        losses = {}
+        for branch in BRANCHES:
+            passes = []
+            data_samples = batch_data_samples.get(branch, [])
+            if data_samples:
+                branch_losses, passes = self._branch_loss(
+                    branch, batch_inputs[branch], data_samples
+                )
+                losses.update(branch_losses)
+            if self.alignment is not None:
+                losses.update(self.alignment(branch, passes))
+        if get_world_size() > 1:
+            # A rank may have used parameters that another has not.
+            losses['loss_unused'] = 0.0 * sum(
+                parameter.sum()
+                for parameter in self.parameters()
+                if parameter.requires_grad
+            )
+        return losses
+
+    def _branch_loss(
+        self, branch: str, inputs: Tensor, data_samples: SampleList
+    ) -> tuple[dict, list[dict]]:
+        """The detector's losses on one branch, and the rows to align."""
+        losses, passes = {}, []
+        for prefix, chosen in self._forward_passes(branch, data_samples):
+            samples = self._with_branch_ids(
+                branch, [data_samples[index] for index in chosen]
+            )
+            sources = []
+            if self.alignment is not None:
+                sources = self.alignment.sources(branch, samples)
+                tag_unlabelled(samples, sources)
+            self.capture.clear()
+            images = inputs[chosen] if self.split_sources else inputs
+            found = self.detector.loss(images, samples)
+            if branch == REID:
+                found = {k: v for k, v in found.items() if REID_KEY in k}
+            share = len(chosen) / len(data_samples)
+            found = reweight_loss_dict(
+                found, share * self.loss_weights[branch]
+            )
+            losses.update(rename_loss_dict(prefix, found))
+            if self.alignment is not None:
+                passes.append(
+                    self.alignment.rows(branch, self.capture, samples, sources)
+                )
+            self.capture.clear()
+        return losses, passes
+
+    def _forward_passes(
+        self, branch: str, data_samples: SampleList
+    ) -> list[tuple[str, list[int]]]:
+        """Key prefix and sample indices of each forward pass."""
+        if not self.split_sources:
+            return [(f'{branch}_', list(range(len(data_samples))))]
+        by_domain: dict[str, list[int]] = {}
+        for index, data_sample in enumerate(data_samples):
+            by_domain.setdefault(data_sample.domain, []).append(index)
+        return [
+            (f'{branch}_{domain}_', chosen)
+            for domain, chosen in by_domain.items()
+        ]
+
+    def _with_branch_ids(
+        self, branch: str, data_samples: SampleList
+    ) -> SampleList:
+        """Copies of the samples with the ids the branch trains on."""
+        copies = []
+        for data_sample in data_samples:
+            if 'person_ids' not in data_sample.gt_instances:
+                raise ValueError(
+                    f'no person_ids in {data_sample.get("img_path")}: end '
+                    f'the pipeline with PackPersonSearchInputs'
+                )
+            copy = data_sample.new()
+            copy.gt_instances = instances = data_sample.gt_instances.new()
+            if branch == DETECTION and self.det_persons == 'ignored':
+                person_ids = instances.person_ids
+                instances.person_ids = torch.where(
+                    person_ids == UNLABELLED, IGNORED, person_ids
+                )
+            copies.append(copy)
+        return copies
+
+    def predict(
+        self, batch_inputs: Tensor, batch_data_samples: SampleList
+    ) -> SampleList:
+        """The wrapped detector's predictions on (B, 3, H, W) images."""
+        return self.detector.predict(batch_inputs, batch_data_samples)
+
+    def embed_boxes(
+        self,
+        batch_inputs: Tensor,
+        batch_data_samples: SampleList,
+        bboxes: Sequence[Tensor],
+    ) -> list[Tensor]:
+        """The wrapped detector's embeddings of given boxes."""
+        return self.detector.embed_boxes(
+            batch_inputs, batch_data_samples, bboxes
+        )
+
+    def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
+        """The wrapped detector's feature maps of (B, 3, H, W) images."""
+        return self.detector.extract_feat(batch_inputs)
+
+    def _forward(
+        self, batch_inputs: Tensor, batch_data_samples: SampleList = None
+    ) -> tuple:
+        return self.detector._forward(batch_inputs, batch_data_samples)

@@ -1,0 +1,167 @@
+"""Loads weights and says what was loaded, as a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+StateDict = dict[str, Tensor]
+# Batch counters of normalisation layers that old files lack.
+NEVER_MISSED = 'num_batches_tracked'
+BACKBONE_PREFIX = 'backbone.'
+
+
+class CheckpointError(ValueError):
+    """A file of weights that cannot be used; the message says why."""
+
+
+@dataclass
+class LoadReport:
+    """What a state dict gave to a module.
+
+    Attributes:
+        loaded: Keys that went in.
+        missing: Keys of the module the file lacks.
+        unexpected: Keys of the file the module lacks.
+        misshapen: Keys of both with the shapes in the module and the file.
+    """
+
+    loaded: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+    misshapen: dict[str, tuple] = field(default_factory=dict)
+
+    def table(self, limit: int | None = 40) -> str:
+        """A table with one row per key that did not go in.
+
+        Args:
+            limit: Rows of each kind to show; None shows all.
+        """
+        problems = [
+            ('missing', self.missing),
+            ('unexpected', self.unexpected),
+            ('mis-shaped', [_describe(*i) for i in self.misshapen.items()]),
+        ]
+        lines = [
+            f'{len(self.loaded)} loaded, '
+            + ', '.join(f'{len(keys)} {kind}' for kind, keys in problems)
+        ]
+        for kind, keys in problems:
+            shown = keys if limit is None else keys[:limit]
+            lines += [f'  {kind:<10} | {key}' for key in shown]
+            if len(keys) > len(shown):
+                rest = len(keys) - len(shown)
+                lines.append(f'  {kind:<10} | ... and {rest} more')
+        return '\n'.join(lines)
+
+    def require(self, prefix: str, source: str) -> None:
+        """Raise unless a parameter under ``prefix`` was loaded."""
+        wanted = [
+            key
+            for key in [*self.loaded, *self.missing, *self.misshapen]
+            if key.startswith(prefix)
+        ]
+        if wanted and not any(k.startswith(prefix) for k in self.loaded):
+            raise CheckpointError(
+                f'{source}: nothing fits the {prefix.rstrip(".") or "module"} '
+                f'({len(wanted)} keys wanted, e.g. {wanted[0]}); the file '
+                f'holds e.g. {", ".join(self.unexpected[:3]) or "nothing"}. '
+                'Check that it is of this architecture.'
+            )
+
+
+def _describe(key: str, shapes: tuple) -> str:
+    wanted, given = (tuple(shape) for shape in shapes)
+    return f'{key}: model {wanted}, file {given}'
+
+
+def compare(wanted: StateDict, given: StateDict) -> LoadReport:
+    """What would happen if ``given`` were loaded where ``wanted`` is."""
+    report = LoadReport()
+    for key, value in wanted.items():
+        if key not in given:
+            if not key.endswith(NEVER_MISSED):
+                report.missing.append(key)
+        elif value.shape != given[key].shape:
+            report.misshapen[key] = (value.shape, given[key].shape)
+        else:
+            report.loaded.append(key)
+    report.unexpected = [key for key in given if key not in wanted]
+    return report
+
+
+def read_checkpoint(path: str | Path) -> dict:
+    """A file's content as a dict with at least a ``state_dict``.
+
+    Plain state dicts are wrapped; ``module.`` of distributed training is
+    taken off the keys.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f'{path}: there is no such file')
+    try:
+        content = torch.load(path, map_location='cpu', weights_only=False)
+    except Exception as error:
+        raise CheckpointError(
+            f'{path}: not a file of weights ({type(error).__name__}); '
+            'was it downloaded or copied completely?'
+        ) from error
+    if not isinstance(content, dict):
+        raise CheckpointError(
+            f'{path}: holds a {type(content).__name__}, not a dict of weights'
+        )
+    weights = plain_state_dict(content)
+    if not weights:
+        raise CheckpointError(f'{path}: holds no weights')
+    if 'state_dict' not in content:
+        content = {}
+    return {**content, 'state_dict': weights}
+
+
+def plain_state_dict(checkpoint: dict) -> StateDict:
+    """The tensors of a checkpoint (or of a plain state dict).
+
+    ``module.`` of distributed training is taken off the keys.
+    """
+    return {
+        key.removeprefix('module.'): value
+        for key, value in checkpoint.get('state_dict', checkpoint).items()
+        if isinstance(value, Tensor)
+    }
+
+
+def under_prefix(state_dict: StateDict, prefix: str) -> StateDict:
+    """The entries below ``prefix``, which is taken off."""
+    return {
+        key.removeprefix(prefix): value
+        for key, value in state_dict.items()
+        if key.startswith(prefix)
+    }
+
+
+def load_weights(module: nn.Module, path: str | Path) -> LoadReport:
+    """Load a file into a module as far as keys and shapes agree.
+
+    A backbone finds its weights in a file of the backbone alone as well as
+    in one of a whole detector.
+
+    Args:
+        module: Receives the weights.
+        path: File of weights.
+
+    Returns:
+        LoadReport: What was loaded; nothing at all is an error.
+    """
+    given = read_checkpoint(path)['state_dict']
+    wanted = module.state_dict()
+    report = compare(wanted, given)
+    if not report.loaded:
+        inner = under_prefix(given, BACKBONE_PREFIX)
+        if inner:
+            given, report = inner, compare(wanted, inner)
+    report.require('', str(path))
+    module.load_state_dict({k: given[k] for k in report.loaded}, strict=False)
+    return report

@@ -1,0 +1,132 @@
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mmdet_ps.models.alignment import DomainAlignment, reverse_gradient
+
+
+def alignment(seed=0, **options):
+    torch.manual_seed(seed)
+    return DomainAlignment(6, 2, weight=0.4, ramp=0, **options).double()
+
+
+def batch(sources, requires_grad=True):
+    domains = torch.tensor(sources, dtype=torch.long)
+    generator = torch.Generator().manual_seed(len(sources))
+    features = torch.randn(
+        len(sources), 6, dtype=torch.double, generator=generator
+    )
+    return features.requires_grad_(requires_grad), domains
+
+
+def test_without_queue_it_is_the_ordinary_gradient_reversal():
+    module = alignment()
+    features, domains = batch([0, 0, 1, 1])
+    loss, _ = module(features, domains)
+    loss.backward()
+    reference = features.detach().clone().requires_grad_()
+    classifier = alignment().domain_classifier
+    expected = F.cross_entropy(
+        classifier(reverse_gradient(reference, 0.4)), domains
+    )
+    expected.backward()
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(features.grad, reference.grad)
+    for ours, theirs in zip(
+        module.domain_classifier.parameters(), classifier.parameters()
+    ):
+        torch.testing.assert_close(ours.grad, theirs.grad)
+
+
+def test_rare_sources_count_as_much_as_frequent_ones():
+    module = alignment()
+    features, domains = batch([0, 0, 0, 1])
+    loss, accuracy = module(features, domains)
+    logits = module.domain_classifier(features)
+    losses = F.cross_entropy(logits, domains, reduction='none')
+    expected = (losses[:3].mean() + losses[3]) / 2
+    torch.testing.assert_close(loss, expected)
+    hits = (logits.argmax(1) == domains).double()
+    assert accuracy == pytest.approx(float((hits[:3].mean() + hits[3]) / 2))
+
+
+def test_a_batch_of_one_source_is_contrasted_with_the_queue():
+    module = alignment(queue_size=5)
+    first, first_domains = batch([0, 1, 1])
+    module(first, first_domains)
+    second, second_domains = batch([0, 0])
+    loss, _ = module(second, second_domains)
+    loss.backward()
+
+    reference = second.detach().clone().requires_grad_()
+    classifier = alignment(queue_size=5).domain_classifier
+    everything = torch.cat([first.detach(), reference.detach()])
+    losses = F.cross_entropy(
+        classifier(everything),
+        torch.tensor([0, 1, 1, 0, 0]),
+        reduction='none',
+    )
+    expected = (losses[[0, 3, 4]].mean() + losses[[1, 2]].mean()) / 2
+    expected.backward()
+    torch.testing.assert_close(loss, expected)
+    for ours, theirs in zip(
+        module.domain_classifier.parameters(), classifier.parameters()
+    ):
+        torch.testing.assert_close(ours.grad, theirs.grad)
+    F.cross_entropy(classifier(reference), second_domains).backward()
+    torch.testing.assert_close(second.grad, -0.4 * reference.grad)
+    assert first.grad is None
+
+
+@pytest.mark.parametrize('queue_size', [0, 3])
+def test_no_rows_give_a_zero_that_reaches_the_classifier(queue_size):
+    module = alignment(queue_size=queue_size)
+    loss, accuracy = module(*module.no_rows())
+    loss.backward()
+    assert loss == 0 and accuracy is None
+    for parameter in module.parameters():
+        assert torch.equal(parameter.grad, torch.zeros_like(parameter))
+
+
+def test_wrong_channels_name_the_option():
+    with pytest.raises(ValueError, match='in_channels=6'):
+        alignment()(torch.zeros(1, 5), torch.zeros(1, dtype=torch.long))
+
+
+def train_toy(weight):
+    """Two sources shifted against each other, seen through one layer."""
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(8, 8)
+    torch.nn.init.eye_(layer.weight)
+    module = DomainAlignment(
+        8, 2, weight=weight, ramp=0, queue_size=64, hidden_channels=32
+    )
+    optimizer = torch.optim.Adam(
+        [*layer.parameters(), *module.parameters()], lr=5e-3
+    )
+    shift = torch.zeros(8)
+    shift[0] = 4.0
+    accuracies = []
+    for step in range(300):
+        # Every batch holds one source only.
+        domains = torch.full((32,), step % 2)
+        features = torch.randn(32, 8) + shift * (step % 2)
+        # Task: keep what does not tell the sources apart.
+        out = layer(features)
+        task = F.mse_loss(out[:, 1:], features[:, 1:])
+        loss, accuracy = module(out, domains)
+        optimizer.zero_grad()
+        (loss + task).backward()
+        optimizer.step()
+        accuracies.append(float(accuracy))
+    return sum(accuracies[-50:]) / 50, float(loss.detach())
+
+
+def test_the_classifiers_accuracy_approaches_chance():
+    accuracy_without, _ = train_toy(weight=0.0)
+    accuracy, loss = train_toy(weight=1.0)
+    assert accuracy_without > 0.9
+    assert accuracy < 0.65
+    assert loss == pytest.approx(math.log(2), abs=0.2)
