@@ -1,4 +1,5 @@
 """Batches with a fixed share of every source, at any point of a training."""
+
 from collections.abc import Iterator
 
 import numpy as np

@@ -1,4 +1,5 @@
 """Reports every load of weights, and refuses one that loads nothing."""
+
 from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper

@@ -1,4 +1,5 @@
 """Makes a resumed training draw the numbers an unbroken one draws."""
+
 import random
 
 import numpy as np
@@ -27,14 +28,19 @@ class IterationSeedHook(Hook):
         """Seed the loading of the first batch."""
         seed_all(runner.seed or 0, get_rank(), runner.iter, DATA)
 
-    def before_train_iter(self, runner: Runner, batch_idx: int,
-                          data_batch: dict = None) -> None:
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict = None
+    ) -> None:
         """Seed the model's own draws of this iteration."""
         seed_all(runner.seed or 0, get_rank(), runner.iter, MODEL)
 
-    def after_train_iter(self, runner: Runner, batch_idx: int,
-                         data_batch: dict = None,
-                         outputs: dict = None) -> None:
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict = None,
+        outputs: dict = None,
+    ) -> None:
         """Seed the loading of the next batch."""
         seed_all(runner.seed or 0, get_rank(), runner.iter + 1, DATA)
 

@@ -1,0 +1,68 @@
+from collections import Counter
+from itertools import islice
+
+import pytest
+from torch.utils.data import ConcatDataset
+
+from mmdet_ps.datasets.samplers import ResumableMultiSourceSampler
+
+SIZES = (7, 50, 20)
+
+
+def sampler(batch_size, ratio, seed=3):
+    dataset = ConcatDataset([range(size) for size in SIZES])
+    return ResumableMultiSourceSampler(dataset, batch_size, ratio, seed=seed)
+
+
+def sources(indices):
+    bounds = (SIZES[0], SIZES[0] + SIZES[1])
+    return [sum(index >= bound for bound in bounds) for index in indices]
+
+
+def test_every_batch_has_the_shares():
+    stream = iter(sampler(8, [2, 5, 1]))
+    for _ in range(10):
+        batch = sources(islice(stream, 8))
+        assert Counter(batch) == {0: 2, 1: 5, 2: 1}
+
+
+def test_shares_hold_over_time_where_a_batch_is_too_small():
+    stream = iter(sampler(2, [1, 1, 3]))
+    counts = Counter(sources(islice(stream, 2 * 100)))
+    assert counts == {0: 40, 1: 40, 2: 120}
+
+
+def test_a_ratio_of_zero_leaves_a_source_out():
+    stream = iter(sampler(4, [0, 1, 1]))
+    assert Counter(sources(islice(stream, 40))) == {1: 20, 2: 20}
+
+
+def test_each_source_is_shuffled_without_repetition():
+    stream = iter(sampler(3, [1, 1, 1]))
+    first = [i for i in islice(stream, 3 * 7) if i < 7]
+    assert sorted(first) == list(range(7)) and first != sorted(first)
+
+
+@pytest.mark.parametrize('batches', [1, 5, 33])
+def test_skipping_continues_the_same_stream(batches):
+    unbroken = list(islice(iter(sampler(3, [1, 1, 3])), 3 * 60))
+    resumed = sampler(3, [1, 1, 3])
+    resumed.skip(3 * batches)
+    stream = iter(resumed)
+    assert (
+        list(islice(stream, 3 * 10))
+        == unbroken[3 * batches : 3 * (batches + 10)]
+    )
+
+
+def test_ranks_share_the_data(monkeypatch):
+    seen = []
+    for rank in (0, 1):
+        monkeypatch.setattr(
+            'mmdet.datasets.samplers.multi_source_sampler.get_dist_info',
+            lambda rank=rank: (rank, 2),
+        )
+        stream = iter(sampler(4, [0, 0, 1]))
+        seen.append(set(islice(stream, 10)))
+    assert not seen[0] & seen[1]
+    assert len(seen[0] | seen[1]) == SIZES[2]
