@@ -1,1 +1,6 @@
-"""Synthetic."""
+"""A synthetic world in the native forms of the real data sets."""
+
+from .make import make_sets
+from .sizes import NUM_IDENTITIES, SIZES
+
+__all__ = ['NUM_IDENTITIES', 'SIZES', 'make_sets']

@@ -1,0 +1,130 @@
+"""What a writer of one native form works with."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from .appearance import Person, Wardrobe, draw_population
+from .camera import Camera
+from .crop import CropSpec
+from .domains import DOMAINS, Domain, domain_camera
+from .jobs import Job, run_jobs
+from .randomness import stream
+from .scene import Actor, SceneSpec, Sighting
+from .sizes import SetSize
+
+
+@dataclass
+class Truth:
+    """What is really in the pictures, in the native form's own numbers."""
+
+    images: list[dict] = field(default_factory=list)
+    traps: list[dict] = field(default_factory=list)
+    facts: dict = field(default_factory=dict)
+
+    def add_image(
+        self, file: str, split: str, persons: list[dict], **more: object
+    ) -> None:
+        self.images.append(
+            dict(file=file, split=split, persons=persons, **more)
+        )
+
+    def add_trap(self, trap: str, where: str) -> None:
+        """An irregularity put in on purpose, and the place of one case."""
+        self.traps.append({'trap': trap, 'where': where})
+
+    def save(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        record = {
+            'facts': self.facts,
+            'traps': self.traps,
+            'images': self.images,
+        }
+        path.write_text(json.dumps(record, indent=1) + '\n')
+
+
+@dataclass
+class Build:
+    """One data set in the making; `root` is its native folder."""
+
+    name: str
+    root: Path
+    size: SetSize
+    seed: int
+    workers: int = 1
+    truth: Truth = field(default_factory=Truth)
+    style: str | None = None  # the domain, if not the one called `name`
+
+    @property
+    def domain(self) -> Domain:
+        return DOMAINS[self.style or self.name]
+
+    def rng(self, *keys: object) -> np.random.Generator:
+        return stream(self.seed, self.name, *keys)
+
+    def camera(self, *key: object) -> Camera:
+        return domain_camera(self.seed, self.style or self.name, *key)
+
+    def population(
+        self, count: int, *keys: object, wardrobe: Wardrobe | None = None
+    ) -> list[Person]:
+        return draw_population(
+            self.rng('population', *keys),
+            count,
+            wardrobe or self.domain.wardrobe,
+        )
+
+    def scene(
+        self,
+        key: tuple,
+        place: tuple,
+        size: tuple[int, int],
+        camera: Camera,
+        actors: list[Actor],
+        **more,
+    ) -> SceneSpec:
+        return SceneSpec(
+            self.seed,
+            (self.name, *key),
+            (self.name, *place),
+            size,
+            camera,
+            self.domain.setting,
+            tuple(actors),
+            **{'liveliness': self.domain.liveliness, **more},
+        )
+
+    def crop(
+        self,
+        key: tuple,
+        place: tuple,
+        size: tuple[int, int],
+        camera: Camera,
+        person: Person | None,
+        **more,
+    ) -> CropSpec:
+        return CropSpec(
+            self.seed,
+            (self.name, *key),
+            (self.name, *place),
+            size,
+            camera,
+            self.domain.setting,
+            person,
+            **more,
+        )
+
+    def render(
+        self, specs: dict[str, SceneSpec | CropSpec]
+    ) -> dict[str, list[Sighting]]:
+        """Draw pictures to files named below `root`; who is seen in each."""
+        jobs = [Job(spec, self.root / file) for file, spec in specs.items()]
+        found = run_jobs(jobs, self.workers, self.name)
+        return dict(zip(specs, found))
+
+
+def clip_box(box: tuple, size: tuple[int, int]) -> np.ndarray:
+    """xyxy (4,) limited to the picture."""
+    return np.clip(box, 0, (*size, *size))

@@ -1,0 +1,90 @@
+"""Turns shapes into soft-edged cut-outs and lays them over a picture."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from .shapes import Shape, extent, fill
+
+MAX_OVERSAMPLING = 3
+TARGET_HEIGHT = 260  # rows a cut-out is drawn at before it is reduced
+
+
+class CutOut(NamedTuple):
+    """A drawing on transparent ground: (H, W, 4), colour times opacity."""
+
+    pixels: np.ndarray
+    left: int
+    top: int
+
+
+def cut_out(
+    shapes: list[Shape],
+    height: float,
+    foot: tuple[float, float],
+    light: float = 0.0,
+) -> CutOut:
+    """Draw upright `shapes` (unit height, y upwards) at `height` pixels.
+
+    `foot` is where (0, 0) lands in the picture; `light` darkens one side.
+    """
+    x0, y0, x1, y1 = extent(shapes)
+    left = int(np.floor(foot[0] + x0 * height)) - 1
+    top = int(np.floor(foot[1] - y1 * height)) - 1
+    width = int(np.ceil(foot[0] + x1 * height)) + 1 - left
+    rows = int(np.ceil(foot[1] - y0 * height)) + 1 - top
+    factor = int(
+        np.clip(round(TARGET_HEIGHT / max(rows, 1)), 1, MAX_OVERSAMPLING)
+    )
+    pixels = np.zeros((rows * factor, width * factor, 4), np.uint8)
+    fill(
+        pixels,
+        shapes,
+        (height * factor, -height * factor),
+        ((foot[0] - left) * factor, (foot[1] - top) * factor),
+        opaque=True,
+    )
+    if factor > 1:
+        pixels = cv2.resize(
+            pixels, (width, rows), interpolation=cv2.INTER_AREA
+        )
+    if light:
+        ramp = 1 - abs(light) + light * np.linspace(-1, 1, width)
+        shading = np.ones((width, 4), np.float32)
+        shading[:, :3] = ramp[:, None]
+        pixels = cv2.multiply(
+            pixels,
+            np.broadcast_to(shading, pixels.shape).copy(),
+            dtype=cv2.CV_8U,
+        )
+    return CutOut(pixels, left, top)
+
+
+def lay_over(
+    picture: np.ndarray, cut: CutOut, owners: np.ndarray | None, owner: int
+) -> int:
+    """Composite in place; returns how many opaque pixels lie inside.
+
+    `owners` (H, W) remembers what is seen at every pixel.
+    """
+    height, width = picture.shape[:2]
+    rows, columns = cut.pixels.shape[:2]
+    x0, y0 = max(0, cut.left), max(0, cut.top)
+    x1, y1 = min(width, cut.left + columns), min(height, cut.top + rows)
+    if x0 >= x1 or y0 >= y1:
+        return 0
+    patch = cut.pixels[
+        y0 - cut.top : y1 - cut.top, x0 - cut.left : x1 - cut.left
+    ]
+    under = picture[y0:y1, x0:x1]
+    opacity = patch[..., 3:].astype(np.uint16)
+    under[:] = (
+        ((under * (255 - opacity) + 127) // 255 + patch[..., :3])
+        .clip(0, 255)
+        .astype(np.uint8)
+    )
+    solid = patch[..., 3] > 127
+    if owners is not None:
+        owners[y0:y1, x0:x1][solid] = owner
+    return int(solid.sum())

@@ -1,0 +1,1 @@
+"""Writers of the native forms, one module per form."""

@@ -1,0 +1,59 @@
+"""The box records of a CrowdHuman line."""
+
+import numpy as np
+
+from ..scene import Sighting
+
+BARELY_VISIBLE = 0.12  # annotators give such persons up
+
+
+def xywh(box: tuple) -> list[int]:
+    """Whole numbers x, y, w, h of an xyxy box; may leave the picture."""
+    x0, y0, x1, y1 = (int(round(value)) for value in box)
+    return [x0, y0, x1 - x0, y1 - y0]
+
+
+def box_record(
+    rng: np.random.Generator, number: int, sighting: Sighting
+) -> dict:
+    """One person; which keys `extra` holds varies as in the originals."""
+    extra: dict[str, int] = {
+        'box_id': number,
+        'occ': int(sighting.visibility < 0.7),
+    }
+    if rng.random() < 0.12:
+        del extra['box_id']
+    if sighting.visibility < BARELY_VISIBLE:
+        extra['ignore'] = 1
+    elif rng.random() < 0.1:
+        extra['ignore'] = 0
+    if rng.random() < 0.1:
+        extra['unsure'] = 1
+    head = (
+        {}
+        if rng.random() < 0.1
+        else {'ignore': int(rng.random() < 0.1), 'occ': 0, 'unsure': 0}
+    )
+    return {
+        'tag': 'person',
+        'fbox': xywh(sighting.box),
+        'vbox': xywh(sighting.visible_box),
+        'hbox': xywh(sighting.head_box),
+        'extra': extra,
+        'head_attr': head,
+    }
+
+
+def mask_record(rng: np.random.Generator, size: tuple[int, int]) -> dict:
+    """A region nobody was annotated in, at the upper border."""
+    width, height = size
+    x = int(rng.integers(0, width * 3 // 4))
+    box = [x, 0, width // 5, max(4, height // 10)]
+    return {
+        'tag': 'mask',
+        'fbox': box,
+        'vbox': box,
+        'hbox': box,
+        'extra': {'ignore': 1},
+        'head_attr': {},
+    }

@@ -1,0 +1,108 @@
+"""Where in the picture everybody stands, without hiding anyone wholly."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .appearance import Person
+from .camera import Camera
+from .skeleton import Pose
+
+MEAN_HEIGHT = 1.72  # metres; the person a camera's geometry speaks of
+TRIES = 24
+ASPECT = 0.42  # width of a walking person per height, for planning
+
+
+@dataclass(frozen=True)
+class Placement:
+    """One person in one picture; lengths in pixels."""
+
+    foot: tuple[float, float]
+    height: float
+    pose: Pose
+
+    @property
+    def rough_box(self) -> np.ndarray:
+        """(4,) x1 y1 x2 y2 before anything is drawn."""
+        half = self.height * ASPECT / 2
+        x, y = self.foot
+        return np.array([x - half, y - self.height, x + half, y])
+
+
+def covered_share(behind: np.ndarray, front: np.ndarray) -> float:
+    """How much of the box `behind` (4,) the box `front` (4,) covers."""
+    low = np.maximum(behind[:2], front[:2])
+    high = np.minimum(behind[2:], front[2:])
+    area = float(np.prod(np.maximum(high - low, 0)))
+    return area / float(np.prod(behind[2:] - behind[:2]))
+
+
+def hidden_share(new: Placement, placed: list[Placement]) -> float:
+    """The worst cover between `new` and anybody in `placed`."""
+    worst = 0.0
+    for other in placed:
+        behind, front = sorted((new, other), key=lambda p: p.foot[1])
+        worst = max(worst, covered_share(behind.rough_box, front.rough_box))
+    return worst
+
+
+def draw_pose(rng: np.random.Generator, liveliness: float = 0.0) -> Pose:
+    """A walking pose; `liveliness` adds raised arms and long steps."""
+    yaw = float(rng.choice([0, 0.5, 1, 1.5]) * np.pi + rng.normal(0, 0.35))
+    raised = rng.random(2) < liveliness
+    arms = np.where(raised, rng.uniform(0.6, 2.6, 2), 0)
+    return Pose(
+        yaw=yaw,
+        phase=float(rng.uniform(0, 2 * np.pi)),
+        stride=float(rng.uniform(0.15, 0.5) * (1 + 0.5 * liveliness)),
+        left_arm=float(arms[0]),
+        right_arm=float(arms[1]),
+        lean=float(rng.uniform(0, 0.1 + 0.3 * liveliness)),
+    )
+
+
+def draw_placement(
+    rng: np.random.Generator,
+    camera: Camera,
+    size: tuple[int, int],
+    person: Person,
+    liveliness: float = 0.0,
+    share: float | None = None,
+) -> Placement:
+    """Somewhere on the ground; `share` fixes the height of an average
+    person at that place, as a share of the image height."""
+    width, height = size
+    if share is None:
+        share = camera.far + (camera.near - camera.far) * rng.beta(1.1, 1.5)
+    foot_y = camera.foot(share) * height
+    own_height = share * height * person.height / MEAN_HEIGHT
+    margin = 0.12 * own_height
+    foot_x = rng.uniform(margin, width - margin)
+    return Placement(
+        (float(foot_x), float(foot_y)),
+        float(own_height),
+        draw_pose(rng, liveliness),
+    )
+
+
+def place_all(
+    rng: np.random.Generator,
+    camera: Camera,
+    size: tuple[int, int],
+    people: list[Person],
+    max_hidden: float,
+    liveliness: float = 0.0,
+) -> list[Placement]:
+    """One placement per person; of several tries the least hidden wins."""
+    placed: list[Placement] = []
+    for person in people:
+        best, least = None, np.inf
+        for _ in range(TRIES):
+            new = draw_placement(rng, camera, size, person, liveliness)
+            hidden = hidden_share(new, placed)
+            if hidden < least:
+                best, least = new, hidden
+            if hidden <= max_hidden * rng.random():
+                break
+        placed.append(best)
+    return placed

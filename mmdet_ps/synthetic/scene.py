@@ -1,0 +1,221 @@
+"""Renders one picture with persons and says where everybody is in it."""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+
+from .appearance import Person
+from .backdrop import Setting, paint_backdrop
+from .camera import Camera, expose
+from .canvas import cut_out, lay_over
+from .figure import make_figure
+from .placement import Placement, hidden_share, place_all
+from .props import make_prop
+from .randomness import pick, stream
+from .shapes import extent
+from .skeleton import Pose
+
+NOBODY = 0  # in the owner map: backdrop or prop
+MAX_HIDDEN_BY_PROP = 0.35
+PROPS = {
+    'bin': 1,
+    'post': 1.5,
+    'mannequin': 1.2,
+    'poster': 1,
+    'pole': 1,
+    'bush': 1,
+    'car': 0.5,
+    'hydrant': 0.5,
+}
+
+
+@dataclass(frozen=True)
+class Actor:
+    person: Person
+    tag: int  # the identity, in the words of whoever asked for the scene
+    placement: Placement | None = None  # None: anywhere
+
+
+@dataclass(frozen=True)
+class SceneSpec:
+    """All that a picture depends on."""
+
+    seed: int
+    key: tuple  # names this picture's random stream
+    place: tuple  # names the backdrop's; pictures of one camera share it
+    size: tuple[int, int]  # width, height
+    camera: Camera
+    setting: Setting
+    actors: tuple[Actor, ...]
+    num_props: float = 1.5  # mean
+    max_hidden: float = 0.5
+    liveliness: float = 0.0
+    light_swing: float = 0.05  # brightness changes from picture to picture
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One person as seen in one picture, in pixels."""
+
+    tag: int
+    box: tuple[float, float, float, float]  # whole body, may leave the frame
+    visible_box: tuple[float, float, float, float]
+    head_box: tuple[float, float, float, float]
+    visibility: float  # share of the body's pixels that one sees
+    joints: dict[str, tuple[float, float]] = field(repr=False)
+
+
+@lru_cache(maxsize=24)
+def _backdrop(
+    seed: int,
+    place: tuple,
+    size: tuple[int, int],
+    horizon: float,
+    setting_key: str,
+) -> np.ndarray:
+    return paint_backdrop(
+        stream(seed, 'backdrop', place), *size, horizon, _SETTINGS[setting_key]
+    )
+
+
+_SETTINGS: dict[str, Setting] = {}  # hashable stand-in for lru_cache
+
+
+def backdrop(spec: SceneSpec) -> np.ndarray:
+    """The empty place of a scene (H, W, 3); a fresh copy."""
+    key = repr(spec.setting)
+    _SETTINGS[key] = spec.setting
+    return _backdrop(
+        spec.seed, spec.place, spec.size, spec.camera.horizon, key
+    ).copy()
+
+
+def _car_hides(spot: Placement, placed: list[Placement]) -> bool:
+    return any(
+        abs(other.foot[0] - spot.foot[0]) < spot.height * 1.3
+        and other.foot[1] < spot.foot[1]
+        for other in placed
+    )
+
+
+def _place_props(
+    rng: np.random.Generator, spec: SceneSpec, placed: list[Placement]
+) -> list[tuple[Placement, str]]:
+    width, height = spec.size
+    props = []
+    for _ in range(rng.poisson(spec.num_props)):
+        kind = pick(rng, PROPS)
+        share = rng.uniform(spec.camera.far, spec.camera.near)
+        spot = Placement(
+            (
+                float(rng.uniform(0, width)),
+                float(spec.camera.foot(share) * height),
+            ),
+            share * height,
+            Pose(0, 0),
+        )
+        if kind == 'car':
+            free = not _car_hides(spot, placed)
+        else:
+            free = hidden_share(spot, placed) < MAX_HIDDEN_BY_PROP
+        if free:
+            props.append((spot, kind))
+    return props
+
+
+def _to_pixels(points: np.ndarray, placement: Placement) -> np.ndarray:
+    """Figure coordinates (..., 2) as picture coordinates."""
+    return (
+        np.multiply(points, (placement.height, -placement.height))
+        + placement.foot
+    )
+
+
+def _box(shapes: list, placement: Placement) -> tuple:
+    x0, y0, x1, y1 = extent(shapes)
+    corners = _to_pixels(np.array([(x0, y1), (x1, y0)]), placement)
+    return tuple(corners.ravel().tolist())
+
+
+def _visible_box(mask: np.ndarray) -> tuple:
+    """Bounds (x1, y1, x2, y2) of the true pixels of a mask (H, W)."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return (0.0, 0.0, 0.0, 0.0)
+    return (
+        float(columns[0]),
+        float(rows[0]),
+        float(columns[-1] + 1),
+        float(rows[-1] + 1),
+    )
+
+
+def render_scene(spec: SceneSpec) -> tuple[np.ndarray, list[Sighting]]:
+    """The picture (H, W, 3) uint8 and one sighting per actor, in order."""
+    rng = stream(spec.seed, 'scene', spec.key)
+    picture = backdrop(spec)
+    owners = np.zeros(picture.shape[:2], np.uint16)
+    free = [actor.person for actor in spec.actors if not actor.placement]
+    found = iter(
+        place_all(
+            rng, spec.camera, spec.size, free, spec.max_hidden, spec.liveliness
+        )
+    )
+    places = [actor.placement or next(found) for actor in spec.actors]
+    props = _place_props(rng, spec, places)
+    items = [
+        (place.foot[1], index, None) for index, place in enumerate(places)
+    ]
+    items += [(place.foot[1], -1, (place, kind)) for place, kind in props]
+    figures = [
+        make_figure(actor.person, place.pose)
+        for actor, place in zip(spec.actors, places)
+    ]
+    solid = [0] * len(places)
+    for _, index, prop in sorted(items, key=lambda item: item[:2]):
+        if prop is None:
+            place = places[index]
+            cut = cut_out(
+                figures[index].shapes,
+                place.height,
+                place.foot,
+                spec.camera.light,
+            )
+            solid[index] = lay_over(picture, cut, owners, index + 1)
+        else:
+            place, kind = prop
+            thing = make_prop(rng, kind)
+            lay_over(
+                picture,
+                cut_out(
+                    thing.shapes,
+                    place.height * thing.height / 1.72,
+                    place.foot,
+                    spec.camera.light,
+                ),
+                owners,
+                NOBODY,
+            )
+    swing = 1 + rng.uniform(-1, 1) * spec.light_swing
+    picture = expose(
+        np.clip(picture * swing, 0, 255).astype(np.uint8), spec.camera, rng
+    )
+    sightings = []
+    for index, (actor, place) in enumerate(zip(spec.actors, places)):
+        seen = owners == index + 1
+        joints = {
+            name: tuple(_to_pixels(point, place).tolist())
+            for name, point in figures[index].joints.items()
+        }
+        sightings.append(
+            Sighting(
+                actor.tag,
+                _box(figures[index].shapes, place),
+                _visible_box(seen),
+                _box(figures[index].head, place),
+                float(seen.sum() / max(1, solid[index])),
+                joints,
+            )
+        )
+    return picture, sightings

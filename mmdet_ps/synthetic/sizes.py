@@ -1,0 +1,84 @@
+"""How much of each data set a size preset holds.
+
+`tiny` serves tests, `quick` the quickstart on a CPU, `large` training on a
+GPU. Lengths are in pixels; everything is drawn with vectors, so that large
+pictures show more detail and not larger blocks.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SearchSize:
+    """A target set; for PoseTrack21 images come in videos of `frames`."""
+
+    image: tuple[int, int]  # width, height
+    train_images: int
+    test_images: int
+    train_ids: int
+    test_ids: int
+    frames: int = 8
+
+
+@dataclass(frozen=True)
+class DetectionSize:
+    image: tuple[int, int]
+    train_images: int
+    val_images: int
+    persons: float  # mean per image
+
+
+@dataclass(frozen=True)
+class ReidSize:
+    crop: tuple[int, int]
+    train_ids: int
+    test_ids: int
+    crops: int  # mean per training identity
+
+
+SetSize = SearchSize | DetectionSize | ReidSize
+
+TINY: dict[str, SetSize] = {
+    'CUHK-SYSU': SearchSize((240, 160), 12, 16, 8, 6),
+    'PRW': SearchSize((256, 144), 12, 18, 10, 6),
+    'PoseTrack21': SearchSize((240, 160), 12, 16, 8, 6, frames=4),
+    'CrowdHuman': DetectionSize((240, 160), 6, 3, 6),
+    'CrowdHuman-2': DetectionSize((240, 160), 6, 3, 6),
+    'Market-1501-v15.09.15': ReidSize((48, 96), 6, 4, 6),
+    'MSMT17_V1': ReidSize((48, 96), 6, 4, 6),
+}
+
+QUICK: dict[str, SetSize] = {
+    'CUHK-SYSU': SearchSize((240, 160), 96, 120, 60, 50),
+    'PRW': SearchSize((256, 144), 96, 120, 60, 40),
+    'PoseTrack21': SearchSize((240, 160), 96, 96, 60, 40),
+    'CrowdHuman': DetectionSize((240, 160), 400, 20, 8),
+    'CrowdHuman-2': DetectionSize((240, 160), 400, 20, 8),
+    'Market-1501-v15.09.15': ReidSize((48, 96), 250, 30, 12),
+    'MSMT17_V1': ReidSize((48, 96), 250, 30, 12),
+}
+
+LARGE: dict[str, SetSize] = {
+    'CUHK-SYSU': SearchSize((1500, 900), 3000, 1500, 1400, 700),
+    'PRW': SearchSize((1920, 1080), 2000, 2000, 483, 450),
+    'PoseTrack21': SearchSize((1280, 720), 2000, 1200, 800, 400, frames=20),
+    'CrowdHuman': DetectionSize((1400, 900), 4000, 400, 14),
+    'CrowdHuman-2': DetectionSize((1400, 900), 4000, 400, 14),
+    'Market-1501-v15.09.15': ReidSize((64, 128), 1500, 300, 14),
+    'MSMT17_V1': ReidSize((96, 192), 1500, 300, 16),
+}
+
+SIZES: dict[str, dict[str, SetSize]] = {
+    'tiny': TINY,
+    'quick': QUICK,
+    'large': LARGE,
+}
+
+NUM_IDENTITIES: dict[str, dict[str, int]] = {
+    size: {
+        name: entry.train_ids
+        for name, entry in sets.items()
+        if not isinstance(entry, DetectionSize)
+    }
+    for size, sets in SIZES.items()
+}

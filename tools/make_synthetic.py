@@ -1,0 +1,64 @@
+"""Draw synthetic person-search data in the native forms of real data sets.
+
+python tools/make_synthetic.py data --size quick
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from mmdet_ps.synthetic.jobs import default_workers
+from mmdet_ps.synthetic.make import SettingsClashError, make_sets
+from mmdet_ps.synthetic.sizes import SIZES
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument('out', type=Path, help='folder the sets are put in')
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--size', choices=SIZES, default='quick')
+    parser.add_argument(
+        '--sets',
+        nargs='+',
+        metavar='NAME',
+        help='only these (default: all of the size)',
+    )
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=default_workers(),
+        help='processes; the result does not depend on it',
+    )
+    parser.add_argument(
+        '--overwrite',
+        action='store_true',
+        help='replace sets made with other settings',
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    names = args.sets or list(SIZES[args.size])
+    unknown = [name for name in names if name not in SIZES[args.size]]
+    if unknown:
+        sys.exit(
+            f'unknown set {unknown[0]}: size {args.size} has '
+            f'{", ".join(SIZES[args.size])}'
+        )
+    start = time.time()
+    try:
+        make_sets(
+            args.out, names, args.seed, args.size, args.workers, args.overwrite
+        )
+    except (SettingsClashError, OSError) as error:
+        sys.exit(f'error: {error}')
+    print(f'{args.out}: {len(names)} sets in {time.time() - start:.1f} s')
+
+
+if __name__ == '__main__':
+    main()
