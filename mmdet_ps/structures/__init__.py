@@ -1,1 +1,18 @@
-"""Structures."""
+"""Plain data that several folders share; no networks, no operators."""
+
+from .detections import PersonBoxes, SearchResults
+from .fields import IGNORED, UNLABELLED
+from .protocol_file import load_protocols, save_protocols
+from .ranking import Ranking
+from .search_protocol import SearchProtocol
+
+__all__ = [
+    'IGNORED',
+    'UNLABELLED',
+    'PersonBoxes',
+    'Ranking',
+    'SearchProtocol',
+    'SearchResults',
+    'load_protocols',
+    'save_protocols',
+]

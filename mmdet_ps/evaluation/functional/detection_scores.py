@@ -1,0 +1,100 @@
+"""Detection scores as person-search papers print them next to search.
+
+A detection is right where it and an annotated box overlap each other most
+and by an IoU of at least 0.5. This is matching by overlap, not the greedy
+matching by score of COCO.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mmdet_ps.structures import PersonBoxes
+
+from .box_matching import paired_iou, ragged_pairs
+
+HIT_IOU = 0.5
+
+
+def correct_detections(
+    detections: PersonBoxes, given: PersonBoxes
+) -> np.ndarray:
+    """(G,) bool: detections in mutual best overlap with an annotated box.
+
+    Args:
+        detections: G detections of I images.
+        given: Annotated boxes of the same images.
+    """
+    entries, boxes = ragged_pairs(given.image_of, detections.offsets)
+    overlap = paired_iou(
+        detections.bboxes[boxes], given.bboxes[entries]
+    ).astype(np.float32)
+    best_box = _first_best(entries, boxes, overlap, len(given))
+    best_entry = _first_best(boxes, entries, overlap, len(detections))
+    mutual = (
+        (best_box[entries] == boxes)
+        & (best_entry[boxes] == entries)
+        & (overlap >= HIT_IOU)
+    )
+    correct = np.zeros(len(detections), bool)
+    correct[boxes[mutual]] = True
+    return correct
+
+
+def _first_best(
+    owners: np.ndarray, others: np.ndarray, value: np.ndarray, count: int
+) -> np.ndarray:
+    """(count,) for each owner, the first of the others of highest value."""
+    order = np.lexsort((others, -value, owners))
+    found, first = np.unique(owners[order], return_index=True)
+    best = np.full(count, -1)
+    best[found] = others[order][first]
+    return best
+
+
+def detection_scores(
+    detections: PersonBoxes,
+    given: PersonBoxes,
+    score_thr: float = 0.0,
+    labelled_only: bool = False,
+) -> dict[str, float]:
+    """Average precision and recall of boxes.
+
+    Args:
+        detections: With scores.
+        given: Annotated boxes; ``person_ids`` tell who is labelled.
+        score_thr: Detections below do not count.
+        labelled_only: Only boxes with a known identity are to be found; the
+            others then count as background, so AP says little.
+
+    Returns:
+        ``AP`` (step-wise, times recall) and ``recall``, in [0, 1].
+    """
+    detections = detections.keep(detections.scores >= score_thr)
+    if labelled_only:
+        given = given.keep(given.person_ids >= 0)
+        # Published scripts leave out images without a labelled person.
+        seen = np.diff(given.offsets) > 0
+        detections = detections.keep(seen[detections.image_of])
+    if len(given) == 0:
+        return dict(AP=0.0, recall=0.0)
+    correct = correct_detections(detections, given)
+    recall = correct.sum() / len(given)
+    return dict(
+        AP=float(step_precision(detections.scores, correct) * recall),
+        recall=float(recall),
+    )
+
+
+def step_precision(scores: np.ndarray, correct: np.ndarray) -> float:
+    """Mean precision at the correct ones, equal scores being one step.
+
+    Args:
+        scores: (G,), in any order.
+        correct: (G,) bool.
+    """
+    if not correct.any():
+        return 0.0
+    falling, hits = np.sort(-scores), np.sort(-scores[correct])
+    counts = np.searchsorted(falling, hits, 'right')
+    return float((np.searchsorted(hits, hits, 'right') / counts).mean())

@@ -1,0 +1,128 @@
+"""The embedding that a query is searched with."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mmdet_ps.structures import PersonBoxes, SearchProtocol, SearchResults
+
+from ..settings import SearchSettings
+from .box_matching import paired_iou, ragged_pairs
+from .rounding import rounded_corners
+
+# A given box is the query's where they agree up to rounding.
+SAME_BOX_IOU = 0.5
+
+
+def query_boxes_of(
+    protocol: SearchProtocol, settings: SearchSettings
+) -> np.ndarray:
+    """(Q, 4) xyxy query boxes under the rounding rule."""
+    sizes = protocol.image_sizes
+    return rounded_corners(
+        protocol.query_boxes,
+        settings.rounding,
+        'query',
+        None if sizes is None else sizes[protocol.query_images],
+    )
+
+
+def best_overlap(
+    images: np.ndarray, bboxes: np.ndarray, boxes: PersonBoxes
+) -> np.ndarray:
+    """(Q,) the box of each image that overlaps a given one most, or -1.
+
+    Corner pixels belong to the boxes here, and a box that overlaps nothing
+    takes the first one, as in the published scripts.
+    """
+    entries, pairs = ragged_pairs(images, boxes.offsets)
+    overlap = paired_iou(boxes.bboxes[pairs], bboxes[entries], extra=1)
+    return _first_maximum(entries, pairs, overlap, len(images))
+
+
+def own_given_box(protocol: SearchProtocol, given: PersonBoxes) -> np.ndarray:
+    """(Q,) the annotated box of each query, or -1 where there is none.
+
+    Where the identity of a box is known and is the query's, it is preferred
+    to one that merely overlaps.
+    """
+    entries, pairs = ragged_pairs(protocol.query_images, given.offsets)
+    overlap = paired_iou(given.bboxes[pairs], protocol.query_bboxes[entries])
+    value = np.where(overlap >= SAME_BOX_IOU, overlap, -np.inf)
+    if given.person_ids is not None:
+        value = value + (
+            given.person_ids[pairs] == protocol.query_ids[entries]
+        )
+    best = _first_maximum(entries, pairs, value, protocol.num_queries)
+    top = np.full(protocol.num_queries, -np.inf)
+    np.maximum.at(top, entries, value)
+    return np.where(top > -np.inf, best, -1)
+
+
+def _first_maximum(
+    entries: np.ndarray, boxes: np.ndarray, value: np.ndarray, count: int
+) -> np.ndarray:
+    order = np.lexsort((boxes, -value, entries))
+    found, first = np.unique(entries[order], return_index=True)
+    best = np.full(count, -1)
+    best[found] = boxes[order][first]
+    return best
+
+
+def embed_queries(
+    protocol: SearchProtocol, results: SearchResults, settings: SearchSettings
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Unit embeddings of the queries of a protocol.
+
+    Returns:
+        Name of the part -> (Q, D) float32; (Q,) the box each was read from;
+        (Q,) bool, False where the image has no detection.
+    """
+    if settings.query_embedding == 'given-box':
+        source = results.given
+        if source is None or not source.embeddings:
+            raise ValueError(
+                'the results hold no embeddings of given boxes; score by '
+                '--query-embedding matched-detection, or write them with '
+                'test_cfg.embed_gt_boxes=True'
+            )
+        rows = own_given_box(protocol, source)
+        lost = np.flatnonzero(rows < 0)
+        if len(lost):
+            image = protocol.images[protocol.query_images[lost[0]]]
+            raise ValueError(
+                f'query {lost[0]} ({image}): the results hold no given box '
+                f'there ({len(lost)} queries in all); prepare the annotation '
+                'file again, every query box belongs into it'
+            )
+    else:
+        source = results.detections
+        rows = best_overlap(
+            protocol.query_images, query_boxes_of(protocol, settings), source
+        )
+    found = rows >= 0
+    parts = {}
+    for name, embeddings in source.embeddings.items():
+        chosen = np.zeros((len(rows), embeddings.shape[1]), np.float32)
+        chosen[found] = embeddings[rows[found]]
+        parts[name] = unit(chosen)
+    return parts, rows, found
+
+
+def unit(embeddings: np.ndarray) -> np.ndarray:
+    """(N, D) vectors scaled to length 1; zeros stay zeros."""
+    return embeddings * inverse_norms(embeddings)[:, None]
+
+
+def inverse_norms(embeddings: np.ndarray, chunk: int = 65536) -> np.ndarray:
+    """(N,) float32 factors that make vectors (N, D) unit; 0 for zeros."""
+    squares = [
+        np.einsum('nd,nd->n', rows, rows, dtype=np.float64)
+        for rows in (
+            embeddings[start : start + chunk]
+            for start in range(0, max(len(embeddings), 1), chunk)
+        )
+    ]
+    norms = np.sqrt(np.concatenate(squares))
+    factors = np.divide(1, norms, out=np.zeros_like(norms), where=norms > 0)
+    return factors.astype(np.float32)

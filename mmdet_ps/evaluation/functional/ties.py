@@ -1,0 +1,122 @@
+"""Places in a ranked list where a hit and another detection tie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmdet_ps.structures import PersonBoxes, SearchProtocol
+
+from ..settings import SearchSettings
+
+# Ties below the longest top-k list change no score.
+DECISIVE = 10
+
+
+@dataclass
+class Tie:
+    """The gallery of one query, to be put in its order.
+
+    Args:
+        similarities: (G,) of the query.
+        weights: (I,) how often each image stands in the gallery.
+    """
+
+    protocol: SearchProtocol
+    boxes: PersonBoxes
+    image_of: np.ndarray
+    settings: SearchSettings
+    query: int
+    similarities: np.ndarray
+    weights: np.ndarray
+
+    def entries(self) -> np.ndarray:
+        """(E,) image of each gallery entry, in the order of the dataset."""
+        listed = self.protocol.listed(self.query)
+        if self.settings.duplicates == 'skip':
+            _, first = np.unique(listed, return_index=True)
+            listed = listed[np.sort(first)]
+        rest = np.flatnonzero(self.weights)
+        if len(listed):
+            rest = rest[~np.isin(rest, listed)]
+        return np.concatenate([listed, rest])
+
+    def sequence(
+        self, hits: np.ndarray, hit_entries: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Similarities (N,) in gallery order, and the place of each hit."""
+        entries = self.entries()
+        relevant = self.protocol.relevant_images[
+            self.protocol.relevant(self.query)
+        ]
+        expected: dict[int, list[int]] = {}
+        for number, image in enumerate(relevant.tolist()):
+            expected.setdefault(image, []).append(number)
+        hit_of = dict(zip(hit_entries.tolist(), range(len(hits))))
+        values, length = [], 0
+        places = np.full(len(hits), -1)
+        for image in entries.tolist():
+            members = np.arange(
+                self.boxes.offsets[image], self.boxes.offsets[image + 1]
+            )
+            waiting = expected.get(image)
+            if waiting:
+                members = self._within(members)
+                hit = hit_of.get(waiting.pop(0))
+                if hit is not None:
+                    inside = np.flatnonzero(members == hits[hit])[0]
+                    places[hit] = length + inside
+            values.append(self.similarities[members])
+            length += len(members)
+        return np.concatenate(values), places
+
+    def _within(self, members: np.ndarray) -> np.ndarray:
+        """Detections of a relevant image, most similar first."""
+        values = self.similarities[members]
+        if self.settings.ties == 'numpy':
+            return members[np.argsort(values)[::-1]]
+        return members[np.argsort(-values, kind='stable')]
+
+
+def tied_ranks(
+    tie: Tie,
+    hits: np.ndarray,
+    hit_entries: np.ndarray,
+    above: np.ndarray,
+    counts: np.ndarray,
+) -> np.ndarray:
+    """(H,) places of hits, 1 = first, with ties broken by gallery order.
+
+    Args:
+        tie: The gallery.
+        hits: (H,) detections that are hits, most similar first.
+        hit_entries: (H,) relevant entry of each, counted within the query.
+        above: (H,) detections more similar than the hit.
+        counts: (H,) detections at least as similar.
+    """
+    listed = len(tie.protocol.listed(tie.query)) > 0
+    early = ((counts - above > 1) & (above < DECISIVE)).any()
+    if not listed and not (early and tie.settings.ties == 'numpy'):
+        return _ranks_by_number(tie, hits, above)
+    values, places = tie.sequence(hits, hit_entries)
+    if tie.settings.ties == 'numpy':
+        order = np.argsort(values)[::-1]
+    else:
+        order = np.argsort(-values, kind='stable')
+    ranks = np.empty(len(values), np.int64)
+    ranks[order] = np.arange(1, len(values) + 1)
+    return ranks[places]
+
+
+def _ranks_by_number(
+    tie: Tie, hits: np.ndarray, above: np.ndarray
+) -> np.ndarray:
+    """(H,) places where gallery order is the order of the detections."""
+    ranks = above + 1
+    for place, hit in enumerate(hits):
+        before = np.flatnonzero(
+            tie.similarities[:hit] == tie.similarities[hit]
+        )
+        ranks[place] += (tie.weights[tie.image_of[before]] > 0).sum()
+    return ranks

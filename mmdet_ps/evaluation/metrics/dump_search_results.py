@@ -1,0 +1,53 @@
+"""A test run on disk, to be scored again by tools/test_results*.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmdet.registry import METRICS
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+
+from mmdet_ps.version import __version__
+
+from ..records import record_of
+from ..results_file import save_results
+
+
+@METRICS.register_module()
+class DumpSearchResults(BaseMetric):
+    """Write detections, embeddings and given boxes of all test images.
+
+    The file is a pickle of plain containers and numpy arrays: ``header`` and
+    ``images``, one dict per image.
+
+    Args:
+        out_file: Path of the file.
+        header: More to write into the header (dataset, config, settings).
+    """
+
+    default_prefix = ''
+
+    def __init__(
+        self,
+        out_file: str,
+        header: dict | None = None,
+        collect_device: str = 'cpu',
+    ) -> None:
+        super().__init__(collect_device=collect_device)
+        self.out_file = out_file
+        self.header = dict(header or {}, version=__version__)
+
+    def process(self, data_batch, data_samples: Sequence[dict]) -> None:
+        """Keep arrays of each image on the CPU."""
+        self.results += [record_of(sample) for sample in data_samples]
+
+    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
+        """Write the file; there is nothing to report."""
+        meta = self.dataset_meta or {}
+        header = dict(dataset=str(meta.get('dataset', '')), **self.header)
+        save_results(self.out_file, results, header)
+        print_log(
+            f'{len(results)} images written to {self.out_file}', 'current'
+        )
+        return {}

@@ -1,0 +1,103 @@
+"""The scores of a test run, inside the framework's loop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmdet.registry import METRICS
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+
+from mmdet_ps.structures import load_protocols
+
+from ..functional import rank_all
+from ..functional.detection_scores import detection_scores
+from ..records import record_of
+from ..report import FIGURES, format_scores, score_table
+from ..results_file import align_records, to_results
+from ..settings import preset_settings
+
+
+@METRICS.register_module()
+class PersonSearchMetric(BaseMetric):
+    """Search and detection scores from one pass over the test images.
+
+    The embeddings of the queries come from the same pass: every query box is
+    an annotated box of the test set, and models embed annotated boxes where
+    they can.
+
+    Args:
+        protocol_file: Written by ``tools/prepare_data.py``.
+        protocols: Names out of that file, the one to report first; by
+            default all. Its scores are ``search/mAP`` and so on, those of
+            the others ``search/<protocol>/mAP``.
+        preset: Score as the script of that project; see ``PRESETS``.
+        detection_score_thr: Detections below do not count for
+            ``detection/AP`` and ``detection/recall``.
+        device: Where similarities are computed.
+        settings: Any field of ``SearchSettings``, over those of the preset.
+    """
+
+    default_prefix = ''  # the figures carry their full names
+
+    def __init__(
+        self,
+        protocol_file: str,
+        protocols: Sequence[str] | None = None,
+        preset: str | None = None,
+        detection_score_thr: float = 0.01,
+        device: str = 'cpu',
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+        **settings,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        self.protocol_file = protocol_file
+        self.protocol_names = protocols
+        self.preset = preset
+        self.detection_score_thr = detection_score_thr
+        self.device = device
+        self.options = settings
+        preset_settings(preset, 'prw').with_options(**settings)  # fails early
+
+    def process(self, data_batch, data_samples: Sequence[dict]) -> None:
+        """Keep arrays of each image on the CPU."""
+        self.results += [record_of(sample) for sample in data_samples]
+
+    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
+        """All figures, in [0, 1], under their full names."""
+        protocols = load_protocols(self.protocol_file, self.protocol_names)
+        settings = preset_settings(
+            self.preset, protocols[0].dataset
+        ).with_options(**self.options)
+        found = to_results(
+            align_records(results, protocols[0].images, 'the test loop')
+        )
+        scores = score_table(
+            rank_all(protocols, found, settings, device=self.device)
+        )
+        print_log(f'\n{format_scores(scores, settings)}', 'current')
+        main = (list(found.branches)[-1], protocols[0].name)
+        figures = {}
+        for (branch, protocol), values in scores.items():
+            parts = ['search']
+            if protocol != main[1]:
+                parts.append(protocol)
+            if branch != main[0]:
+                parts.append(branch)
+            figures.update(
+                {
+                    '/'.join([*parts, key]): values.means()[key]
+                    for key in FIGURES
+                }
+            )
+        if found.given is not None:
+            figures.update(
+                {
+                    f'detection/{key}': value
+                    for key, value in detection_scores(
+                        found.detections, found.given, self.detection_score_thr
+                    ).items()
+                }
+            )
+        return figures

@@ -1,0 +1,122 @@
+"""Scores as rows of a file and as a table for people."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmdet_ps.structures import SearchProtocol
+
+from .functional import SearchScores
+from .functional.search_ranking import RankingTable
+from .settings import EVALUATOR_VERSION, SearchSettings
+
+FIGURES = ('mAP', 'top1', 'top5', 'top10')
+
+
+def score_table(rankings: RankingTable) -> dict[tuple[str, str], SearchScores]:
+    """Scores of every (branch, protocol name)."""
+    return {key: SearchScores.of(found) for key, found in rankings.items()}
+
+
+def score_rows(
+    scores: dict[tuple[str, str], SearchScores],
+    protocols: Sequence[SearchProtocol],
+) -> list[dict]:
+    """One plain dict per branch and protocol, figures in [0, 1]."""
+    sizes = {protocol.name: protocol.gallery_size for protocol in protocols}
+    return [
+        dict(
+            branch=branch,
+            protocol=protocol,
+            gallery_size=sizes[protocol],
+            num_queries=len(found.queries),
+            **{key: found.means()[key] for key in FIGURES},
+            evaluator=EVALUATOR_VERSION,
+        )
+        for (branch, protocol), found in scores.items()
+    ]
+
+
+def write_json(path: str | Path, content) -> None:
+    """Write beside, then rename: never half a file."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f'{target.name}.part')
+    beside.write_text(json.dumps(content, indent=1) + '\n')
+    os.replace(beside, target)
+
+
+def format_scores(
+    scores: dict[tuple[str, str], SearchScores],
+    settings: SearchSettings,
+    intervals: dict[tuple[str, str], tuple] = None,
+) -> str:
+    """A table of percentages, and below it how they were computed."""
+    head = [
+        'branch',
+        'protocol',
+        'queries',
+        'mAP',
+        'top-1',
+        'top-5',
+        'top-10',
+        'recall',
+    ]
+    if intervals:
+        head += ['95% of mAP', '95% of top-1']
+    body = []
+    for (branch, protocol), found in scores.items():
+        means = found.means()
+        line = [branch, protocol, str(len(found.queries))]
+        line += [f'{100 * means[key]:.2f}' for key in (*FIGURES, 'recall')]
+        if intervals:
+            line += [
+                f'{100 * low:.2f} to {100 * high:.2f}'
+                for low, high in intervals[branch, protocol]
+            ]
+        body.append(line)
+    lines = [format_table(head, body)]
+    skipped = {
+        protocol: found.num_skipped
+        for (_, protocol), found in scores.items()
+        if found.num_skipped
+    }
+    lines += [
+        f'{count} queries of {protocol} left out: nothing in the '
+        'gallery to find, or no detection to search with'
+        for protocol, count in skipped.items()
+    ]
+    lines.append(describe(settings))
+    return '\n'.join(lines)
+
+
+def describe(settings: SearchSettings) -> str:
+    """Evaluator version and every setting, in lines of readable length."""
+    words = [f'{key}={value}' for key, value in settings.describe().items()]
+    lines, line = [], f'{EVALUATOR_VERSION}:'
+    for word in words:
+        if len(line) + len(word) > 78:
+            lines.append(line)
+            line = ' '
+        line += f' {word}'
+    return '\n'.join([*lines, line])
+
+
+def format_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """Columns two spaces apart; the numbers are set right."""
+    widths = [
+        max(len(row[k]) for row in [head, *body]) for k in range(len(head))
+    ]
+
+    def line(row):
+        cells = [
+            cell.ljust(width) if k < 2 else cell.rjust(width)
+            for k, (cell, width) in enumerate(zip(row, widths))
+        ]
+        return '  '.join(cells).rstrip()
+
+    rule = '  '.join('-' * width for width in widths)
+    return '\n'.join([line(head), rule, *map(line, body)])

@@ -1,0 +1,186 @@
+"""Results of a test run on disk: our dump, and the lists of AlignPS."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from mmdet_ps.structures import PersonBoxes, SearchResults
+
+from .safe_pickle import load_numbers
+
+FORM = 'mmdet_ps search results 1'
+NUM_FIXED = 5  # x1 y1 x2 y2 score, then the embedding
+
+
+@dataclass
+class ResultsFile:
+    """Results as stored.
+
+    Args:
+        records: One dict of arrays per image, see :class:`PersonBoxes`.
+        header: dataset, config, version, settings; empty for legacy files.
+        path: Where they came from.
+    """
+
+    records: list[dict]
+    header: dict = field(default_factory=dict)
+    path: str = ''
+
+    @property
+    def legacy(self) -> bool:
+        return not self.header
+
+    def align(self, images: Sequence[str]) -> SearchResults:
+        """The results in the order of ``images``.
+
+        Legacy files tell no names and go by position.
+        """
+        if self.legacy and len(self.records) != len(images):
+            raise ValueError(
+                f'{self.path}: {len(self.records)} images, but the test set '
+                f'has {len(images)}; legacy results must be those of the '
+                'whole test set, in its order'
+            )
+        records = (
+            self.records
+            if self.legacy
+            else align_records(self.records, images, self.path)
+        )
+        return to_results(records)
+
+
+def save_results(
+    path: str | Path, records: Sequence[dict], header: dict
+) -> None:
+    """Write our dump: a header and one dict of arrays per image."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f'{target.name}.part')
+    with open(beside, 'wb') as stream:
+        pickle.dump(
+            dict(header=dict(header, form=FORM), images=list(records)),
+            stream,
+            protocol=4,
+        )
+    os.replace(beside, target)
+
+
+def load_results(path: str | Path) -> ResultsFile:
+    """Read our dump or a legacy ``results_1000.pkl``."""
+    content = load_numbers(path)
+    if isinstance(content, dict):
+        header = content.get('header')
+        if not isinstance(header, dict) or header.get('form') != FORM:
+            raise ValueError(
+                f'{path}: a dict without the header of '
+                f'{FORM!r}; write it with tools/test.py --out'
+            )
+        return ResultsFile(content['images'], header, str(path))
+    return ResultsFile(_legacy_records(content, path), path=str(path))
+
+
+def to_results(records: Sequence[dict]) -> SearchResults:
+    """Flat arrays of per-image dicts that stand in the order of the test."""
+    detections = PersonBoxes.join(records)
+    if not records or not all('gt_bboxes' in record for record in records):
+        return SearchResults(detections)
+    given = PersonBoxes.join(records, 'gt_')
+    widths = {
+        part: value.shape[1] for part, value in detections.embeddings.items()
+    }
+    joint = given.embeddings.get('default')
+    if (
+        len(widths) > 1
+        and joint is not None
+        and joint.shape[1] == sum(widths.values())
+    ):
+        ends = np.cumsum(list(widths.values()))[:-1]
+        given.embeddings = dict(zip(widths, np.split(joint, ends, axis=1)))
+    return SearchResults(detections, given)
+
+
+def align_records(
+    records: Sequence[dict], images: Sequence[str], source: str = 'results'
+) -> list[dict]:
+    """The record of each of ``images``, found by the end of its path."""
+    index = {image: k for k, image in enumerate(images)}
+    placed: list[dict | None] = [None] * len(images)
+    for number, record in enumerate(records):
+        path = str(record.get('img_path', '')).replace('\\', '/')
+        tail = path
+        while tail not in index and '/' in tail:
+            tail = tail.split('/', 1)[1]
+        if tail not in index:
+            raise ValueError(
+                f'{source}: image {path or number!r} is not in '
+                'the protocol; are dataset and split the same?'
+            )
+        placed[index[tail]] = record
+    if None in placed:
+        lost = placed.index(None)
+        raise ValueError(
+            f'{source}: nothing for image {images[lost]} '
+            f'({placed.count(None)} of {len(images)} images are missing); '
+            'scoring needs the results of the whole test set'
+        )
+    return placed
+
+
+def _legacy_records(content, path: str | Path) -> list[dict]:
+    if not isinstance(content, (list, tuple)) or not len(content):
+        raise ValueError(
+            f'{path}: neither a dump of tools/test.py nor a '
+            'list of detections per image'
+        )
+    two = (
+        len(content) == 2
+        and isinstance(content[0], (list, tuple))
+        and len(content[0]) > 0
+        and isinstance(content[0][0], (list, tuple))
+    )
+    if not two:
+        return [
+            _legacy_image(entry, k, 'embeddings', path)
+            for k, entry in enumerate(content)
+        ]
+    dense, roi = content
+    if len(dense) != len(roi):
+        raise ValueError(
+            f'{path}: {len(dense)} images in the first branch, '
+            f'{len(roi)} in the second; they must be the same'
+        )
+    records = []
+    for k, (first, second) in enumerate(zip(dense, roi)):
+        record = _legacy_image(first, k, 'dense_embeddings', path)
+        other = _legacy_image(second, k, 'roi_embeddings', path)
+        if len(other['bboxes']) != len(record['bboxes']):
+            raise ValueError(
+                f'{path}: image {k} has {len(record["bboxes"])} detections '
+                f'in the first branch, {len(other["bboxes"])} in the second'
+            )
+        record['roi_embeddings'] = other['roi_embeddings']
+        records.append(record)
+    return records
+
+
+def _legacy_image(entry, number: int, key: str, path: str | Path) -> dict:
+    if isinstance(entry, (list, tuple)) and len(entry) == 1:
+        entry = entry[0]
+    rows = entry if isinstance(entry, np.ndarray) else np.zeros(0)
+    if rows.ndim != 2 or rows.shape[1] <= NUM_FIXED:
+        what = (
+            f'an array of shape {entry.shape}'
+            if isinstance(entry, np.ndarray)
+            else type(entry).__name__
+        )
+        raise ValueError(
+            f'{path}: image {number} is {what}, not (n, 5 + D): x1 y1 x2 y2 '
+            'score embedding; was it written by an AlignPS test script?'
+        )
+    return {'bboxes': rows[:, :4], 'scores': rows[:, 4], key: rows[:, 5:]}

@@ -1,0 +1,150 @@
+"""One compressed file of numpy arrays for all protocols of a dataset.
+
+Arrays that several protocols share are stored once. Gallery lists are stored
+with their relevant entries first and the others in ascending order: the order
+of entries that show someone else has no meaning, and sorted lists are small.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from .search_protocol import SearchProtocol
+
+FORM = 'mmdet_ps search protocols 1'
+ARRAYS = (
+    'query_images',
+    'query_ids',
+    'query_boxes',
+    'relevant_offsets',
+    'relevant_images',
+    'relevant_boxes',
+    'relevant_counts',
+    'image_groups',
+    'gallery_offsets',
+    'image_sizes',
+)
+PLAIN = ('name', 'scope', 'gallery_size', 'dataset')
+
+
+def save_protocols(
+    path: str | Path, protocols: Sequence[SearchProtocol]
+) -> None:
+    """Write protocols, the one to report first at the front."""
+    pool: dict[bytes, tuple[str, np.ndarray]] = {}
+
+    def place(array: np.ndarray) -> str:
+        key = (
+            array.dtype.str.encode()
+            + repr(array.shape).encode()
+            + array.tobytes()
+        )
+        return pool.setdefault(key, (f'a{len(pool)}', array))[0]
+
+    header = []
+    for protocol in protocols:
+        entry = {key: getattr(protocol, key) for key in PLAIN}
+        names = '\n'.join(protocol.images).encode()
+        entry['images'] = place(np.frombuffer(names, np.uint8))
+        entry['arrays'] = {
+            key: place(getattr(protocol, key))
+            for key in ARRAYS
+            if getattr(protocol, key) is not None
+        }
+        if protocol.gallery_images is not None:
+            entry['gallery'] = place(_pack_lists(protocol))
+        header.append(entry)
+    text = json.dumps(dict(form=FORM, protocols=header)).encode()
+    target = Path(path)
+    beside = target.with_name(f'{target.name}.part')
+    with open(beside, 'wb') as stream:
+        np.savez_compressed(
+            stream, header=np.frombuffer(text, np.uint8), **dict(pool.values())
+        )
+    os.replace(beside, target)
+
+
+def load_protocols(
+    path: str | Path, names: Sequence[str] = None
+) -> list[SearchProtocol]:
+    """Read the protocols of a file: all, or those named, in that order."""
+    try:
+        with np.load(path, allow_pickle=False) as store:
+            header = json.loads(bytes(store['header']))
+            arrays = {key: store[key] for key in store.files}
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f'{path}: no such protocol file; tools/prepare_data.py writes it '
+            'from the native folder of the dataset'
+        ) from None
+    except (zipfile.BadZipFile, ValueError, KeyError, OSError) as error:
+        raise ValueError(
+            f'{path}: not a protocol file ({error}); write it '
+            'again with tools/prepare_data.py'
+        ) from None
+    if header.get('form') != FORM:
+        raise ValueError(
+            f'{path}: form {header.get("form")!r}, not {FORM!r}; '
+            'write it again with tools/prepare_data.py'
+        )
+    entries = {entry['name']: entry for entry in header['protocols']}
+    unknown = [name for name in names or () if name not in entries]
+    if unknown:
+        raise ValueError(
+            f'{path}: no protocol {unknown[0]!r}; it holds '
+            f'{", ".join(entries)}'
+        )
+    return [_restore(entries[name], arrays) for name in names or entries]
+
+
+def _restore(entry: dict, arrays: dict) -> SearchProtocol:
+    values = {key: arrays[place] for key, place in entry['arrays'].items()}
+    names = bytes(arrays[entry['images']]).decode()
+    if 'gallery' in entry:
+        values['gallery_images'] = _unpack_lists(
+            arrays[entry['gallery']],
+            values['gallery_offsets'],
+            np.diff(values['relevant_offsets']),
+        )
+    return SearchProtocol(
+        images=names.split('\n') if names else [],
+        **{key: entry[key] for key in PLAIN},
+        **values,
+    )
+
+
+def _pack_lists(protocol: SearchProtocol) -> np.ndarray:
+    """(E,) the relevant images of each query, then steps between the rest."""
+    packed = []
+    for query in range(protocol.num_queries):
+        relevant = protocol.relevant_images[protocol.relevant(query)]
+        counts = np.bincount(
+            protocol.listed(query), minlength=len(protocol.images)
+        )
+        np.subtract.at(counts, relevant, 1)
+        if (counts < 0).any():
+            raise ValueError(
+                f'protocol {protocol.name!r}: query {query} has '
+                'a relevant image that its gallery lacks'
+            )
+        others = np.repeat(np.arange(len(counts)), counts)
+        packed += [relevant, np.diff(others, prepend=0)]
+    flat = np.concatenate(packed) if packed else np.zeros(0, np.int64)
+    top = flat.max(initial=0)
+    return flat.astype(np.uint16 if top < 2**16 else np.uint32)
+
+
+def _unpack_lists(
+    flat: np.ndarray, offsets: np.ndarray, relevant: np.ndarray
+) -> np.ndarray:
+    """(E,) image indices from what :func:`_pack_lists` gives."""
+    images = flat.astype(np.int32)
+    for start, end, count in zip(offsets[:-1], offsets[1:], relevant):
+        np.cumsum(images[start + count : end], out=images[start + count : end])
+    return images

@@ -1,0 +1,244 @@
+"""What a person-search benchmark asks: queries, galleries, right answers.
+
+A protocol knows image names, boxes and identities. It knows nothing about
+models, detections, or the files of a dataset.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+SCOPES = ('all', 'other-group', 'same-group', 'listed')
+
+
+def _array(values, dtype, shape=(-1,)) -> np.ndarray:
+    return np.asarray(values, dtype=dtype).reshape(shape)
+
+
+@dataclass
+class SearchProtocol:
+    """Queries, the gallery of each, and the boxes that count as found.
+
+    Boxes are kept as the dataset gives them, fractional [x, y, w, h], because
+    published scripts round them in different ways; the evaluator applies one
+    of these rules.
+
+    Args:
+        name: Short name, e.g. ``standard``, ``cross-camera``, ``gallery-100``.
+        images: (I) names of the test images, in the order of the results.
+        query_images: (Q,) index of the image of each query.
+        query_ids: (Q,) person id of each query.
+        query_boxes: (Q, 4) xywh.
+        relevant_offsets: (Q + 1,) entries ``relevant_offsets[q]`` to
+            ``relevant_offsets[q + 1]`` of the arrays below belong to query q.
+        relevant_images: (R,) images that show the person of the query.
+        relevant_boxes: (R, 4) xywh, the box of that person.
+        relevant_counts: (R,) boxes the person has in that image (1 nearly
+            everywhere; only the first can be found).
+        scope: ``all``: every image but the query's; ``other-group`` and
+            ``same-group``: only those of another (the same) camera or video;
+            ``listed``: the images of ``gallery_images`` alone.
+        image_groups: (I,) camera or video of each image; images of a
+            negative group are in no gallery that is not listed.
+        gallery_offsets, gallery_images: (Q + 1,) and (E,) gallery entries of
+            each query, in the order of the dataset. With scope ``all`` they
+            are added to the gallery even where they name the query's image.
+        image_sizes: (I, 2) width and height, for rules that clip boxes.
+        gallery_size: Nominal size of the gallery, where there is one.
+        dataset: ``cuhk-sysu``, ``prw``, ``posetrack21`` or another name.
+    """
+
+    name: str
+    images: list[str]
+    query_images: np.ndarray
+    query_ids: np.ndarray
+    query_boxes: np.ndarray
+    relevant_offsets: np.ndarray
+    relevant_images: np.ndarray
+    relevant_boxes: np.ndarray
+    relevant_counts: np.ndarray = None
+    scope: str = 'all'
+    image_groups: np.ndarray = None
+    gallery_offsets: np.ndarray = None
+    gallery_images: np.ndarray = None
+    image_sizes: np.ndarray = None
+    gallery_size: int = None
+    dataset: str = ''
+    _listed: bool = field(init=False, repr=False, default=False)
+
+    def __post_init__(self) -> None:
+        self.images = [str(name) for name in self.images]
+        self.query_images = _array(self.query_images, np.int64)
+        self.query_ids = _array(self.query_ids, np.int64)
+        self.query_boxes = _array(self.query_boxes, np.float64, (-1, 4))
+        self.relevant_offsets = _array(self.relevant_offsets, np.int64)
+        self.relevant_images = _array(self.relevant_images, np.int64)
+        self.relevant_boxes = _array(self.relevant_boxes, np.float64, (-1, 4))
+        if self.relevant_counts is None:
+            self.relevant_counts = np.ones(len(self.relevant_images))
+        self.relevant_counts = _array(self.relevant_counts, np.int64)
+        if self.image_groups is not None:
+            self.image_groups = _array(self.image_groups, np.int64)
+        if self.image_sizes is not None:
+            self.image_sizes = _array(self.image_sizes, np.float64, (-1, 2))
+        self._listed = self.gallery_images is not None
+        if self._listed:
+            self.gallery_offsets = _array(self.gallery_offsets, np.int64)
+            self.gallery_images = _array(self.gallery_images, np.int32)
+        self._check()
+
+    def _check(self) -> None:
+        queries, images = len(self.query_images), len(self.images)
+        lengths = {
+            'query_ids': (len(self.query_ids), queries),
+            'query_boxes': (len(self.query_boxes), queries),
+            'relevant_offsets': (len(self.relevant_offsets), queries + 1),
+            'relevant_images': (
+                len(self.relevant_images),
+                self.relevant_offsets[-1],
+            ),
+            'relevant_boxes': (
+                len(self.relevant_boxes),
+                len(self.relevant_images),
+            ),
+            'relevant_counts': (
+                len(self.relevant_counts),
+                len(self.relevant_images),
+            ),
+        }
+        if self.image_groups is not None:
+            lengths['image_groups'] = len(self.image_groups), images
+        if self.image_sizes is not None:
+            lengths['image_sizes'] = len(self.image_sizes), images
+        if self._listed:
+            lengths['gallery_offsets'] = len(self.gallery_offsets), queries + 1
+            lengths['gallery_images'] = (
+                len(self.gallery_images),
+                self.gallery_offsets[-1],
+            )
+        for key, (got, wanted) in lengths.items():
+            if got != wanted:
+                raise ValueError(
+                    f'protocol {self.name!r}: {key} has {got} '
+                    f'entries, not {wanted}'
+                )
+        if self.scope not in SCOPES:
+            raise ValueError(
+                f'protocol {self.name!r}: scope {self.scope!r} '
+                f'is none of {SCOPES}'
+            )
+        if self.scope == 'listed' and not self._listed:
+            raise ValueError(
+                f'protocol {self.name!r}: scope "listed" needs gallery_images'
+            )
+        if self.scope.endswith('group') and self.image_groups is None:
+            raise ValueError(
+                f'protocol {self.name!r}: scope {self.scope!r} '
+                'needs image_groups'
+            )
+        for key in ('query_images', 'relevant_images', 'gallery_images'):
+            used = getattr(self, key)
+            if (
+                used is not None
+                and len(used)
+                and not (used.min() >= 0 and used.max() < images)
+            ):
+                raise ValueError(
+                    f'protocol {self.name!r}: {key} names an '
+                    f'image beyond the {images} listed'
+                )
+
+    @property
+    def num_queries(self) -> int:
+        return len(self.query_images)
+
+    @property
+    def query_bboxes(self) -> np.ndarray:
+        """(Q, 4) query boxes as xyxy, not rounded."""
+        corners = self.query_boxes.copy()
+        corners[:, 2:] += corners[:, :2]
+        return corners
+
+    def relevant(self, query: int) -> slice:
+        """The entries of the relevant_* arrays that belong to a query."""
+        return slice(*self.relevant_offsets[query : query + 2])
+
+    def listed(self, query: int) -> np.ndarray:
+        """(E,) images listed for a query, in order; empty without a list."""
+        if not self._listed:
+            return np.zeros(0, np.int64)
+        return self.gallery_images[
+            self.gallery_offsets[query] : self.gallery_offsets[query + 1]
+        ]
+
+    def image_weights(self, query: int) -> np.ndarray:
+        """(I,) int64: how often each image stands in the gallery."""
+        count, own = len(self.images), self.query_images[query]
+        listed = np.bincount(self.listed(query), minlength=count)
+        if self.scope == 'listed':
+            return listed
+        if self.scope == 'all':
+            weights = np.ones(count, np.int64)
+        elif self.scope == 'other-group':
+            weights = self.image_groups != self.image_groups[own]
+        else:
+            weights = self.image_groups == self.image_groups[own]
+        weights = weights.astype(np.int64)
+        weights[own] = 0
+        if self.image_groups is not None:
+            weights[self.image_groups < 0] = 0
+        return np.maximum(weights, listed) if self._listed else weights
+
+    def subset(self, queries, name: str) -> SearchProtocol:
+        """The same protocol for the named queries (indices) only."""
+        queries = np.asarray(queries, np.int64)
+        relevant, relevant_offsets = _take(self.relevant_offsets, queries)
+        changes = dict(
+            name=name,
+            query_images=self.query_images[queries],
+            query_ids=self.query_ids[queries],
+            query_boxes=self.query_boxes[queries],
+            relevant_offsets=relevant_offsets,
+            relevant_images=self.relevant_images[relevant],
+            relevant_boxes=self.relevant_boxes[relevant],
+            relevant_counts=self.relevant_counts[relevant],
+        )
+        if self._listed:
+            listed, offsets = _take(self.gallery_offsets, queries)
+            changes.update(
+                gallery_offsets=offsets,
+                gallery_images=self.gallery_images[listed],
+            )
+        return replace(self, **changes)
+
+    def with_scope(self, scope: str, name: str) -> SearchProtocol:
+        """The same queries with another gallery."""
+        return replace(self, scope=scope, name=name)
+
+    def save(self, path: str | Path) -> None:
+        """Write this protocol alone; see ``protocol_file`` for several."""
+        from .protocol_file import save_protocols
+
+        save_protocols(path, [self])
+
+    @classmethod
+    def load(cls, path: str | Path, name: str = None) -> SearchProtocol:
+        """Read one protocol of a file, the first unless named."""
+        from .protocol_file import load_protocols
+
+        return load_protocols(path, None if name is None else [name])[0]
+
+
+def _take(
+    offsets: np.ndarray, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Entries of some rows of a ragged array, and their new offsets."""
+    lengths = offsets[rows + 1] - offsets[rows]
+    ends = np.concatenate([[0], np.cumsum(lengths)])
+    entries = np.arange(ends[-1]) + np.repeat(
+        offsets[rows] - ends[:-1], lengths
+    )
+    return entries, ends

@@ -1,0 +1,156 @@
+"""The metric of the test loop, and the file that stands for a run."""
+
+import numpy as np
+import pytest
+import torch
+from mmdet.registry import METRICS
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
+
+from mmdet_ps.evaluation.results_file import load_results
+from mmdet_ps.structures import save_protocols
+
+from ..small_world import FAR, PERSON, QUERY, SmallWorld
+
+BOX = [100, 100, 40, 100]
+
+
+def world():
+    return SmallWorld(
+        images={
+            'a.jpg': [(BOX, 0.9), (FAR, 0.3)],
+            'b.jpg': [(FAR, 0.8), (BOX, 0.6)],
+            'c.jpg': [],
+        },
+        relevant=[('a.jpg', BOX), ('b.jpg', BOX)],
+        groups={'query.jpg': 1, 'a.jpg': 1, 'b.jpg': 2, 'c.jpg': 2},
+    )
+
+
+def samples(given=True):
+    """Data samples as dicts, as the evaluator hands them to metrics."""
+    results = world().results()
+    for k, name in enumerate(world().names):
+        sample = DetDataSample(
+            metainfo=dict(img_id=k, img_path=f'data/X/{name}')
+        )
+        inside = results.detections.of_image(k)
+        sample.pred_instances = InstanceData(
+            bboxes=torch.from_numpy(results.detections.bboxes[inside]),
+            scores=torch.from_numpy(results.detections.scores[inside]),
+            labels=torch.zeros(inside.stop - inside.start).long(),
+            embeddings=torch.from_numpy(
+                results.detections.embeddings['default'][inside]
+            ),
+        )
+        if given:
+            inside = results.given.of_image(k)
+            sample.gt_instances = InstanceData(
+                bboxes=torch.from_numpy(results.given.bboxes[inside]),
+                person_ids=torch.from_numpy(results.given.person_ids[inside]),
+                embeddings=torch.from_numpy(
+                    results.given.embeddings['default'][inside]
+                ),
+            )
+        yield sample.to_dict()
+
+
+@pytest.fixture
+def protocol_file(tmp_path):
+    base = world().protocol()
+    path = tmp_path / 'protocol.npz'
+    save_protocols(
+        path, [base, base.with_scope('other-group', 'cross-camera')]
+    )
+    return str(path)
+
+
+def evaluate(metric, **options):
+    for sample in samples(**options):
+        metric.process(None, [sample])
+    return metric.evaluate(size=4)
+
+
+def test_figures_of_all_protocols(protocol_file):
+    metric = METRICS.build(
+        dict(type='PersonSearchMetric', protocol_file=protocol_file)
+    )
+    found = evaluate(metric)
+    # .9T .8F .6T .3F, and .8F .6T with the other camera alone.
+    assert found['search/mAP'] == pytest.approx((1 + 2 / 3) / 2)
+    assert found['search/top1'] == 1
+    assert found['search/cross-camera/mAP'] == pytest.approx(0.5)
+    assert found['search/cross-camera/top1'] == 0
+    assert found['search/cross-camera/top5'] == 1
+    # One annotated box (the query), found; three detections are wrong, and
+    # one has the same score.
+    assert found['detection/recall'] == 1
+    assert found['detection/AP'] == pytest.approx(1 / 5)
+
+
+def test_order_of_the_images_does_not_matter(protocol_file):
+    metric = METRICS.build(
+        dict(type='PersonSearchMetric', protocol_file=protocol_file)
+    )
+    metric.process(None, list(samples())[::-1])
+    assert metric.evaluate(4)['search/mAP'] == pytest.approx(5 / 6)
+
+
+def test_without_given_boxes_the_matched_detection_is_the_query(
+    protocol_file,
+):
+    metric = METRICS.build(
+        dict(
+            type='PersonSearchMetric',
+            protocol_file=protocol_file,
+            protocols=['standard'],
+            query_embedding='matched-detection',
+        )
+    )
+    assert evaluate(metric, given=False)['search/mAP'] == pytest.approx(5 / 6)
+    metric = METRICS.build(
+        dict(type='PersonSearchMetric', protocol_file=protocol_file)
+    )
+    with pytest.raises(ValueError, match='matched-detection'):
+        evaluate(metric, given=False)
+
+
+def test_a_missing_image_is_named(protocol_file):
+    metric = METRICS.build(
+        dict(type='PersonSearchMetric', protocol_file=protocol_file)
+    )
+    metric.process(None, list(samples())[:3])
+    with pytest.raises(ValueError, match='nothing for image c.jpg'):
+        metric.evaluate(3)
+
+
+def test_a_misspelt_setting_fails_at_once(protocol_file):
+    with pytest.raises(ValueError, match='no setting'):
+        METRICS.build(
+            dict(
+                type='PersonSearchMetric',
+                protocol_file=protocol_file,
+                score_threshold=0.3,
+            )
+        )
+
+
+def test_a_dump_holds_what_the_metric_saw(tmp_path):
+    path = tmp_path / 'new' / 'results.pkl'
+    metric = METRICS.build(dict(type='DumpSearchResults', out_file=str(path)))
+    assert evaluate(metric) == {}
+    stored = load_results(path)
+    assert not stored.legacy and stored.header['version']
+    found = stored.align(world().names)
+    expected = world().results()
+    np.testing.assert_array_equal(
+        found.detections.bboxes, expected.detections.bboxes
+    )
+    np.testing.assert_array_equal(
+        found.given.embeddings['default'],
+        expected.given.embeddings['default'],
+    )
+    assert found.given.person_ids.tolist() == [PERSON]
+    assert found.given.bboxes[0].tolist() == [
+        QUERY[0], QUERY[1], QUERY[0] + QUERY[2], QUERY[1] + QUERY[3],
+    ]  # fmt: skip
