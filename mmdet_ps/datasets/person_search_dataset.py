@@ -8,6 +8,8 @@ from mmdet.datasets import BaseDetDataset
 from mmdet.registry import DATASETS
 from mmengine.fileio import join_path
 
+from mmdet_ps.structures.fields import UNLABELLED
+
 from .annotation_file import load_annotations
 
 
@@ -23,6 +25,9 @@ class PersonSearchDataset(BaseDetDataset):
         domain: Name of the source, in place of the annotation file's.
         num_identities: The number of identities the model was built for;
             a file with another number is an error.
+        identity_offset: Added to every identity in training, so that the
+            identities of several sources do not collide
+            (``PersonConcatDataset`` sets it).
         filter_cfg: ``filter_empty_gt`` drops images without any box to
             learn from, ``min_size`` those with a shorter side; both in
             training only.
@@ -36,20 +41,26 @@ class PersonSearchDataset(BaseDetDataset):
         *args,
         domain: str | None = None,
         num_identities: int | None = None,
+        identity_offset: int = 0,
         **kwargs,
     ) -> None:
         self.domain = domain
+        self.identity_offset = identity_offset
         self.num_identities = num_identities
         super().__init__(*args, **kwargs)
+
+    @property
+    def image_folder(self) -> str:
+        """What the paths of the annotation file are relative to."""
+        return self.data_prefix.get('img') or self.data_root
 
     def load_data_list(self) -> list[dict]:
         """One dict per image: img_id, img_path, size, instances, domain."""
         metainfo, data_list = load_annotations(self.ann_file)
         self._adopt(metainfo)
         domain = self._metainfo['domain']
-        prefix = self.data_prefix.get('img') or self.data_root
         for info in data_list:
-            info['img_path'] = join_path(prefix, info['img_path'])
+            info['img_path'] = join_path(self.image_folder, info['img_path'])
             info['domain'] = domain
         self._check_images(data_list)
         return data_list
@@ -79,6 +90,15 @@ class PersonSearchDataset(BaseDetDataset):
                 f'{self.ann_file}: set data_root (or DATA_ROOT=) to the '
                 'folder that was prepared'
             )
+
+    def get_data_info(self, idx: int) -> dict:
+        """One image; identities with the offset."""
+        info = super().get_data_info(idx)
+        if self.identity_offset:
+            for instance in info['instances']:
+                if instance.get('instance_id', UNLABELLED) >= 0:
+                    instance['instance_id'] += self.identity_offset
+        return info
 
     def filter_data(self) -> list[dict]:
         """Drop images that cannot teach, as ``filter_cfg`` says."""

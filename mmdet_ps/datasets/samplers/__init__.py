@@ -1,5 +1,6 @@
 """Samplers."""
 
+from .identity_sampler import IdentitySampler
 from .resumable_multi_source_sampler import ResumableMultiSourceSampler
 
-__all__ = ['ResumableMultiSourceSampler']
+__all__ = ['IdentitySampler', 'ResumableMultiSourceSampler']

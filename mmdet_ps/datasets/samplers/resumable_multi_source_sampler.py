@@ -1,10 +1,15 @@
 """Batches with a fixed share of every source, at any point of a training."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 from mmdet.datasets.samplers import MultiSourceSampler
 from mmdet.registry import DATA_SAMPLERS
+
+from .units import identity_groups, identity_units
 
 
 @DATA_SAMPLERS.register_module()
@@ -18,9 +23,61 @@ class ResumableMultiSourceSampler(MultiSourceSampler):
 
     A resumed training does not load what it skips (mmengine calls
     :meth:`skip`), with any number of loader processes.
+
+    Args:
+        dataset: A concatenation of the sources.
+        batch_size: Images of a batch, on each rank.
+        source_ratio: Share of every source.
+        num_instances: K of every source: its images come in groups of K of
+            one identity (P x K sampling). 1 or None: no groups.
+        **kwargs: See mmdet's ``MultiSourceSampler``.
     """
 
     skipped = 0
+
+    def __init__(
+        self,
+        dataset,
+        batch_size: int,
+        source_ratio: list[float],
+        num_instances: Sequence[int | None] | None = None,
+        **kwargs,
+    ) -> None:
+        super().__init__(dataset, batch_size, source_ratio, **kwargs)
+        sizes = num_instances or [1] * len(source_ratio)
+        self.num_instances = [size or 1 for size in sizes]
+        if len(self.num_instances) != len(source_ratio):
+            raise ValueError(
+                f'num_instances has {len(self.num_instances)} entries for '
+                f'{len(source_ratio)} sources: give one per source'
+            )
+        self.groups = {
+            source: self._identity_groups(source)
+            for source, size in enumerate(self.num_instances)
+            if size > 1
+        }
+        used = {
+            size
+            for size, share in zip(self.num_instances, source_ratio)
+            if share
+        }
+        if 1 not in used and (len(used) > 1 or batch_size % used.pop()):
+            raise ValueError(
+                f'batches of {batch_size} are not filled by groups of '
+                f'{self.num_instances}: make num_instances equal and '
+                'batch_size a multiple of it'
+            )
+
+    def _identity_groups(self, source: int) -> list[np.ndarray]:
+        groups = identity_groups(
+            self.dataset.datasets[source].get_person_ids()
+        )
+        if not groups:
+            raise ValueError(
+                f'source {source} has no identities to group by: set its '
+                'num_instances to 1'
+            )
+        return groups
 
     def skip(self, num_samples: int) -> None:
         """Begin after this many samples.
@@ -30,18 +87,29 @@ class ResumableMultiSourceSampler(MultiSourceSampler):
         """
         self.skipped = num_samples
 
+    def _stream(self, source: int) -> Iterator[int]:
+        """Endless indices of a source, of this rank."""
+        if source not in self.groups:
+            yield from self._indices_of_rank(
+                len(self.dataset.datasets[source])
+            )
+        units = identity_units(
+            self.groups[source],
+            self.num_instances[source],
+            np.random.default_rng([self.seed, source]),
+        )
+        for unit in islice(units, self.rank, None, self.world_size):
+            yield from unit
+
     def __iter__(self) -> Iterator[int]:
-        streams = [
-            self._indices_of_rank(len(dataset))
-            for dataset in self.dataset.datasets
-        ]
+        streams = [self._stream(k) for k in range(len(self.source_ratio))]
         shares = np.array(self.source_ratio, dtype=float)
         shares *= self.batch_size / shares.sum()
         due = np.zeros(len(shares))
         position = 0
         while True:
             due += shares
-            counts = _whole_numbers(due, self.batch_size)
+            counts = fill(due, self.batch_size, self.num_instances)
             due -= counts
             for source, count in enumerate(counts):
                 for _ in range(count):
@@ -51,12 +119,17 @@ class ResumableMultiSourceSampler(MultiSourceSampler):
                         yield self.cumulative_sizes[source] + index
 
 
-def _whole_numbers(due: np.ndarray, total: int) -> np.ndarray:
-    """Counts of sum ``total`` near ``due``, by largest remainder."""
-    counts = np.floor(due + 1e-9).clip(min=0).astype(int)
-    remainders = due - counts
-    for _ in range(total - counts.sum()):
-        source = int(np.argmax(remainders))
-        counts[source] += 1
-        remainders[source] -= 1
+def fill(due: np.ndarray, total: int, sizes: Sequence[int]) -> np.ndarray:
+    """Counts (S,) of sum ``total`` near ``due`` (S,), largest first.
+
+    Each count is a multiple of its entry in ``sizes``.
+    """
+    sizes = np.asarray(sizes)
+    counts = np.floor((due + 1e-9) / sizes).clip(min=0).astype(int) * sizes
+    if counts.sum() > total:  # large groups taken early are owed back
+        counts[:] = 0
+    while (left := total - counts.sum()) > 0:
+        owed = np.where(sizes <= left, (due - counts) / sizes, -np.inf)
+        source = int(np.argmax(owed))
+        counts[source] += sizes[source]
     return counts

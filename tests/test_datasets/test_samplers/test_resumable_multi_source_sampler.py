@@ -6,6 +6,8 @@ from torch.utils.data import ConcatDataset
 
 from mmdet_ps.datasets.samplers import ResumableMultiSourceSampler
 
+from .labelled_sources import Sources
+
 SIZES = (7, 50, 20)
 
 
@@ -66,3 +68,49 @@ def test_ranks_share_the_data(monkeypatch):
         seen.append(set(islice(stream, 10)))
     assert not seen[0] & seen[1]
     assert len(seen[0] | seen[1]) == SIZES[2]
+
+
+IDS = [0, 0, 0, 1, 1, 2, 2, 2, 2, 2, 3, -1]
+
+
+def grouped(batch_size, ratio, num_instances):
+    return ResumableMultiSourceSampler(
+        Sources([-1] * 7, IDS, IDS), batch_size, ratio, num_instances, seed=3
+    )
+
+
+def test_groups_hold_one_identity():
+    stream = iter(grouped(8, [2, 1, 1], [None, 2, 2]))
+    for _ in range(20):
+        batch = list(islice(stream, 8))
+        assert sum(index < 7 for index in batch) == 4
+        for first in (4, 6):
+            one, other = ((i - 7) % 12 for i in batch[first : first + 2])
+            assert IDS[one] == IDS[other] >= 0
+            # Different crops where the identity has more than one.
+            assert one != other or IDS[one] == 3
+
+
+def test_shares_of_groups_hold_over_time():
+    stream = iter(grouped(4, [2, 1, 1], [1, 4, 2]))
+    drawn = list(islice(stream, 4 * 80))
+    counts = Counter(sum(i >= bound for bound in (7, 19)) for i in drawn)
+    assert counts == {0: 160, 1: 80, 2: 80}
+
+
+def test_skipping_continues_groups():
+    unbroken = list(islice(iter(grouped(8, [2, 1, 1], [1, 2, 2])), 8 * 20))
+    resumed = grouped(8, [2, 1, 1], [1, 2, 2])
+    resumed.skip(8 * 7)
+    assert list(islice(iter(resumed), 8 * 13)) == unbroken[8 * 7 :]
+
+
+@pytest.mark.parametrize(('arguments', 'message'), [
+    ((6, [0, 1, 1], [1, 4, 4]), 'batch_size a multiple'),
+    ((8, [0, 1, 1], [1, 4, 2]), 'make num_instances equal'),
+    ((8, [1, 1, 1], [2, 1, 1]), 'no identities'),
+    ((8, [1, 1, 1], [1, 2]), 'one per source'),
+])  # fmt: skip
+def test_impossible_groups_are_errors(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        grouped(*arguments)

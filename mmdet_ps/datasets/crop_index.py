@@ -1,0 +1,147 @@
+"""Millions of crops as a handful of arrays.
+
+A list of dicts costs about a kilobyte per crop and is copied into every
+worker by reference counting; these arrays cost some 60 bytes and are shared.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mmdet_ps.structures.fields import UNLABELLED
+
+FIELDS = ('names', 'offsets', 'person_ids', 'sizes')
+
+
+@dataclass
+class CropIndex:
+    """Names, identities and sizes of N crops.
+
+    Args:
+        names: (B,) uint8, all names in UTF-8, one after the other.
+        offsets: (N + 1,) int64 where each name begins and the last ends.
+        person_ids: (N,) int32, or None where no crop has an identity.
+        sizes: (N, 2) int32 width and height, or None where unknown.
+    """
+
+    names: np.ndarray
+    offsets: np.ndarray
+    person_ids: np.ndarray | None = None
+    sizes: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def name(self, index: int) -> str:
+        """Name of one crop."""
+        start, end = self.offsets[index : index + 2]
+        return self.names[start:end].tobytes().decode()
+
+    def person_id(self, index: int) -> int:
+        """Identity of one crop, -1 where unknown."""
+        if self.person_ids is None:
+            return UNLABELLED
+        return int(self.person_ids[index])
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Width and height of one crop, (0, 0) where unknown."""
+        if self.sizes is None:
+            return 0, 0
+        width, height = self.sizes[index]
+        return int(width), int(height)
+
+    def all_person_ids(self) -> np.ndarray:
+        """(N,) identities, -1 where unknown."""
+        if self.person_ids is None:
+            return np.full(len(self), UNLABELLED, np.int32)
+        return np.asarray(self.person_ids)
+
+    def take(self, indices: Sequence[int]) -> CropIndex:
+        """The index of some of the crops, in that order."""
+        rows = np.asarray(indices, np.int64)
+        names = [self.name(int(k)) for k in rows]
+        return CropIndex.build(
+            names,
+            None if self.person_ids is None else self.person_ids[rows],
+            None if self.sizes is None else self.sizes[rows],
+        )
+
+    @classmethod
+    def build(cls, names, person_ids=None, sizes=None) -> CropIndex:
+        """From an iterable of names; the other arguments as in the class."""
+        blob, lengths = bytearray(), [0]
+        for name in names:
+            encoded = name.encode()
+            blob += encoded
+            lengths.append(len(encoded))
+        if person_ids is not None:
+            person_ids = np.asarray(person_ids, np.int32)
+        if sizes is not None:
+            sizes = np.asarray(sizes, np.int32).reshape(-1, 2)
+        return cls(
+            np.frombuffer(bytes(blob), np.uint8),
+            np.cumsum(lengths, dtype=np.int64),
+            person_ids,
+            sizes,
+        )
+
+    @classmethod
+    def from_data_list(cls, data_list: list[dict]) -> CropIndex:
+        """From the entries of an annotation file, one instance each."""
+        return cls.build(
+            (info['img_path'] for info in data_list),
+            [info['instances'][0]['instance_id'] for info in data_list],
+            [(info['width'], info['height']) for info in data_list],
+        )
+
+    def save(self, folder: Path, stem: str) -> dict[str, str]:
+        """Write the arrays beside an annotation file; field -> file name."""
+        written = {}
+        for field in FIELDS:
+            array = getattr(self, field)
+            if array is not None:
+                written[field] = f'{stem}.{field}.npy'
+                np.save(folder / written[field], array)
+        return written
+
+    @classmethod
+    def load(cls, folder: Path, files: dict[str, str]) -> CropIndex:
+        """Map the arrays into memory; pages are shared by all workers."""
+        return cls(
+            **{
+                field: np.load(folder / name, mmap_mode='r')
+                for field, name in files.items()
+            }
+        )
+
+
+def load_crops(ann_file: str) -> tuple[dict, CropIndex] | None:
+    """Metainfo and crops of an index file; None for another kind of file.
+
+    Index files are short: they name the arrays that lie beside them.
+    """
+    path = Path(ann_file)
+    if not path.is_file() or path.stat().st_size > 1 << 20:
+        return None
+    try:
+        document = json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return None
+    if not isinstance(document, dict) or 'crops' not in document:
+        return None
+    lacking = [
+        name
+        for name in document['crops'].values()
+        if not (path.parent / name).is_file()
+    ]
+    if lacking:
+        raise FileNotFoundError(
+            f'{path.parent / lacking[0]}: missing beside {path.name}: '
+            'prepare the dataset again'
+        )
+    return document['metainfo'], CropIndex.load(path.parent, document['crops'])

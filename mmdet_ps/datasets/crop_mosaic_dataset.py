@@ -1,0 +1,188 @@
+"""Several crops tiled into one canvas, so that it looks like a scene."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+from mmcv.transforms import Compose
+from mmdet.registry import DATASETS
+from mmdet.structures.bbox import HorizontalBoxes
+from mmengine.dataset import force_full_init
+
+from .samplers.units import draw, identity_groups
+
+
+@DATASETS.register_module()
+class CropMosaicDataset:
+    """Canvases of crops with one box per tile.
+
+    What an index shows depends on the index and the seed alone. Going through
+    ``len(dataset)`` indices shows every crop (with ``num_instances``: every
+    identity) ``num_rounds`` times, each time in other company.
+
+    Args:
+        dataset: A ``ReIDCropDataset`` (or its config) whose pipeline gives
+            ``img``, e.g. ``[dict(type='LoadImageFromFile')]``, plus what is
+            to happen to single crops.
+        pipeline: Transforms of the canvas, from ``RandomFlip`` to packing.
+        grid: Rows and columns.
+        tile_size: Height and width of a tile.
+        scale_range: Crops are fitted into their tile and then shrunk by a
+            factor from this range, lying somewhere within it.
+        num_instances: Crops of one identity per canvas.
+        num_rounds: See above.
+        fill: Colour of what no crop covers, in the image's channel order.
+        seed: Seed of the arrangement.
+    """
+
+    def __init__(
+        self,
+        dataset: dict | object,
+        pipeline: Sequence[dict | Callable] = (),
+        grid: tuple[int, int] = (2, 4),
+        tile_size: tuple[int, int] = (256, 128),
+        scale_range: tuple[float, float] = (1.0, 1.0),
+        num_instances: int = 1,
+        num_rounds: int = 20,
+        fill: tuple[int, int, int] = (104, 116, 124),
+        seed: int = 0,
+        lazy_init: bool = False,
+    ) -> None:
+        if isinstance(dataset, dict):
+            dataset = DATASETS.build(dataset)
+        self.dataset = dataset
+        self.pipeline = Compose(list(pipeline))
+        self.grid, self.tile_size = grid, tile_size
+        self.scale_range, self.fill, self.seed = scale_range, fill, seed
+        self.num_instances, self.num_rounds = num_instances, num_rounds
+        self.num_units, rest = divmod(grid[0] * grid[1], num_instances)
+        if rest:
+            raise ValueError(
+                f'a grid of {grid[0]} x {grid[1]} tiles cannot hold groups of '
+                f'num_instances={num_instances}: make it divide the tiles'
+            )
+        self._fully_initialized = False
+        if not lazy_init:
+            self.full_init()
+
+    def full_init(self) -> None:
+        """Load the crops' index and, for groups, the identities."""
+        if self._fully_initialized:
+            return
+        self.dataset.full_init()
+        self._groups = None
+        self._pool = len(self.dataset)
+        if self.num_instances > 1:
+            self._groups = identity_groups(self.dataset.get_person_ids())
+            self._pool = len(self._groups)
+        if self._pool < self.num_units:
+            raise ValueError(
+                f'{self._pool} crops or identities do not fill a mosaic of '
+                f'{self.num_units}: choose a smaller grid'
+            )
+        self._fully_initialized = True
+
+    @property
+    def metainfo(self) -> dict:
+        """That of the crops."""
+        return self.dataset.metainfo
+
+    @force_full_init
+    def __len__(self) -> int:
+        return self.num_rounds * (self._pool // self.num_units)
+
+    @force_full_init
+    def get_data_info(self, idx: int) -> dict:
+        """Size of the canvas (all have the same) and its crops' indices."""
+        height, width = self._canvas_size()
+        return dict(
+            sample_idx=idx,
+            img_id=idx,
+            width=width,
+            height=height,
+            domain=self.metainfo.get('domain', ''),
+            crops=self.crops_of(idx),
+        )
+
+    def _canvas_size(self) -> tuple[int, int]:
+        return (
+            self.grid[0] * self.tile_size[0],
+            self.grid[1] * self.tile_size[1],
+        )
+
+    @force_full_init
+    def crops_of(self, idx: int) -> list[int]:
+        """Indices of the crops of a canvas, tile by tile."""
+        per_round = self._pool // self.num_units
+        turn, place = divmod(idx % len(self), per_round)
+        # An affine permutation of the pool: every member once per round,
+        # without holding millions of numbers in order.
+        rng = np.random.default_rng([self.seed, turn])
+        step = coprime(self._pool, rng)
+        start = int(rng.integers(self._pool))
+        units = [
+            (start + step * (place * self.num_units + k)) % self._pool
+            for k in range(self.num_units)
+        ]
+        if self._groups is None:
+            return units
+        rng = np.random.default_rng([self.seed, turn, place])
+        crops = [
+            draw(self._groups[unit], self.num_instances, rng) for unit in units
+        ]
+        return [crop for group in crops for crop in group]
+
+    def __getitem__(self, idx: int) -> dict | None:
+        info = self.get_data_info(idx)
+        crops = [self.dataset[k] for k in info['crops']]
+        rng = np.random.default_rng([self.seed, idx, len(self)])
+        canvas, boxes = self._tile([crop['img'] for crop in crops], rng)
+        return self.pipeline(
+            dict(
+                info,
+                img=canvas,
+                img_path=crops[0]['img_path'],
+                img_shape=canvas.shape[:2],
+                ori_shape=canvas.shape[:2],
+                scale_factor=(1.0, 1.0),
+                gt_bboxes=HorizontalBoxes(boxes),
+                gt_bboxes_labels=np.zeros(len(crops), np.int64),
+                gt_instances_ids=np.array(
+                    [c['instances'][0]['instance_id'] for c in crops], np.int64
+                ),
+                gt_ignore_flags=np.zeros(len(crops), bool),
+            )
+        )
+
+    def _tile(
+        self, images: list[np.ndarray], rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Canvas (H, W, 3) and boxes (N, 4) of the crops in it."""
+        tile_height, tile_width = self.tile_size
+        canvas = np.full((*self._canvas_size(), 3), self.fill, np.uint8)
+        boxes = np.zeros((len(images), 4), np.float32)
+        for k, image in enumerate(images):
+            row, column = divmod(k, self.grid[1])
+            fit = min(
+                tile_height / image.shape[0], tile_width / image.shape[1]
+            )
+            scale = fit * rng.uniform(*self.scale_range)
+            height = max(1, min(tile_height, round(image.shape[0] * scale)))
+            width = max(1, min(tile_width, round(image.shape[1] * scale)))
+            top = row * tile_height + rng.integers(tile_height - height + 1)
+            left = column * tile_width + rng.integers(tile_width - width + 1)
+            canvas[top : top + height, left : left + width] = cv2.resize(
+                image, (width, height)
+            )
+            boxes[k] = left, top, left + width, top + height
+        return canvas, boxes
+
+
+def coprime(size: int, rng: np.random.Generator) -> int:
+    """A random step that visits all of ``size`` places before repeating."""
+    while True:
+        step = int(rng.integers(1, max(size, 2)))
+        if np.gcd(step, size) == 1:
+            return step

@@ -1,0 +1,82 @@
+"""Several sources as one dataset, their identities kept apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmdet.datasets import ConcatDataset
+from mmdet.registry import DATASETS
+
+from .leaks import check_leaks
+
+
+@DATASETS.register_module()
+class PersonConcatDataset(ConcatDataset):
+    """Sources for hybrid pre-training.
+
+    Every source gets an identity offset, so that no two share a number. The
+    metainfo has the sum as ``num_identities``, and per source ``domains``,
+    ``sources`` (names of the datasets) and ``identity_offsets``.
+
+    Args:
+        datasets: The sources.
+        num_identities: The number of identities the model was built for;
+            another sum is an error.
+        targets: Datasets that the model will be evaluated on; a source that
+            shares data with the test set of one of them is refused.
+        allow_leaks: Warn of such sources instead of refusing them.
+        **kwargs: See ``ConcatDataset``.
+    """
+
+    def __init__(
+        self,
+        datasets: Sequence[dict],
+        num_identities: int | None = None,
+        targets: Sequence[str] = ('cuhk-sysu', 'prw', 'posetrack21'),
+        allow_leaks: bool = False,
+        **kwargs,
+    ) -> None:
+        self.expected_identities = num_identities
+        self.targets, self.allow_leaks = targets, allow_leaks
+        super().__init__(datasets, **kwargs)
+
+    def full_init(self) -> None:
+        """Load every source and number its identities."""
+        if self._fully_initialized:
+            return
+        super().full_init()
+        metas = [dataset.metainfo for dataset in self.datasets]
+        sources = [meta.get('dataset', '') for meta in metas]
+        check_leaks(sources, self.targets, self.allow_leaks)
+        counts = [meta.get('num_identities', 0) for meta in metas]
+        total = sum(counts)
+        if self.expected_identities not in (None, total):
+            raise ValueError(
+                f'the sources have {total} identities but the config says '
+                f'num_identities={self.expected_identities}: write {total} '
+                'there'
+            )
+        offsets = [sum(counts[:k]) for k in range(len(counts))]
+        for dataset, offset in zip(self.datasets, offsets):
+            set_identity_offset(dataset, offset)
+        self._person_metainfo = dict(
+            metas[0],
+            num_identities=total,
+            identity_offsets=offsets,
+            domains=[meta.get('domain', '') for meta in metas],
+            sources=sources,
+        )
+
+    @property
+    def metainfo(self) -> dict:
+        """One dict, whatever the sources have in common."""
+        if not self._fully_initialized:
+            return dict(self.datasets[0].metainfo)
+        return dict(self._person_metainfo)
+
+
+def set_identity_offset(dataset: object, offset: int) -> None:
+    """Set the offset of a dataset, through any wrappers around it."""
+    while not hasattr(dataset, 'identity_offset'):
+        dataset = dataset.dataset
+    dataset.identity_offset = offset

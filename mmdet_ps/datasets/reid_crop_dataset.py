@@ -1,0 +1,99 @@
+"""Cropped persons: a crop is a scene with one box around the image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from mmdet.registry import DATASETS
+from mmengine.dataset import force_full_init
+from mmengine.fileio import join_path
+
+from .annotation_file import load_annotations
+from .crop_index import CropIndex, load_crops
+from .person_search_dataset import PersonSearchDataset
+
+
+@DATASETS.register_module()
+class ReIDCropDataset(PersonSearchDataset):
+    """Crops of persons, each a scene with one box that fills the image.
+
+    Reads annotation files of re-ID sets and index files of very large ones.
+    Either way the crops are kept as a few arrays.
+
+    Args:
+        identity_offset: Added to every identity, so that the identities of
+            several sources do not collide (``PersonConcatDataset`` sets it).
+        **kwargs: See ``PersonSearchDataset``.
+    """
+
+    def __init__(self, *args, identity_offset: int = 0, **kwargs) -> None:
+        self.crops: CropIndex | None = None
+        super().__init__(*args, identity_offset=identity_offset, **kwargs)
+
+    def full_init(self) -> None:
+        """Load the arrays."""
+        if self._fully_initialized:
+            return
+        indexed = load_crops(self.ann_file)
+        if indexed is None:
+            metainfo, data_list = load_annotations(self.ann_file)
+            self._check_crops(data_list)
+            indexed = metainfo, CropIndex.from_data_list(data_list)
+        metainfo, self.crops = indexed
+        self._adopt(metainfo)
+        if self._indices is not None:
+            self.crops = self.crops.take(
+                range(self._indices)
+                if isinstance(self._indices, int)
+                else self._indices
+            )
+        if len(self.crops):
+            self._check_images([dict(img_path=self._path(0))])
+        self._fully_initialized = True
+
+    def _check_crops(self, data_list: list[dict]) -> None:
+        for info in data_list:
+            if len(info['instances']) != 1:
+                raise ValueError(
+                    f'{self.ann_file}: {info["img_path"]} has '
+                    f'{len(info["instances"])} persons, a crop has one: '
+                    'use PersonSearchDataset for scenes'
+                )
+
+    def _path(self, index: int) -> str:
+        return join_path(self.image_folder, self.crops.name(index))
+
+    @force_full_init
+    def __len__(self) -> int:
+        return len(self.crops)
+
+    @force_full_init
+    def get_data_info(self, idx: int) -> dict:
+        """One crop: path, size, domain, and one instance without box."""
+        idx = idx % len(self)
+        width, height = self.crops.size(idx)
+        person_id = self.crops.person_id(idx)
+        if person_id >= 0:
+            person_id += self.identity_offset
+        return dict(
+            sample_idx=idx,
+            img_id=idx,
+            img_path=self._path(idx),
+            width=width,
+            height=height,
+            domain=self._metainfo['domain'],
+            instances=[dict(bbox_label=0, instance_id=person_id)],
+        )
+
+    @force_full_init
+    def get_person_ids(self) -> np.ndarray:
+        """(N,) identities without the offset, -1 where unknown."""
+        return self.crops.all_person_ids()
+
+    def get_subset_(self, indices: Sequence[int] | int) -> None:
+        """Keep only some of the crops."""
+        self.full_init()
+        if isinstance(indices, int):
+            indices = range(indices)
+        self.crops = self.crops.take(indices)
