@@ -165,3 +165,15 @@ def load_weights(module: nn.Module, path: str | Path) -> LoadReport:
     report.require('', str(path))
     module.load_state_dict({k: given[k] for k in report.loaded}, strict=False)
     return report
+
+
+def save_checkpoint(checkpoint: dict, path: str | Path) -> None:
+    """Write a checkpoint beside its place, then move it there."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f'{path.name}.part')
+    try:
+        torch.save(checkpoint, unfinished)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from mmdet_ps.utils.checkpoint import (
     plain_state_dict,
     under_prefix,
 )
+from mmdet_ps.utils.pretrained_weights import WRAPPER_PREFIX, spread_backbone
 
 
 @HOOKS.register_module()
@@ -42,28 +43,25 @@ class CheckedLoadHook(Hook):
         wanted = (
             model.module if is_model_wrapper(model) else model
         ).state_dict()
-        layouts = candidate_layouts(plain_state_dict(checkpoint))
+        layouts = candidate_layouts(plain_state_dict(checkpoint), wanted)
         given = max(layouts, key=lambda s: len(compare(wanted, s).loaded))
         report = compare(wanted, given)
         runner.logger.info(
             f'weights for {type(model).__name__}: {report.table(self.limit)}'
         )
         source = runner._load_from or 'the checkpoint'
-        for prefix in (BACKBONE_PREFIX, f'detector.{BACKBONE_PREFIX}'):
-            report.require(prefix, str(source))
+        report.require(BACKBONE_PREFIX, str(source))
+        report.require(WRAPPER_PREFIX + BACKBONE_PREFIX, str(source))
         report.require('', str(source))
         checkpoint['state_dict'] = given
 
 
-def candidate_layouts(state_dict: dict) -> list[dict]:
-    """The state dict, and what it would be in other models' layouts."""
+def candidate_layouts(state_dict: dict, wanted: dict) -> list[dict]:
+    """The state dict, and what it would be in the layout of ``wanted``."""
     return [
         state_dict,
-        {BACKBONE_PREFIX + key: v for key, v in state_dict.items()},
-        under_prefix(state_dict, 'detector.'),
-        {'detector.' + key: v for key, v in state_dict.items()},
-        {
-            f'detector.{BACKBONE_PREFIX}{key}': v
-            for key, v in state_dict.items()
-        },
+        under_prefix(state_dict, WRAPPER_PREFIX),
+        spread_backbone(state_dict, wanted),
+        {WRAPPER_PREFIX + key: value for key, value in state_dict.items()},
+        spread_backbone(state_dict, wanted, WRAPPER_PREFIX),
     ]

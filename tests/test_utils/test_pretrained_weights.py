@@ -1,0 +1,60 @@
+import pytest
+import torch
+
+from mmdet_ps.utils.checkpoint import CheckpointError
+from mmdet_ps.utils.pretrained_weights import format_weights, spread_backbone
+
+TWO_STAGE = {
+    'backbone.conv1.weight': 1,
+    'backbone.layer3.0.weight': 2,
+    'neck.lateral.weight': 3,
+    'rpn_head.weight': 4,
+    'roi_head.reid_head.top.layer3.1.weight': 5,
+    'roi_head.reid_head.top.layer4.0.weight': 6,
+    'roi_head.reid_head.losses.C5.memory.queue': 7,
+    'roi_head.loss_reid.memory.lookup_table': 8,
+    'roi_head.bbox_head.embedding.weight': 9,
+}
+TWO_STAGE = {key: torch.tensor([value]) for key, value in TWO_STAGE.items()}
+PRETRAINING = {
+    **{f'detector.{key}': value for key, value in TWO_STAGE.items()},
+    'alignment.levels.det_image.queue.features': torch.zeros(1),
+}
+
+
+def values(weights):
+    return {key: int(value) for key, value in weights.items()}
+
+
+@pytest.mark.parametrize('state', [TWO_STAGE, PRETRAINING])
+def test_the_backbone_has_all_its_stages_and_no_prefix(state):
+    assert values(format_weights(state, 'backbone')) == {
+        'conv1.weight': 1,
+        'layer3.0.weight': 2,
+        'layer3.1.weight': 5,
+        'layer4.0.weight': 6,
+    }
+
+
+@pytest.mark.parametrize('state', [TWO_STAGE, PRETRAINING])
+def test_neck_and_all(state):
+    assert sorted(values(format_weights(state, 'neck')).values()) == [1, 2, 3]
+    kept = values(format_weights(state, 'all'))
+    assert sorted(kept.values()) == [1, 2, 3, 4, 5, 6, 9]
+    assert all(key in TWO_STAGE for key in kept)
+
+
+def test_a_backbone_finds_its_places_in_a_two_stage_detector():
+    backbone = format_weights(PRETRAINING, 'backbone')
+    for prefix in ('', 'detector.'):
+        wanted = {prefix + key: value for key, value in TWO_STAGE.items()}
+        assert values(spread_backbone(backbone, wanted, prefix)) == {
+            prefix + key: int(value)
+            for key, value in TWO_STAGE.items()
+            if int(value) in (1, 2, 5, 6)
+        }
+
+
+def test_weights_without_a_backbone_are_an_error():
+    with pytest.raises(CheckpointError, match='no backbone'):
+        format_weights({'fc.weight': torch.zeros(1)}, 'all')

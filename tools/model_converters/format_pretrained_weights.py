@@ -1,0 +1,82 @@
+"""Make weights to fine-tune from out of a pre-training checkpoint.
+
+backbone: the backbone alone, keys without a prefix under ``state_dict`` (the
+form of the published ``psvis`` weights). neck: backbone and neck. all:
+everything but domain classifiers and identity memories.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+
+from mmdet_ps.utils.checkpoint import (
+    CheckpointError,
+    read_checkpoint,
+    save_checkpoint,
+)
+from mmdet_ps.utils.pretrained_weights import KEEP, format_weights
+from mmdet_ps.version import __version__
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('src', type=Path, help='checkpoint of a pre-training')
+    parser.add_argument(
+        'dst', help='file to write; {keep} in its name stands for the form'
+    )
+    parser.add_argument(
+        '--keep',
+        choices=KEEP,
+        nargs='+',
+        default=['all'],
+        help='form, or several if {keep} is in the name (default: all)',
+    )
+    args = parser.parse_args()
+    if len(args.keep) > 1 and '{keep}' not in args.dst:
+        parser.error(
+            f'{len(args.keep)} forms, one file: write {{keep}} into its name'
+        )
+    return args
+
+
+def main() -> None:
+    """Format one checkpoint."""
+    args = parse_args()
+    checkpoint = read_checkpoint(args.src)
+    for keep in args.keep:
+        path = Path(args.dst.replace('{keep}', keep))
+        try:
+            weights = format_weights(checkpoint['state_dict'], keep)
+        except CheckpointError as error:
+            raise CheckpointError(f'{args.src}: {error}') from error
+        meta = describe(args.src, keep, checkpoint.get('meta') or {})
+        save_checkpoint(dict(meta=meta, state_dict=weights), path)
+        parts = Counter(key.split('.')[0] for key in weights)
+        print(
+            f'{path}: {len(weights)} of {len(checkpoint["state_dict"])} '
+            f'entries ({", ".join(f"{n} {part}" for part, n in parts.items())})'
+        )
+
+
+def describe(source: Path, keep: str, source_meta: dict) -> dict:
+    """Where the weights come from, in plain values."""
+    copied = ('experiment_name', 'epoch', 'iter', 'seed', 'time')
+    return dict(
+        keep=keep,
+        source=source.name,
+        version=__version__,
+        **{
+            key: source_meta[key]
+            for key in copied
+            if isinstance(source_meta.get(key), (str, int, float))
+        },
+    )
+
+
+if __name__ == '__main__':
+    try:
+        main()
+    except (CheckpointError, OSError) as error:
+        sys.exit(f'error: {error}')
