@@ -53,10 +53,11 @@ def main() -> None:
             raise CheckpointError(f'{args.src}: {error}') from error
         meta = describe(args.src, keep, checkpoint.get('meta') or {})
         save_checkpoint(dict(meta=meta, state_dict=weights), path)
-        parts = Counter(key.split('.')[0] for key in weights)
+        counts = Counter(key.split('.')[0] for key in weights)
+        parts = ', '.join(f'{n} {part}' for part, n in counts.items())
         print(
             f'{path}: {len(weights)} of {len(checkpoint["state_dict"])} '
-            f'entries ({", ".join(f"{n} {part}" for part, n in parts.items())})'
+            f'entries ({parts})'
         )
 
 
