@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mmdet_ps.synthetic.jobs import default_workers
 from mmdet_ps.synthetic.make import SettingsClashError, make_sets
-from mmdet_ps.synthetic.sizes import SIZES
+from mmdet_ps.synthetic.sizes import DEFAULT_SETS, SIZES
 
 
 def parse_args() -> argparse.Namespace:
@@ -25,7 +25,7 @@ def parse_args() -> argparse.Namespace:
         '--sets',
         nargs='+',
         metavar='NAME',
-        help='only these (default: all of the size)',
+        help='only these (default: what configs need; tiny: all)',
     )
     parser.add_argument(
         '--workers',
@@ -43,7 +43,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    names = args.sets or list(SIZES[args.size])
+    names = args.sets or DEFAULT_SETS[args.size]
     unknown = [name for name in names if name not in SIZES[args.size]]
     if unknown:
         sys.exit(

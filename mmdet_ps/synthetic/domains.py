@@ -111,6 +111,19 @@ DOMAINS: dict[str, Domain] = {
         cast=0.2,
     ),
 }
+DOMAINS.update(
+    {
+        'CityPersons': Domain(setting=Setting(places={'street': 1})),
+        'ECP': Domain(setting=Setting(places={'street': 1}), cast=0.2),
+        'WiderPerson': Domain(setting=STATION),
+        'coco': Domain(liveliness=0.3),
+        'MSMT17_V2': DOMAINS['MSMT17_V1'],
+        'MSMT17_market': DOMAINS['MSMT17_V1'],
+        'cuhk03_release': Domain(setting=STATION),
+        'DukeMTMC-reID': Domain(Wardrobe(**WINTER), CAMPUS),
+        'LUPerson': Domain(cast=0.2),
+    }
+)
 
 
 def domain_camera(seed: int, name: str, *key: object) -> Camera:

@@ -3,10 +3,25 @@
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from .build import Build
-from .forms import crowdhuman, cuhk_sysu, market1501, msmt17, posetrack21, prw
+from .forms import (
+    citypersons,
+    coco,
+    crowdhuman,
+    cuhk03,
+    cuhk_sysu,
+    dukemtmc,
+    eurocity,
+    luperson,
+    market1501,
+    msmt17,
+    posetrack21,
+    prw,
+    widerperson,
+)
 from .sizes import SIZES
 
 FORMAT_VERSION = 1  # raise it when the same settings draw other pictures
@@ -18,7 +33,17 @@ WRITERS: dict[str, Callable[[Build], None]] = {
     'CrowdHuman-2': crowdhuman.write,
     'Market-1501-v15.09.15': market1501.write,
     'MSMT17_V1': msmt17.write,
+    'MSMT17_V2': partial(msmt17.write, version='V2'),
+    'MSMT17_market': partial(msmt17.write, version='market'),
+    'CityPersons': citypersons.write,
+    'ECP': eurocity.write,
+    'WiderPerson': widerperson.write,
+    'coco': coco.write,
+    'cuhk03_release': cuhk03.write,
+    'DukeMTMC-reID': dukemtmc.write,
+    'LUPerson': luperson.write,
 }
+MARK = '.synthetic.json'  # in a set's folder; holds its settings
 
 
 class SettingsClashError(ValueError):
@@ -29,32 +54,40 @@ def settings(name: str, seed: int, size: str) -> dict:
     return {'set': name, 'seed': seed, 'size': size, 'version': FORMAT_VERSION}
 
 
-def is_finished(out: Path, name: str, wanted: dict) -> bool:
-    """Whether `out` holds the set; an error if it holds another one."""
-    record = out / 'truth' / f'{name}.settings.json'
-    if not (out / name).exists():
+def is_finished(folder: Path, wanted: dict, overwrite: bool) -> bool:
+    """Whether the set is there; an error if something else is.
+
+    Only data that this module drew is ever replaced.
+    """
+    if not (folder.exists() or folder.is_symlink()):
         return False
-    found = json.loads(record.read_text()) if record.exists() else None
-    if found == wanted:
-        return True
-    origin = f'was made with {found}' if found else 'is not synthetic data'
+    mark = folder / MARK
+    if not mark.exists():
+        raise SettingsClashError(
+            f'{folder} is there and was not drawn by this tool. '
+            'Choose another folder for the synthetic data.'
+        )
+    found = json.loads(mark.read_text())
+    if found == wanted or overwrite:
+        return found == wanted
     raise SettingsClashError(
-        f'{out / name} {origin}; wanted {wanted}. '
+        f'{folder} was made with {found}, now wanted: {wanted}. '
         'Pass --overwrite to replace it or choose another folder.'
     )
 
 
 def make_set(out: Path, name: str, seed: int, size: str, workers: int) -> None:
     """Draw one set beside its final place, then move it there."""
-    partial = out / f'{name}.partial'
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    build = Build(name, partial, SIZES[size][name], seed, workers)
+    unfinished = out / f'{name}.partial'
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    build = Build(name, unfinished, SIZES[size][name], seed, workers)
     WRITERS[name](build)
-    record = out / 'truth' / f'{name}.settings.json'
+    mark = json.dumps(settings(name, seed, size)) + '\n'
+    (unfinished / MARK).write_text(mark)
     build.truth.save(out / 'truth' / f'{name}.json')
-    record.write_text(json.dumps(settings(name, seed, size)) + '\n')
-    partial.rename(out / name)
+    shutil.rmtree(out / name, ignore_errors=True)
+    unfinished.rename(out / name)
 
 
 def make_sets(
@@ -67,11 +100,12 @@ def make_sets(
     report: Callable[[str], None] = print,
 ) -> None:
     """Make what is missing; report(line) says what happened to each set."""
+    missing = [
+        name
+        for name in names
+        if not is_finished(out / name, settings(name, seed, size), overwrite)
+    ]
     for name in names:
-        if overwrite:
-            shutil.rmtree(out / name, ignore_errors=True)
-        elif is_finished(out, name, settings(name, seed, size)):
-            report(f'{name}: already there')
-            continue
-        make_set(out, name, seed, size, workers)
-        report(f'{name}: made')
+        if name in missing:
+            make_set(out, name, seed, size, workers)
+        report(f'{name}: {"made" if name in missing else "already there"}')

@@ -48,6 +48,20 @@ TINY: dict[str, SetSize] = {
     'MSMT17_V1': ReidSize((48, 96), 6, 4, 6),
 }
 
+# Forms of further pre-training sets, for whoever reads those.
+FURTHER: dict[str, SetSize] = {
+    'CityPersons': DetectionSize((320, 160), 6, 3, 6),
+    'ECP': DetectionSize((300, 160), 6, 3, 6),
+    'WiderPerson': DetectionSize((240, 160), 6, 3, 8),
+    'coco': DetectionSize((240, 160), 6, 3, 4),
+    'MSMT17_V2': ReidSize((48, 96), 4, 3, 5),
+    'MSMT17_market': ReidSize((48, 96), 4, 3, 5),
+    'cuhk03_release': ReidSize((48, 96), 3, 3, 10),
+    'DukeMTMC-reID': ReidSize((48, 96), 4, 3, 6),
+    'LUPerson': ReidSize((48, 96), 10, 0, 4),
+}
+TINY.update(FURTHER)
+
 QUICK: dict[str, SetSize] = {
     'CUHK-SYSU': SearchSize((240, 160), 96, 120, 60, 50),
     'PRW': SearchSize((256, 144), 96, 120, 60, 40),
@@ -68,6 +82,15 @@ LARGE: dict[str, SetSize] = {
     'MSMT17_V1': ReidSize((96, 192), 1500, 300, 16),
 }
 
+# What is made when nobody names sets.
+DEFAULT_SETS = {
+    'tiny': list(TINY),
+    'quick': list(QUICK),
+    'large': list(LARGE),
+}
+for _preset in (QUICK, LARGE):
+    _preset.update(FURTHER)
+
 SIZES: dict[str, dict[str, SetSize]] = {
     'tiny': TINY,
     'quick': QUICK,
@@ -78,7 +101,7 @@ NUM_IDENTITIES: dict[str, dict[str, int]] = {
     size: {
         name: entry.train_ids
         for name, entry in sets.items()
-        if not isinstance(entry, DetectionSize)
+        if not isinstance(entry, DetectionSize) and name != 'LUPerson'
     }
     for size, sets in SIZES.items()
 }

@@ -37,10 +37,20 @@ def test_other_settings_need_overwrite(tmp_path, tiny_world):
     name = 'MSMT17_V1'
     shutil.copytree(tiny_world / name, tmp_path / name)
     with pytest.raises(SettingsClashError, match='--overwrite'):
-        make_sets(tmp_path, [name], 0, 'tiny', 1, False, quiet)
+        make_sets(tmp_path, [name], 3, 'tiny', 1, False, quiet)
     make_sets(tmp_path, [name], 3, 'tiny', 1, True, quiet)
     with pytest.raises(SettingsClashError, match="'seed': 3"):
         make_sets(tmp_path, [name], 0, 'tiny', 1, False, quiet)
+
+
+def test_data_of_others_is_never_replaced(tmp_path):
+    treasure = tmp_path / 'PRW' / 'frame_train.mat'
+    treasure.parent.mkdir()
+    treasure.write_text('real')
+    with pytest.raises(SettingsClashError, match='not drawn by this tool'):
+        make_sets(tmp_path, ['MSMT17_V1', 'PRW'], 0, 'tiny', 1, True, quiet)
+    assert treasure.read_text() == 'real'
+    assert not (tmp_path / 'MSMT17_V1').exists()
 
 
 def test_finished_sets_are_kept_and_broken_ones_made_again(tmp_path):

@@ -5,11 +5,9 @@ import json
 import numpy as np
 
 from ..build import Build
-from ..scene import Actor, Sighting
+from ..scene import Sighting
+from .crowds import render_crowds
 from .odgt import box_record, mask_record
-
-MAX_HIDDEN = 0.8
-UNSEEN = 0.03  # nobody can annotate whom nobody sees
 
 
 def _image_id(rng: np.random.Generator) -> str:
@@ -19,38 +17,27 @@ def _image_id(rng: np.random.Generator) -> str:
 
 
 def write(build: Build) -> None:
-    people = build.population(300)
     counts = {'train': build.size.train_images, 'val': build.size.val_images}
-    specs, splits = {}, {}
-    for split, count in counts.items():
-        for index in range(count):
-            rng = build.rng(split, index)
-            number = max(2, int(rng.poisson(build.size.persons)))
-            chosen = rng.choice(len(people), min(number, 40), replace=False)
-            stem = _image_id(rng)
-            specs[stem] = build.scene(
-                (split, index),
-                (split, index),
-                build.size.image,
-                build.camera(split, index),
-                [Actor(people[i], int(i)) for i in chosen],
-                max_hidden=MAX_HIDDEN,
-            )
-            splits[stem] = split
-    found = build.render(
-        {f'Images/{stem}.jpg': spec for stem, spec in specs.items()}
+    stems = {
+        split: [_image_id(build.rng(split, 'name', n)) for n in range(count)]
+        for split, count in counts.items()
+    }
+    found = render_crowds(
+        build,
+        {
+            split: [f'Images/{stem}.jpg' for stem in names]
+            for split, names in stems.items()
+        },
     )
-    lines: dict[str, list[str]] = {split: [] for split in counts}
-    for stem, split in splits.items():
-        line = _annotate(
-            build, stem, split, found[f'Images/{stem}.jpg'], len(lines[split])
-        )
-        lines[split].append(line)
-    for split, rows in lines.items():
+    for split, names in stems.items():
+        lines = [
+            _annotate(build, stem, split, found[f'Images/{stem}.jpg'], index)
+            for index, stem in enumerate(names)
+        ]
         (build.root / f'annotation_{split}.odgt').write_text(
-            ''.join(row + '\n' for row in rows)
+            ''.join(line + '\n' for line in lines)
         )
-    build.truth.add_trap('comma in the image ID', next(iter(splits)))
+    build.truth.add_trap('comma in the image ID', stems['train'][0])
 
 
 def _annotate(
@@ -61,7 +48,6 @@ def _annotate(
     boxes = [
         box_record(rng, number, sighting)
         for number, sighting in enumerate(sightings)
-        if sighting.visibility > UNSEEN
     ]
     if index % 3 == 0:
         boxes.insert(0, mask_record(rng, build.size.image))

@@ -6,11 +6,19 @@ from .reid_names import add_truth, crop_spec, shuffled_cameras
 
 NUM_CAMERAS = 15
 TIMES = ('0113morning', '0303noon', '0302afternoon')
-FOLDERS = {'V1': ('train', 'test'), 'V2': ('mask_train_v2', 'mask_test_v2')}
+FOLDERS = {
+    'V1': ('train', 'test', 'test'),
+    'V2': ('mask_train_v2', 'mask_test_v2', 'mask_test_v2'),
+    'market': ('bounding_box_train', 'query', 'bounding_box_test'),
+}
 SPLITS = ('train', 'val', 'query', 'gallery')
+TEST_CROPS = 8
 
 
-def file_name(identity: int, index: int, camera: int) -> str:
+def file_name(version: str, identity: int, index: int, camera: int) -> str:
+    """Below the split's folder; the Market-like repack has no folders."""
+    if version == 'market':
+        return f'{identity:04d}_c{camera}_{index:04d}.jpg'
     time = TIMES[(camera + index) % len(TIMES)]
     return (
         f'{identity:04d}/{identity:04d}_{index:03d}_{camera:02d}_'
@@ -18,45 +26,50 @@ def file_name(identity: int, index: int, camera: int) -> str:
     )
 
 
+def _split(part: int, index: int, cameras: list[int]) -> str:
+    """Of one crop; a training identity's last crop is for validation."""
+    if part == 0:
+        return 'val' if index == len(cameras) - 1 else 'train'
+    first = cameras.index(cameras[index]) == index
+    return 'query' if first else 'gallery'
+
+
 def write(build: Build, version: str = 'V1') -> None:
     size, rng = build.size, build.rng('plan')
-    train = build.population(size.train_ids, 'train')
-    test = build.population(size.test_ids, 'test')
-    folders = FOLDERS[version]
+    folder = dict(zip(('train', 'query', 'gallery'), FOLDERS[version]))
+    folder['val'] = folder['train']
     specs: dict[str, CropSpec] = {}
     lists: dict[str, dict[str, tuple[int, int]]] = {
         split: {} for split in SPLITS
     }
-    for part, people in enumerate((train, test)):
+    for part, count in enumerate((size.train_ids, size.test_ids)):
+        people = build.population(count, part)
         for identity, person in enumerate(people):
-            mean = size.crops if part == 0 else 8
-            count = max(5, int(rng.poisson(mean)))
-            cameras = shuffled_cameras(rng, NUM_CAMERAS, count)
+            mean = TEST_CROPS if part else size.crops
+            number = max(5, int(rng.poisson(mean)))
+            cameras = shuffled_cameras(rng, NUM_CAMERAS, number)
             for index, camera in enumerate(cameras):
-                name = file_name(identity, index, camera)
-                first = cameras.index(camera) == index
-                split = (
-                    ('val' if index == count - 1 else 'train')
-                    if part == 0
-                    else 'query'
-                    if first
-                    else 'gallery'
-                )
-                file = f'{folders[part]}/{name}'
+                split = _split(part, index, cameras)
+                name = file_name(version, identity, index, camera)
+                file = f'{folder[split]}/{name}'
                 specs[file] = crop_spec(build, file, camera, person, people)
                 lists[split][file] = (identity, camera)
     build.render(specs)
     for split, crops in lists.items():
         add_truth(build, split, crops)
-        lines = [
-            f'{file.split("/", 1)[1]} {identity}\n'
-            for file, (identity, _) in crops.items()
-        ]
-        (build.root / f'list_{split}.txt').write_text(''.join(lines))
-    build.truth.facts['num_train_identities'] = size.train_ids
-    build.truth.add_trap(
-        'identities restart at 0 in the test folder', f'{folders[1]}/0000'
-    )
-    build.truth.add_trap(
-        'crops of list_val.txt lie in the train folder', 'list_val.txt'
-    )
+        if version != 'market':
+            _write_list(build, split, crops)
+    truth = build.truth
+    truth.facts['num_train_identities'] = size.train_ids
+    truth.add_trap('identities restart at 0 in test', folder['gallery'])
+    truth.add_trap('validation crops lie in the train folder', 'list_val.txt')
+
+
+def _write_list(
+    build: Build, split: str, crops: dict[str, tuple[int, int]]
+) -> None:
+    lines = [
+        f'{file.split("/", 1)[1]} {identity}\n'
+        for file, (identity, _) in crops.items()
+    ]
+    (build.root / f'list_{split}.txt').write_text(''.join(lines))

@@ -3,14 +3,9 @@
 import numpy as np
 
 from ..scene import Sighting
+from .crowds import xywh
 
 BARELY_VISIBLE = 0.12  # annotators give such persons up
-
-
-def xywh(box: tuple) -> list[int]:
-    """Whole numbers x, y, w, h of an xyxy box; may leave the picture."""
-    x0, y0, x1, y1 = (int(round(value)) for value in box)
-    return [x0, y0, x1 - x0, y1 - y0]
 
 
 def box_record(

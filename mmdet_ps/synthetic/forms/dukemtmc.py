@@ -1,0 +1,14 @@
+"""DukeMTMC-reID: Market's folders with `0001_c2_f0046182.jpg`."""
+
+from ..build import Build
+from .market1501 import Crops, write_market_like
+
+NUM_CAMERAS = 8
+
+
+def file_name(identity: int, camera: int, index: int, _: int) -> str:
+    return f'{identity:04d}_c{camera}_f{46000 + 60 * index:07d}.jpg'
+
+
+def write(build: Build) -> None:
+    write_market_like(build, Crops(build, file_name), NUM_CAMERAS)
