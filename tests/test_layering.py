@@ -40,7 +40,13 @@ MAY_IMPORT = {
     'evaluation': ('structures', 'utils'),
     'visualization': ('structures', 'utils'),
     'engine': ('structures', 'utils', 'visualization'),
-    'apis': ('structures', 'utils', 'visualization'),
+    'apis': (
+        'structures',
+        'utils',
+        'visualization',
+        'datasets',
+        'evaluation',
+    ),
 }
 DATASETS = ('cuhk', 'sysu', 'prw', 'posetrack', 'market1501', 'msmt',
             'crowdhuman', 'luperson')  # fmt: skip

@@ -13,11 +13,15 @@ default_hooks = dict(
         rule='greater',
     )
 )
-# A loss that is not finite stops the run with a message.
-custom_hooks = [dict(type='CheckInvalidLossHook', interval=50)]
+custom_hooks = [
+    # A loss that is not finite stops the run with a message.
+    dict(type='CheckInvalidLossHook', interval=50),
+    # The best, the worst and some random queries of every evaluation.
+    dict(type='RankingVisualizationHook'),
+]
 
 visualizer = dict(
-    type='DetLocalVisualizer',
+    type='RankingVisualizer',
     vis_backends=[
         dict(type='LocalVisBackend'),
         dict(type='TensorboardVisBackend'),

@@ -11,9 +11,9 @@ from mmdet.utils import get_test_pipeline_cfg
 from mmengine.config import Config
 from mmengine.model.utils import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
-from mmengine.runner import load_checkpoint
 from torch import nn
 
+from ..utils.checkpoint import CheckpointError, load_weights
 from ..utils.images import read_image
 
 Image = str | PathLike | np.ndarray
@@ -67,9 +67,20 @@ def init_model(
     init_default_scope(config.get('default_scope', 'mmdet'))
     model = revert_sync_batchnorm(MODELS.build(config.model))
     if checkpoint is not None:
-        load_checkpoint(model, str(checkpoint), 'cpu', strict=True)
+        load_all(model, checkpoint)
     model.cfg = config
     return model.to(device).eval()
+
+
+def load_all(model: nn.Module, checkpoint: str | PathLike) -> None:
+    """Load a checkpoint that fits key by key, or say what differs."""
+    report = load_weights(model, checkpoint)
+    if report.missing or report.unexpected or report.misshapen:
+        raise CheckpointError(
+            f'{checkpoint} does not belong to this configuration: '
+            f'{report.table()}\nUse the configuration it was trained with, '
+            'or convert it with tools/model_converters'
+        )
 
 
 def detect(

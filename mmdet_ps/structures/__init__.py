@@ -3,6 +3,7 @@
 from .detections import PersonBoxes, SearchResults
 from .fields import IGNORED, UNLABELLED
 from .protocol_file import load_protocols, save_protocols
+from .ranked_queries import RankedQueries
 from .ranking import Ranking
 from .search_protocol import SearchProtocol
 
@@ -10,6 +11,7 @@ __all__ = [
     'IGNORED',
     'UNLABELLED',
     'PersonBoxes',
+    'RankedQueries',
     'Ranking',
     'SearchProtocol',
     'SearchResults',

@@ -1,1 +1,5 @@
-"""Visualization."""
+"""Pictures of what a model found."""
+
+from .ranking_visualizer import RankingVisualizer
+
+__all__ = ['RankingVisualizer']

@@ -24,6 +24,7 @@ class ColourDetector(BaseDetector):
     def __init__(self, data_preprocessor=None):
         super().__init__(data_preprocessor=data_preprocessor)
         self.unused = torch.nn.Parameter(torch.zeros(1))
+        self.unused_too = torch.nn.Parameter(torch.zeros(1))
 
     def predict(self, batch_inputs, batch_data_samples, rescale=True):
         for image, sample in zip(batch_inputs, batch_data_samples):

@@ -141,3 +141,39 @@ def _first(inputs):
     while not isinstance(inputs, torch.Tensor):
         inputs = inputs[0]
     return inputs
+
+
+def test_a_checkpoint_that_fits_is_loaded(config_file, tmp_path):
+    path = tmp_path / 'trained.pth'
+    weights = dict(unused=torch.full((1,), 7.0), unused_too=torch.zeros(1))
+    torch.save(dict(state_dict=weights), path)
+    assert init_model(config_file, path).unused.item() == 7
+
+
+@pytest.mark.parametrize(
+    ('shapes', 'row'),
+    [
+        (dict(unused=2, unused_too=1), r'mis-shaped \| unused: '),
+        (dict(unused=1, unused_too=1, extra=1), r'unexpected \| extra'),
+        (dict(unused=1), r'missing    \| unused_too'),
+    ],
+)  # fmt: skip
+def test_a_checkpoint_of_another_model_is_a_table(
+    config_file, tmp_path, shapes, row
+):
+    path = tmp_path / 'other.pth'
+    weights = {name: torch.zeros(size) for name, size in shapes.items()}
+    torch.save(dict(state_dict=weights), path)
+    with pytest.raises(ValueError, match=row):
+        init_model(config_file, path)
+
+
+def test_a_checkpoint_of_nothing_in_common_and_a_missing_one(
+    config_file, tmp_path
+):
+    path = tmp_path / 'other.pth'
+    torch.save(dict(state_dict={'backbone.conv1': torch.zeros(1)}), path)
+    with pytest.raises(ValueError, match='nothing fits'):
+        init_model(config_file, path)
+    with pytest.raises(ValueError, match='no such file'):
+        init_model(config_file, tmp_path / 'nothing.pth')

@@ -2,5 +2,10 @@
 
 from .checked_load_hook import CheckedLoadHook
 from .iteration_seed_hook import IterationSeedHook
+from .ranking_visualization_hook import RankingVisualizationHook
 
-__all__ = ['CheckedLoadHook', 'IterationSeedHook']
+__all__ = [
+    'CheckedLoadHook',
+    'IterationSeedHook',
+    'RankingVisualizationHook',
+]

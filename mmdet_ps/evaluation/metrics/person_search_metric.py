@@ -8,9 +8,9 @@ from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from mmdet_ps.structures import load_protocols
+from mmdet_ps.structures import RankedQueries, Ranking, load_protocols
 
-from ..functional import rank_all
+from ..functional import average_precision, rank, rank_all
 from ..functional.detection_scores import detection_scores
 from ..records import record_of
 from ..report import FIGURES, format_scores, score_table
@@ -36,6 +36,10 @@ class PersonSearchMetric(BaseMetric):
             ``detection/AP`` and ``detection/recall``.
         device: Where similarities are computed.
         settings: Any field of ``SearchSettings``, over those of the preset.
+
+    Attributes:
+        keep_results: Set it, and after an evaluation ``ranked`` holds the
+            rankings, and ``first_places`` can list them.
     """
 
     default_prefix = ''  # the figures carry their full names
@@ -57,6 +61,9 @@ class PersonSearchMetric(BaseMetric):
         self.preset = preset
         self.detection_score_thr = detection_score_thr
         self.device = device
+        self.keep_results = False
+        self.ranked: RankedQueries | None = None
+        self._kept: tuple | None = None
         self.options = settings
         preset_settings(preset, 'prw').with_options(**settings)  # fails early
 
@@ -70,14 +77,19 @@ class PersonSearchMetric(BaseMetric):
         settings = preset_settings(
             self.preset, protocols[0].dataset
         ).with_options(**self.options)
-        found = to_results(
-            align_records(results, protocols[0].images, 'the test loop')
-        )
-        scores = score_table(
-            rank_all(protocols, found, settings, device=self.device)
-        )
+        records = align_records(results, protocols[0].images, 'the test loop')
+        found = to_results(records)
+        rankings = rank_all(protocols, found, settings, device=self.device)
+        scores = score_table(rankings)
         print_log(f'\n{format_scores(scores, settings)}', 'current')
         main = (list(found.branches)[-1], protocols[0].name)
+        if self.keep_results:
+            self._kept = protocols[0], found, settings
+            self.ranked = RankedQueries(
+                rankings[main],
+                [average_precision(ranking) for ranking in rankings[main]],
+                [record['img_path'] for record in records],
+            )
         figures = {}
         for (branch, protocol), values in scores.items():
             parts = ['search']
@@ -101,3 +113,23 @@ class PersonSearchMetric(BaseMetric):
                 }
             )
         return figures
+
+    def first_places(
+        self, queries: Sequence[int], top_k: int
+    ) -> list[Ranking]:
+        """Rankings of some queries of ``ranked`` with their first places.
+
+        Lists of every query and protocol would cost more than the scores.
+        """
+        protocol, found, settings = self._kept
+        return rank(
+            protocol.subset(queries, protocol.name),
+            found,
+            settings,
+            top_k,
+            device=self.device,
+        )
+
+    def forget(self) -> None:
+        """Free the results that ``keep_results`` has kept."""
+        self.ranked = self._kept = None

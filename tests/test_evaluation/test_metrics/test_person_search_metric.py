@@ -154,3 +154,22 @@ def test_a_dump_holds_what_the_metric_saw(tmp_path):
     assert found.given.bboxes[0].tolist() == [
         QUERY[0], QUERY[1], QUERY[0] + QUERY[2], QUERY[1] + QUERY[3],
     ]  # fmt: skip
+
+
+def test_rankings_are_kept_on_request_and_listed_for_chosen_queries(
+    protocol_file,
+):
+    metric = METRICS.build(
+        dict(type='PersonSearchMetric', protocol_file=protocol_file)
+    )
+    evaluate(metric)
+    assert metric.ranked is None
+    metric.keep_results = True
+    evaluate(metric)
+    assert metric.ranked.average_precisions == pytest.approx([5 / 6])
+    assert metric.ranked.image_paths[1] == 'data/X/a.jpg'
+    (ranking,) = metric.first_places([0], top_k=3)
+    assert ranking.similarities == pytest.approx([0.9, 0.8, 0.6])
+    assert ranking.is_hit.tolist() == [True, False, True]
+    metric.forget()
+    assert metric.ranked is None

@@ -1,0 +1,121 @@
+"""Draw the answers to queries from a file of results.
+
+    show_rankings.py results.pkl --data-root data/PRW --out rankings
+    show_rankings.py results.pkl --data-root data/PRW --queries 3 17
+    show_rankings.py new.pkl --against old.pkl --data-root data/PRW
+
+Draws the best, the worst and some random queries, or the named ones. With
+--against every picture shows both files below each other, and the queries
+are those that gained and lost most.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+from mmengine.utils import track_iter_progress
+
+import mmdet_ps  # noqa: F401  # registers every part
+from mmdet_ps.apis.ranked_results import (
+    load_results,
+    rank_results,
+    recommended_settings,
+)
+from mmdet_ps.evaluation.settings import PRESETS, preset_settings
+from mmdet_ps.structures import RankedQueries
+from mmdet_ps.utils.images import write_image
+from mmdet_ps.visualization import RankingVisualizer
+from mmdet_ps.visualization.ranking_picture import stack
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add('results', help='dump of tools/test.py --out, or a legacy pickle')
+    add('--data-root', required=True, help='dataset folder with prepared/')
+    add('--against', help='results to compare with')
+    add('--protocol', help='default: the one papers report')
+    add('--preset', choices=list(PRESETS), help='score as that project')
+    add('--out', type=Path, default=Path('rankings'), help='folder')
+    add('--queries', type=int, nargs='+', help='numbers of queries')
+    add('--number', type=int, default=5, help='best, worst, random: each')
+    add('--top-k', type=int, default=10)
+    add('--style', choices=('crops', 'scenes', 'both'), default='both')
+    return parser.parse_args(argv)
+
+
+def choose(
+    ranked: RankedQueries, other: RankedQueries | None, args
+) -> dict[str, int]:
+    """Name of a picture -> query."""
+    if args.queries:
+        last = len(ranked.rankings) - 1
+        wrong = [query for query in args.queries if not 0 <= query <= last]
+        if wrong:
+            raise ValueError(f'query {wrong[0]}: there are 0 to {last}')
+        kinds = {'query': args.queries}
+    elif other is None:
+        kinds = {
+            'best': ranked.best(args.number),
+            'worst': ranked.worst(args.number),
+            'random': ranked.sample(args.number),
+        }
+    else:
+        gains = ranked.average_precisions - other.average_precisions
+        order = ranked.counted[np.argsort(-gains[ranked.counted])].tolist()
+        kinds = {
+            'gained': order[: args.number],
+            'lost': order[::-1][: args.number],
+            'random': ranked.sample(args.number),
+        }
+    return {
+        f'{kind}_{i:02d}_query_{query}': query
+        for kind, queries in kinds.items()
+        for i, query in enumerate(queries)
+    }
+
+
+def run(args: argparse.Namespace) -> None:
+    """Rank, choose and draw."""
+    runs = []
+    for path in filter(None, (args.results, args.against)):
+        stored = load_results(path)
+        settings = recommended_settings(stored)
+        if args.preset:
+            dataset = stored.header.get('dataset', 'prw')
+            settings = preset_settings(args.preset, dataset)
+        ranked = rank_results(
+            stored, args.data_root, args.protocol, settings, args.top_k
+        )
+        runs.append((Path(path).name, ranked))
+    others = [ranked for _, ranked in runs[1:]]
+    chosen = choose(runs[0][1], others[0] if others else None, args)
+    visualizer = RankingVisualizer(style=args.style, top_k=args.top_k)
+    for name, query in track_iter_progress(list(chosen.items())):
+        pictures = [
+            visualizer.draw_ranking(
+                ranked.rankings[query],
+                ranked.image_paths,
+                f'{source}  ·  {ranked.title(query)}',
+            )
+            for source, ranked in runs
+        ]
+        write_image(args.out / f'{name}.jpg', stack(pictures))
+    print(f'\n{len(chosen)} pictures in {args.out}')
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Command line."""
+    try:
+        run(parse_args(argv))
+    except (ValueError, OSError) as error:
+        sys.exit(f'error: {error}')
+
+
+if __name__ == '__main__':
+    main()
