@@ -1,5 +1,45 @@
-"""Operators of ``mmcv.ops`` on torchvision where mmcv has none compiled."""
+"""The operators MMDetection needs, where mmcv comes without compiled ones.
 
-from .stand_in import install
+Importing this package puts them in place, unless mmcv has its own.
+"""
 
-install()
+from . import focal_loss, mmcv_deform_conv, nms, roi_align
+from .deform_conv import deform_conv2d
+from .stand_in import MissingOperatorError, compiled_operators, put_in_place
+
+# Written for ``mmcv._ext``; the deformable convolutions are put in place
+# above it, see mmcv_deform_conv.
+OPERATORS = {
+    function.__name__: function
+    for function in (
+        nms.nms,
+        nms.softnms,
+        nms.nms_match,
+        roi_align.roi_align_forward,
+        roi_align.roi_align_backward,
+        focal_loss.sigmoid_focal_loss_forward,
+        focal_loss.sigmoid_focal_loss_backward,
+    )
+}
+
+
+def install() -> bool:
+    """Supply what mmcv lacks; False if mmcv has compiled operators."""
+    if compiled_operators() is not None:
+        return False
+    import torchvision  # noqa: F401  registers torch.ops.torchvision
+
+    put_in_place(OPERATORS)
+    mmcv_deform_conv.bind()
+    return True
+
+
+INSTALLED = install()
+
+__all__ = [
+    'INSTALLED',
+    'MissingOperatorError',
+    'OPERATORS',
+    'deform_conv2d',
+    'install',
+]

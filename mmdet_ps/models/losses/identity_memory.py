@@ -1,5 +1,4 @@
 """Memory of the persons seen: a look-up table and a queue of strangers."""
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

@@ -1,5 +1,4 @@
 """Online instance matching: softmax over a memory of persons."""
-
 import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS

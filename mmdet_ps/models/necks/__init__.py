@@ -1,5 +1,1 @@
 """Necks."""
-
-from .aligned_feature_aggregation import AlignedFeatureAggregation
-
-__all__ = ['AlignedFeatureAggregation']

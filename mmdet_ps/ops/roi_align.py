@@ -1,0 +1,80 @@
+"""RoIAlign for ``mmcv.ops.roi_align``, by torchvision's kernels."""
+
+import torch
+from torch import Tensor
+
+from .precision import at_least_float32
+from .stand_in import MissingOperatorError
+
+MAXIMUM = 0
+
+
+def roi_align_forward(
+    features: Tensor,
+    rois: Tensor,
+    output: Tensor,
+    argmax_y: Tensor,
+    argmax_x: Tensor,
+    *,
+    aligned_height: int,
+    aligned_width: int,
+    spatial_scale: float,
+    sampling_ratio: int,
+    pool_mode: int,
+    aligned: bool,
+) -> None:
+    """Write the features (R, C, h, w) of RoIs (R, 5) to ``output``."""
+    _check_average(pool_mode)
+    if not output.numel():
+        return
+    features = at_least_float32(features.detach())
+    result = torch.ops.torchvision.roi_align(
+        features,
+        rois.detach().to(features.dtype),
+        spatial_scale,
+        aligned_height,
+        aligned_width,
+        sampling_ratio,
+        aligned,
+    )
+    output.copy_(result)
+
+
+def roi_align_backward(
+    grad_output: Tensor,
+    rois: Tensor,
+    argmax_y: Tensor,
+    argmax_x: Tensor,
+    grad_input: Tensor,
+    *,
+    aligned_height: int,
+    aligned_width: int,
+    spatial_scale: float,
+    sampling_ratio: int,
+    pool_mode: int,
+    aligned: bool,
+) -> None:
+    """Add the gradient of the features (N, C, H, W) to ``grad_input``."""
+    _check_average(pool_mode)
+    if not grad_output.numel():
+        return
+    grad_output = at_least_float32(grad_output)
+    grad_input += torch.ops.torchvision._roi_align_backward(
+        grad_output,
+        rois.to(grad_output.dtype),
+        spatial_scale,
+        aligned_height,
+        aligned_width,
+        *grad_input.shape,
+        sampling_ratio,
+        aligned,
+    ).to(grad_input.dtype)
+
+
+def _check_average(pool_mode: int) -> None:
+    if pool_mode == MAXIMUM:
+        raise MissingOperatorError(
+            "RoIAlign with pool_mode='max' is not supplied by mmdet_ps.ops; "
+            "use pool_mode='avg' or install an mmcv compiled with its "
+            'operators'
+        )
