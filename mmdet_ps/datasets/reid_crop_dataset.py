@@ -19,7 +19,8 @@ class ReIDCropDataset(PersonSearchDataset):
     """Crops of persons, each a scene with one box that fills the image.
 
     Reads annotation files of re-ID sets and index files of very large ones.
-    Either way the crops are kept as a few arrays.
+    Either way the crops are kept as a few arrays. The crops of an LMDB are
+    read by ``LoadImageFromFile`` with ``backend_args`` for it.
 
     Args:
         identity_offset: Added to every identity, so that the identities of
@@ -48,7 +49,7 @@ class ReIDCropDataset(PersonSearchDataset):
                 if isinstance(self._indices, int)
                 else self._indices
             )
-        if len(self.crops):
+        if len(self.crops) and metainfo.get('storage') != 'lmdb':
             self._check_images([dict(img_path=self._path(0))])
         self._fully_initialized = True
 
@@ -62,7 +63,10 @@ class ReIDCropDataset(PersonSearchDataset):
                 )
 
     def _path(self, index: int) -> str:
-        return join_path(self.image_folder, self.crops.name(index))
+        name = self.crops.name(index)
+        if self._metainfo.get('storage') == 'lmdb':
+            return name  # a key
+        return join_path(self.image_folder, name)
 
     @force_full_init
     def __len__(self) -> int:

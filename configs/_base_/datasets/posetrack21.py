@@ -7,6 +7,6 @@ val_dataloader = dict(dataset=dict(data_root=data_root))
 test_dataloader = dict(dataset=dict(data_root=data_root))
 val_evaluator = dict(
     type='PersonSearchMetric',
-    protocol_file=data_root + 'prepared/protocol.json',
+    protocol_file=data_root + 'prepared/protocol.npz',
 )
 test_evaluator = val_evaluator

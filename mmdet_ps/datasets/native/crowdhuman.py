@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from .errors import REFETCH, NativeDataError
-from .files import NativeRoot, read_lines
-from .records import ImageRecord, NativeSet, Note, Split, count_facts
+from .files import NativeRoot, json_box, read_lines
+from .records import ImageRecord, NativeSet, Note, Split, person_facts
 
 IMAGE_FOLDERS = {
     'train': (
@@ -31,7 +31,7 @@ IMAGE_FOLDERS = {
 def read_crowdhuman(root: NativeRoot, box_key: str = 'fbox') -> NativeSet:
     """Full bodies, cut at the border; masks and ``ignore`` are ignored."""
     notes: list[Note] = []
-    splits, facts = [], {}
+    splits = []
     for name, source in (('train', 'train'), ('test', 'val')):
         path = root.file(f'annotation_{source}.odgt')
         folder = root.folder(*IMAGE_FOLDERS[source])
@@ -40,15 +40,8 @@ def read_crowdhuman(root: NativeRoot, box_key: str = 'fbox') -> NativeSet:
             for number, line in read_lines(path)
         ]
         _check_repeats(records, path)
-        split = Split(name, records, training=name == 'train')
-        splits.append(split)
-        facts.update(
-            {
-                f'{name} {key}': value
-                for key, value in count_facts(split).items()
-            }
-        )
-    return NativeSet(splits, facts, notes, clip=True)
+        splits.append(Split(name, records))
+    return NativeSet(splits, person_facts(splits, notes), notes, clip=True)
 
 
 def _record(
@@ -71,14 +64,8 @@ def _record(
         ) from None
     boxes, ignored = [], []
     for k, person in enumerate(persons):
-        box = np.array(person.get(box_key) or [], np.float64)
-        if box.shape != (4,) or not np.isfinite(box).all():
-            raise NativeDataError(
-                path,
-                f'line {number} ({image_id}): gtboxes[{k}].{box_key} '
-                f'is no box: {person.get(box_key)}',
-                REFETCH,
-            )
+        where = f'line {number} ({image_id}): gtboxes[{k}].{box_key}'
+        box = json_box(person.get(box_key), where, path)
         if min(box[2:]) <= 0:
             notes.append(
                 Note(

@@ -19,7 +19,7 @@ from .records import (
     NativeSet,
     Note,
     Split,
-    count_facts,
+    person_facts,
     xywh_to_xyxy,
 )
 
@@ -49,16 +49,17 @@ def read_cuhk_sysu(root: NativeRoot) -> NativeSet:
     mark_test(searches, boxes, marked, notes)
     splits = [
         Split('train', _records(train, boxes, marked), num_identities),
-        Split('test', _records(pool, boxes, marked), len(searches), False),
+        Split('test', _records(pool, boxes, marked), len(searches)),
     ]
-    for split in splits:
-        notes += repeated_identities(split)
-    notes += gallery_errors(searches)
-    facts = {
-        f'{s.name} {key}': value
-        for s in splits
-        for key, value in count_facts(s).items()
-    }
+    facts = person_facts(splits, notes)
+    errors = gallery_errors(searches)
+    notes += errors
+    facts['galleries with an image twice'] = len(
+        {n.where for n in errors if 'listed twice' in n.what}
+    )
+    facts['galleries with the query image'] = sum(
+        'own gallery' in n.what for n in errors
+    )
     facts['test queries'] = len(searches)
     facts.update(_subset_facts(root))
     return NativeSet(splits, facts, notes)
@@ -227,23 +228,6 @@ def mark(
         return False
     marked[name][equal[0]] = person_id
     return True
-
-
-def repeated_identities(split: Split) -> list[Note]:
-    """Images in which one identity has two boxes."""
-    notes = []
-    for record in split.records:
-        ids = record.person_ids[record.person_ids >= 0]
-        for person_id in np.unique(ids[ids >= 0]):
-            if (ids == person_id).sum() > 1:
-                notes.append(
-                    Note(
-                        'identity twice in an image',
-                        f'{record.img_path} id {person_id}',
-                        'kept',
-                    )
-                )
-    return notes
 
 
 def gallery_errors(searches: list[Search]) -> list[Note]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from .errors import REFETCH, NativeDataError
@@ -120,6 +121,17 @@ def read_json(path: str | Path, *keys: str):
         if lacking:
             raise NativeDataError(path, f'lacks the keys {lacking}', REFETCH)
     return document
+
+
+def json_box(values: object, where: str, path: str | Path) -> np.ndarray:
+    """Four finite numbers of a JSON document as (4,) float64."""
+    try:
+        box = np.array(values, np.float64)
+    except (TypeError, ValueError):
+        box = np.zeros(0)
+    if box.shape != (4,) or not np.isfinite(box).all():
+        raise NativeDataError(path, f'{where} is no box: {values}', REFETCH)
+    return box
 
 
 def list_images(

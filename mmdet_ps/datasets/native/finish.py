@@ -15,6 +15,7 @@ from .records import ImageRecord, NativeSet, Note
 # EXIF orientations that swap width and height when an image is decoded.
 TURNED = (5, 6, 7, 8)
 ORIENTATION = 0x0112
+REMEDY = 'put the image in its place or fetch it again'
 
 
 def image_size(
@@ -22,7 +23,6 @@ def image_size(
 ) -> tuple[int, int]:
     """(width, height) by the header; ``decode`` reads every pixel as well."""
     path = root / img_path
-    remedy = 'put the image in its place or fetch it again'
     try:
         with Image.open(path) as image:
             width, height = image.size
@@ -31,12 +31,12 @@ def image_size(
             if decode:
                 image.load()
     except FileNotFoundError:
-        raise NativeDataError(path, 'image missing', remedy) from None
+        raise NativeDataError(path, 'image missing', REMEDY) from None
     except UnidentifiedImageError:
-        raise NativeDataError(path, 'is not an image', remedy) from None
+        raise NativeDataError(path, 'is not an image', REMEDY) from None
     except (OSError, SyntaxError, ValueError) as error:
         raise NativeDataError(
-            path, f'image is damaged ({error})', remedy
+            path, f'image is damaged ({error})', REMEDY
         ) from None
     return width, height
 
@@ -44,6 +44,11 @@ def image_size(
 def finish(native: NativeSet, root: NativeRoot, decode: bool = False) -> None:
     """Fill in image sizes and check every box; in place."""
     for split in native.splits:
+        for record in split.records:
+            if record.width and not (root.path / record.img_path).is_file():
+                raise NativeDataError(
+                    root.path / record.img_path, 'image missing', REMEDY
+                )
         unknown = [r for r in split.records if decode or not r.width]
         sizes = root.map(
             partial(image_size, root=root.path, decode=decode),

@@ -57,11 +57,12 @@ def read_market1501(
                 'kept; it cannot be scored',
             )
         )
-    test = Split('test', query + gallery, 0, False)
+    test = Split('test', query + gallery, 0)
     splits = [Split('train', train, len(labels)), test]
     facts = reid_facts(train, query, gallery)
     if has_distractors:
         facts['gallery distractors'] = distractors
+        facts['gallery ids'] -= int(distractors > 0)
     return NativeSet(splits, facts, notes)
 
 
@@ -79,7 +80,7 @@ def reid_facts(
     ):
         counted = count_facts(Split(name, part))
         facts[f'{name} images'] = counted['images']
-        facts[f'{name} ids'] = counted['ids']
+        facts[f'{name} ids'] = counted.get('ids', 0)
     return facts
 
 

@@ -40,7 +40,7 @@ def read_msmt17(root: NativeRoot) -> NativeSet:
     )
     splits = [
         Split('train', train, len(labels)),
-        Split('test', query + gallery, 0, False),
+        Split('test', query + gallery, 0),
     ]
     return NativeSet(splits, reid_facts(train, query, gallery), notes)
 

@@ -12,9 +12,8 @@ import numpy as np
 
 from mmdet_ps.structures.fields import UNLABELLED
 
-from .cuhk_sysu import repeated_identities
 from .errors import REFETCH, NativeDataError
-from .files import NativeRoot, read_json
+from .files import NativeRoot, json_box, read_json
 from .records import (
     ImageRecord,
     NativeSet,
@@ -22,7 +21,7 @@ from .records import (
     Split,
     box_iou,
     contiguous_ids,
-    count_facts,
+    person_facts,
     xywh_to_xyxy,
 )
 
@@ -54,15 +53,9 @@ def read_posetrack21(root: NativeRoot) -> NativeSet:
     rows = add_missing_queries(test, queries, notes)
     splits = [
         Split('train', train, len(labels)),
-        Split('test', test, len(test_ids), False),
+        Split('test', test, len(test_ids)),
     ]
-    for split in splits:
-        notes += repeated_identities(split)
-    facts = {
-        f'{s.name} {key}': value
-        for s in splits
-        for key, value in count_facts(s).items()
-    }
+    facts = person_facts(splits, notes)
     facts['query rows'] = rows
     facts['query ids'] = len(_identities(queries))
     return NativeSet(splits, facts, notes)
@@ -107,13 +100,7 @@ def _record(
 ) -> ImageRecord:
     boxes, ids = [], []
     for k, row in rows:
-        box = np.array(row.get('bbox') or [], np.float64)
-        if box.shape != (4,) or not np.isfinite(box).all():
-            raise NativeDataError(
-                path,
-                f'annotations[{k}].bbox is no box: {row.get("bbox")}',
-                REFETCH,
-            )
+        box = json_box(row.get('bbox'), f'annotations[{k}].bbox', path)
         if min(box[2:]) <= 0:
             notes.append(
                 Note(

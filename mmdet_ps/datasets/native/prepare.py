@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from .errors import NativeDataError
 from .files import NativeRoot
 from .finish import finish
+from .protocols import write_protocol
 from .records import NativeSet, Note
 from .registry import NativeForm
 from .stamp import source_stamp
@@ -54,13 +56,15 @@ def prepare(
     """Read, verify and (unless told otherwise) convert one dataset."""
     native_root = NativeRoot(root, form.provenance, workers)
     out = Path(out) if out else native_root.path / 'prepared'
+    if form.unpack and not (verify_only or dry_run):
+        form.unpack(native_root)
     stamp = dict(
-        source_stamp(native_root.path, form.sources),
+        source_stamp(native_root.path, form.sources.split()),
         form=form.name,
         format_version=FORMAT_VERSION,
     )
     if not (verify_only or dry_run or decode):
-        earlier = _reusable(out, stamp)
+        earlier = _reusable(native_root.path, out, stamp)
         if earlier is not None:
             return earlier
     native = form.read(native_root)
@@ -94,7 +98,7 @@ def _write(
         write_split(out / f'{split.name}.json', split, form.name, domain)
         report.written.append(f'{split.name}.json')
     if form.task == 'search':
-        report.written += write_protocol(form, root.path, out)
+        report.written += write_protocol(form.name, root.path, out)
     write_json(
         out / REPORT,
         dict(
@@ -112,41 +116,34 @@ def _write(
 
 def domain_name(form: NativeForm, root: Path) -> str:
     """The form's name, with the number of a second folder of that form."""
-    rest = root.resolve().name.lower().removeprefix(form.folder.lower())
-    return form.name + (rest if rest[1:].isdigit() else '')
+    name = root.resolve().name
+    number = re.search(r'-\d+$', name) if form.matches(name) else None
+    usual = any(
+        name.lower() == folder.lower() for folder in form.folder.split('|')
+    )
+    return form.name + (number[0] if number and not usual else '')
 
 
-def write_protocol(form: NativeForm, root: Path, out: Path) -> list[str]:
-    """Write the queries and galleries; returns the names of the files."""
-    try:
-        from . import protocols
-    except ImportError:
-        return []
-    return protocols.write_protocol(form.name, root, out)
-
-
-def _reusable(out: Path, stamp: dict) -> Report | None:
+def _reusable(root: Path, out: Path, stamp: dict) -> Report | None:
+    """The report of an earlier run on the same sources."""
     try:
         earlier = json.loads((out / REPORT).read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-    files = earlier.get('written', [])
-    if (
-        earlier.get('stamp') != stamp
-        or not files
-        or not all((out / name).is_file() for name in files)
-    ):
-        return None
-    return Report(
-        earlier['dataset'],
-        str(out.parent),
-        str(out),
-        earlier['found'],
-        earlier['expected'],
-        [Note(**note) for note in earlier['notes']],
-        files,
-        True,
-    )
+        if earlier['stamp'] != stamp or not stamp['files']:
+            return None
+        if not all((out / name).is_file() for name in earlier['written']):
+            return None
+        return Report(
+            earlier['dataset'],
+            str(root),
+            str(out),
+            earlier['found'],
+            earlier['expected'],
+            [Note(**note) for note in earlier['notes']],
+            earlier['written'],
+            reused=True,
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # no report, or one of an interrupted or older run
 
 
 def format_report(report: Report, examples: int = 3) -> str:

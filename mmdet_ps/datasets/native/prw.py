@@ -15,7 +15,6 @@ import numpy as np
 from mmdet_ps.structures.fields import UNLABELLED
 
 from . import matlab
-from .cuhk_sysu import repeated_identities
 from .errors import REFETCH, NativeDataError
 from .files import NativeRoot, read_lines
 from .records import (
@@ -25,7 +24,7 @@ from .records import (
     Split,
     box_iou,
     contiguous_ids,
-    count_facts,
+    person_facts,
     xywh_to_xyxy,
 )
 
@@ -54,15 +53,14 @@ def read_prw(root: NativeRoot) -> NativeSet:
     add_missing_queries(test, queries, root, notes)
     splits = [
         Split('train', train, len(set(train_ids))),
-        Split('test', test, len(set(test_ids)), False),
+        Split('test', test, len(set(test_ids))),
     ]
+    facts = person_facts(splits, notes)
     for split in splits:
-        notes += repeated_identities(split)
-    facts = {
-        f'{s.name} {key}': value
-        for s in splits
-        for key, value in count_facts(s).items()
-    }
+        left = [np.trunc(r.boxes[:, 0]) < 0 for r in split.records]
+        facts[f'{split.name} boxes left of the image'] = int(
+            sum(mask.sum() for mask in left)
+        )
     facts.update(_query_facts(test, set(test_ids), queries))
     return NativeSet(splits, facts, notes)
 

@@ -8,6 +8,8 @@ import numpy as np
 
 from mmdet_ps.structures.fields import UNLABELLED
 
+from ..crop_index import CropIndex
+
 
 @dataclass(slots=True)
 class ImageRecord:
@@ -65,12 +67,17 @@ class Note:
 
 @dataclass
 class Split:
-    """One annotation file to be: ``train`` or ``test`` (or a variant)."""
+    """One annotation file to be: ``train`` or ``test`` (or a variant).
+
+    Millions of crops without any annotation come as ``crops`` instead of
+    ``records``; ``storage`` says where: ``files``, or ``lmdb`` with keys.
+    """
 
     name: str
     records: list[ImageRecord]
     num_identities: int = 0
-    training: bool = True
+    crops: CropIndex | None = None
+    storage: str = 'files'
 
 
 @dataclass
@@ -119,11 +126,38 @@ def count_facts(split: Split) -> dict[str, int]:
     persons = [r.person_ids[~r.ignored] for r in split.records]
     ids = np.concatenate(persons) if persons else np.zeros(0, np.int64)
     labelled = ids[ids >= 0]
-    return {
-        'images': len(split.records),
-        'boxes': len(ids),
-        'boxes with id': len(labelled),
-        'boxes without id': len(ids) - len(labelled),
-        'ids': len(np.unique(labelled)),
-        'ignore regions': int(sum(r.ignored.sum() for r in split.records)),
-    }
+    facts = {'images': len(split.records), 'boxes': len(ids)}
+    if len(labelled):
+        facts['boxes with id'] = len(labelled)
+        facts['boxes without id'] = len(ids) - len(labelled)
+        facts['ids'] = len(np.unique(labelled))
+    regions = int(sum(r.ignored.sum() for r in split.records))
+    return dict(facts, **({'ignore regions': regions} if regions else {}))
+
+
+def person_facts(splits: list[Split], notes: list[Note]) -> dict[str, int]:
+    """Counts of every split; identities met twice in an image are noted."""
+    facts = {}
+    for split in splits:
+        counts = count_facts(split)
+        if 'ids' in counts:
+            repeated = repeated_identities(split)
+            counts['images with an identity twice'] = len(
+                {note.where.split()[0] for note in repeated}
+            )
+            notes += repeated
+        for key, value in counts.items():
+            facts[f'{split.name} {key}'] = value
+    return facts
+
+
+def repeated_identities(split: Split) -> list[Note]:
+    """Images in which one identity has two boxes."""
+    notes = []
+    for record in split.records:
+        ids = record.person_ids[record.person_ids >= 0]
+        values, counts = np.unique(ids, return_counts=True)
+        for person_id in values[counts > 1]:
+            where = f'{record.img_path} id {person_id}'
+            notes.append(Note('identity twice in an image', where, 'kept'))
+    return notes

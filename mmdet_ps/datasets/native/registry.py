@@ -4,144 +4,139 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from .citypersons import read_citypersons
+from .coco_person import read_coco_person
 from .crowdhuman import read_crowdhuman
+from .cuhk03 import read_cuhk03, unpack_cuhk03
 from .cuhk_sysu import read_cuhk_sysu
+from .cuhk_sysu_crops import read_cuhk_sysu_crops
 from .errors import NativeDataError
+from .eurocity import read_eurocity
 from .expected import EXPECTED
 from .files import NativeRoot
+from .luperson import read_luperson
 from .market1501 import read_market1501
 from .msmt17 import read_msmt17
 from .posetrack21 import read_posetrack21
 from .prw import read_prw
 from .records import NativeSet
+from .widerperson import read_widerperson
 
 
 @dataclass(frozen=True)
 class NativeForm:
     """A dataset: its name, its reader, and where its files come from.
 
-    ``sources`` are the files and folders, relative to the root, that the
-    prepared files depend on; those that are not there are skipped.
+    Args:
+        name: Name on the command line and in annotation files.
+        task: ``search``, ``detection`` or ``reid``.
+        folder: Usual name of its folder; others stand behind ``|``.
+        read: The reader.
+        sources: Files and folders, relative to the root, that the prepared
+            files depend on; those that are not there are skipped.
+        provenance: Who publishes it, and how to get it.
+        unpack: Runs before a conversion; may write images into the root.
     """
 
     name: str
-    task: str  # 'search', 'detection' or 'reid'
+    task: str
     folder: str
     read: Callable[[NativeRoot], NativeSet]
+    sources: str
     provenance: str
-    sources: tuple[str, ...]
-    expected: dict[str, int] = field(default_factory=dict)
+    unpack: Callable[[NativeRoot], None] | None = None
+
+    @property
+    def expected(self) -> dict[str, int]:
+        """Counts of the published release."""
+        return EXPECTED.get(self.name, {})
 
     def matches(self, folder: str) -> bool:
         """Whether a folder name is this form's, or a numbered second one."""
-        return (
-            re.fullmatch(
-                re.escape(self.folder) + r'(-\d+)?', folder, re.IGNORECASE
-            )
-            is not None
-        )
+        pattern = rf'({self.folder.replace(".", "[.]")})(-\d+)?'
+        return re.fullmatch(pattern, folder, re.IGNORECASE) is not None
 
 
-def _form(
-    name: str,
-    task: str,
-    folder: str,
-    read: Callable,
-    provenance: str,
-    *sources: str,
-) -> NativeForm:
-    return NativeForm(
-        name, task, folder, read, provenance, sources, EXPECTED.get(name, {})
-    )
-
-
-FORMS: dict[str, NativeForm] = {
+MARKET_FOLDERS = 'bounding_box_train query bounding_box_test'
+FORMS = {
     form.name: form
     for form in (
-        _form(
-            'cuhk-sysu',
-            'search',
-            'CUHK-SYSU',
-            read_cuhk_sysu,
+        NativeForm(
+            'cuhk-sysu', 'search', 'CUHK-SYSU', read_cuhk_sysu,
+            'annotation Image',
             'the CUHK-SYSU authors, on request '
-            '(github.com/ShuangLI59/person_search)',
-            'annotation',
-            'Image',
-        ),
-        _form(
-            'prw',
-            'search',
-            'PRW',
-            read_prw,
+            '(github.com/ShuangLI59/person_search)'),
+        NativeForm(
+            'prw', 'search', 'PRW|PRW-v16.04.20', read_prw,
+            'annotations frames frame_train.mat frame_test.mat ID_train.mat '
+            'ID_test.mat query_info.txt',
             'PRW-v16.04.20.zip of the PRW authors '
-            '(github.com/liangzheng06/PRW-baseline)',
-            'annotations',
-            'frames',
-            'frame_train.mat',
-            'frame_test.mat',
-            'ID_train.mat',
-            'ID_test.mat',
-            'query_info.txt',
-        ),
-        _form(
-            'posetrack21',
-            'search',
-            'PoseTrack21',
-            read_posetrack21,
+            '(github.com/liangzheng06/PRW-baseline)'),
+        NativeForm(
+            'posetrack21', 'search', 'PoseTrack21', read_posetrack21,
+            'posetrack_person_search images',
             'the PoseTrack21 authors, by signed form '
-            '(github.com/anDoer/PoseTrack21)',
-            'posetrack_person_search',
-            'images',
-        ),
-        _form(
-            'crowdhuman',
-            'detection',
-            'CrowdHuman',
-            read_crowdhuman,
+            '(github.com/anDoer/PoseTrack21)'),
+        NativeForm(
+            'crowdhuman', 'detection', 'CrowdHuman', read_crowdhuman,
+            'annotation_train.odgt annotation_val.odgt Images Images_val '
+            'train val CrowdHuman_train CrowdHuman_val',
             'www.crowdhuman.org (annotation_*.odgt and the image archives, '
-            'unpacked)',
-            'annotation_train.odgt',
-            'annotation_val.odgt',
-            'Images',
-            'Images_val',
-            'train',
-            'val',
-            'CrowdHuman_train',
-            'CrowdHuman_val',
-        ),
-        _form(
-            'market1501',
-            'reid',
-            'Market-1501-v15.09.15',
-            read_market1501,
-            'the Market-1501 authors (Market-1501-v15.09.15.zip)',
-            'bounding_box_train',
-            'query',
-            'bounding_box_test',
-        ),
-        _form(
-            'msmt17',
-            'reid',
-            'MSMT17_V1',
-            read_msmt17,
-            'www.pkuvmc.com (MSMT17_V1 or MSMT17_V2, on request)',
-            'train',
-            'test',
-            'mask_train_v2',
-            'mask_test_v2',
-            'bounding_box_train',
-            'query',
-            'bounding_box_test',
-            'list_train.txt',
-            'list_val.txt',
-            'list_query.txt',
-            'list_gallery.txt',
-        ),
+            'unpacked)'),
+        NativeForm(
+            'coco-person', 'detection', 'coco', read_coco_person,
+            'annotations/instances_train2017.json '
+            'annotations/instances_val2017.json train2017 val2017',
+            'cocodataset.org (2017 images and annotations)'),
+        NativeForm(
+            'citypersons', 'detection', 'CityPersons', read_citypersons,
+            'annotations anno_train.mat anno_val.mat leftImg8bit',
+            'the CityPersons authors (anno_*.mat) and '
+            'www.cityscapes-dataset.com (leftImg8bit)'),
+        NativeForm(
+            'eurocity', 'detection', 'ECP|EuroCityPersons', read_eurocity,
+            'day/labels night/labels day/img night/img',
+            'the EuroCity Persons authors (day and night, img and labels)'),
+        NativeForm(
+            'widerperson', 'detection', 'WiderPerson', read_widerperson,
+            'Annotations Images train.txt val.txt',
+            'the WiderPerson authors (WiderPerson.zip)'),
+        NativeForm(
+            'market1501', 'reid', 'Market-1501-v15.09.15|Market-1501',
+            read_market1501, MARKET_FOLDERS,
+            'the Market-1501 authors (Market-1501-v15.09.15.zip)'),
+        NativeForm(
+            'msmt17', 'reid', 'MSMT17_V1|MSMT17_V2|MSMT17', read_msmt17,
+            f'train test mask_train_v2 mask_test_v2 {MARKET_FOLDERS} '
+            'list_train.txt list_val.txt list_query.txt list_gallery.txt',
+            'www.pkuvmc.com (MSMT17_V1 or MSMT17_V2, on request)'),
+        NativeForm(
+            'cuhk03', 'reid', 'cuhk03_release|cuhk03|cuhk03-np', read_cuhk03,
+            'cuhk-03.mat cuhk03_new_protocol_config_labeled.mat '
+            'cuhk03_new_protocol_config_detected.mat images_labeled '
+            'images_detected labeled detected',
+            'the CUHK03 authors (cuhk03_release.zip) and '
+            'github.com/zhunzhong07/person-re-ranking (new protocol)',
+            unpack_cuhk03),
+        NativeForm(
+            'dukemtmc', 'reid', 'DukeMTMC-reID',
+            partial(read_market1501, has_distractors=False), MARKET_FOLDERS,
+            'nowhere any more: its authors withdrew it; copies in its form '
+            'are read'),
+        NativeForm(
+            'luperson', 'reid', 'LUPerson', read_luperson,
+            'keys.pkl lmdb lup data.mdb',
+            'github.com/DengpanFu/LUPerson (videos, detector, LMDB script)'),
+        NativeForm(
+            'cuhk-sysu-crops', 'reid', 'cuhk_sysu', read_cuhk_sysu_crops,
+            'cropped_images',
+            'the cropped images of CUHK-SYSU as packed with torchreid'),
     )
-}
+}  # fmt: skip
 
 
 def find_form(name: str) -> NativeForm:

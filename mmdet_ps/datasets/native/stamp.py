@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 
-def source_stamp(root: Path, sources: tuple[str, ...]) -> dict:
+def source_stamp(root: Path, sources: Iterable[str]) -> dict:
     """Number of source files, and a digest of names, sizes and times."""
     digest, files = hashlib.sha256(), 0
     for source in sources:

@@ -41,6 +41,12 @@ def write_split(path: Path, split: Split, dataset: str, domain: str) -> None:
         num_identities=split.num_identities,
         format_version=FORMAT_VERSION,
     )
+    if split.crops is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        metainfo['storage'] = split.storage
+        files = split.crops.save(path.parent, path.stem)
+        write_json(path, dict(metainfo=metainfo, crops=files))
+        return
     data_list = [_entry(k, r) for k, r in enumerate(split.records)]
     write_json(
         path,

@@ -89,6 +89,7 @@ class SplitResNetTop(BaseModule):
         base_channels: as of the stem.
         style: as of the stem.
         norm_cfg: norm layers of the blocks.
+        norm_eval: norms keep using their running statistics.
         init_cfg: weights; ``Pretrained`` takes an unsplit ResNet.
     """
 
@@ -99,6 +100,7 @@ class SplitResNetTop(BaseModule):
         base_channels: int = 64,
         style: str = 'caffe',
         norm_cfg: dict | None = None,
+        norm_eval: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(
@@ -138,9 +140,19 @@ class SplitResNetTop(BaseModule):
             stride=2,
             **options,
         )
+        self.norm_eval = norm_eval
         self.in_channels = c4_planes * block.expansion
         self.out_channels = 2 * self.in_channels
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, h, w) to (N, out_channels, h / 2, w / 2)."""
         return self.layer4(self.layer3(x))
+
+    def train(self, mode: bool = True) -> 'SplitResNetTop':
+        """Set the mode of every layer that is not frozen."""
+        super().train(mode)
+        if self.norm_eval:
+            for module in self.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self

@@ -2,12 +2,16 @@
 
 from .identity_loss import IdentityLoss
 from .identity_memory import IdentityMemory
+from .memory_triplet_loss import MemoryTripletLoss
+from .mutual_information_loss import MutualInformationLoss
 from .oim_loss import OIMLoss
 from .softmax_identity_loss import SoftmaxIdentityLoss
 
 __all__ = [
     'IdentityLoss',
     'IdentityMemory',
+    'MemoryTripletLoss',
+    'MutualInformationLoss',
     'OIMLoss',
     'SoftmaxIdentityLoss',
 ]

@@ -1,4 +1,5 @@
 """Memory of the persons seen: a look-up table and a queue of strangers."""
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

@@ -1,4 +1,5 @@
 """Online instance matching: softmax over a memory of persons."""
+
 import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS

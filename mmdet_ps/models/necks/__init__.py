@@ -1,1 +1,5 @@
 """Necks."""
+
+from .aligned_feature_aggregation import AlignedFeatureAggregation
+
+__all__ = ['AlignedFeatureAggregation']

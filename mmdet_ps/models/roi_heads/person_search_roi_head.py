@@ -54,6 +54,18 @@ class PersonSearchRoIHead(StandardRoIHead):
             rpn_results_list: proposals of every image.
             batch_data_samples: with ``gt_instances.person_ids``.
         """
+        return self.loss_and_embeddings(
+            x, rpn_results_list, batch_data_samples
+        )[0]
+
+    def loss_and_embeddings(
+        self,
+        x: tuple[Tensor],
+        rpn_results_list: InstanceList,
+        batch_data_samples: SampleList,
+    ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """Losses, and the embeddings (N, D) and person ids (N,) of the
+        sampled RoIs; see ``loss``."""
         sampled = self.sample(rpn_results_list, batch_data_samples)
         rois = bbox2roi([result.priors for result in sampled])
         person_ids = self.roi_person_ids(sampled, batch_data_samples)
@@ -62,7 +74,7 @@ class PersonSearchRoIHead(StandardRoIHead):
         losses = self.bbox_losses(answers, rois, sampled)
         losses['loss_reid'] = self.loss_reid(answers['embeddings'], person_ids)
         losses.update(reid_accuracy([self.loss_reid]))
-        return losses
+        return losses, answers['embeddings'], person_ids
 
     def bbox_losses(
         self, answers: dict, rois: Tensor, sampled: list[SamplingResult]

@@ -16,6 +16,7 @@ class NormAwareBBoxHead(EmbeddingBBoxHead):
     Args:
         loss_cls: binary loss of the rescaled norm.
         loss_bbox: box loss.
+        reg_std: deviation of the initial weights of regression and its norm.
         kwargs: further options of ``EmbeddingBBoxHead``.
     """
 
@@ -23,6 +24,7 @@ class NormAwareBBoxHead(EmbeddingBBoxHead):
         self,
         loss_cls: dict | None = None,
         loss_bbox: dict | None = None,
+        reg_std: float = 0.01,
         **kwargs,
     ) -> None:
         super().__init__(
@@ -36,12 +38,13 @@ class NormAwareBBoxHead(EmbeddingBBoxHead):
         )
         self.fc_reg = nn.Sequential(self.fc_reg, SmallBatchNorm1d(4))
         self.norm_scale = SmallBatchNorm1d(1)
+        self.reg_std = reg_std
 
     def init_weights(self) -> None:
-        """Normal weights of deviation 0.01 for regression and its norm."""
+        """Normal weights for regression and its norm."""
         super().init_weights()
         for layer in self.fc_reg:
-            nn.init.normal_(layer.weight, std=0.01)
+            nn.init.normal_(layer.weight, std=self.reg_std)
             nn.init.zeros_(layer.bias)
 
     def forward(

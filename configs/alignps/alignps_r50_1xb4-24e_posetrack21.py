@@ -1,0 +1,16 @@
+"""AlignPS on PoseTrack21, by the recipe of CUHK-SYSU."""
+
+_base_ = [
+    '../_base_/default_runtime.py',
+    '../_base_/datasets/posetrack21.py',
+    '../_base_/models/alignps_r50.py',
+    '../_base_/schedules/alignps_24e.py',
+]
+num_identities = 5474
+queue_size = 5000
+
+model = dict(
+    bbox_head=dict(
+        loss_reid=dict(num_identities=num_identities, queue_size=queue_size)
+    )
+)

@@ -1,0 +1,10 @@
+"""ROI-AlignPS on PRW, from hybrid pre-training."""
+
+_base_ = './roi-alignps_r50_1xb5-24e_prw.py'
+pretrained_backbone = 'work_dirs/hybrid-pretrain_r50/backbone.pth'
+
+init_cfg = dict(type='Pretrained', checkpoint=pretrained_backbone)
+model = dict(
+    backbone=dict(init_cfg=init_cfg),
+    roi_head=dict(shared_head=dict(init_cfg=init_cfg)),
+)

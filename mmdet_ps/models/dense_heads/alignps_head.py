@@ -1,0 +1,301 @@
+"""FCOS whose feature map is also the map of person embeddings."""
+
+import torch
+import torch.nn.functional as F
+from mmdet.models.dense_heads import FCOSHead
+from mmdet.models.utils import unpack_gt_instances
+from mmdet.registry import MODELS
+from mmdet.structures import SampleList
+from mmengine.dist import get_world_size
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from mmdet_ps.models.losses.distributed import mean_over_ranks
+
+from .location_predictions import best_locations, detections_of_image
+from .location_targets import (
+    Grid,
+    assign_to_boxes,
+    distances_to_sides,
+    flatten_levels,
+    inside_any_box,
+)
+from .map_centering import subtract_spatial_mean
+
+
+@MODELS.register_module()
+class AlignPSHead(FCOSHead):
+    """Anchor-free detection and re-identification on one feature map.
+
+    There is no layer for re-identification: the finest map, its spatial mean
+    subtracted, is the input of the detection towers and, at the locations of
+    persons, their embedding.
+
+    Args:
+        num_classes (int): Classes of the detector.
+        in_channels (int): Channels of the maps, hence of the embeddings.
+        loss_reid (dict): An identity loss.
+        loss_reid_triplet (dict, optional): A ``MemoryTripletLoss``, which
+            also needs the memory of ``loss_reid``.
+        centering (str, optional): Subtract the mean over the ``'padded'`` map
+            (as published: it depends on what an image is batched with) or
+            over the ``'image'`` alone; None for not at all.
+        cls_divisor (str): Normalise the classification loss by the number of
+            ``'positives+images'`` (as published) or of ``'positives'``.
+        use_ignored (bool): Leave background locations inside the ignored
+            instances out of the classification loss.
+        **kwargs: Of :class:`mmdet.models.FCOSHead`.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int,
+        loss_reid: dict,
+        loss_reid_triplet: dict | None = None,
+        centering: str | None = 'padded',
+        cls_divisor: str = 'positives+images',
+        use_ignored: bool = True,
+        **kwargs,
+    ) -> None:
+        super().__init__(num_classes, in_channels, **kwargs)
+        if centering not in ('padded', 'image', None):
+            raise ValueError(
+                f"centering is {centering!r}: choose 'padded', 'image' or None"
+            )
+        if cls_divisor not in ('positives+images', 'positives'):
+            raise ValueError(
+                f"cls_divisor is {cls_divisor!r}: choose 'positives+images' "
+                "or 'positives'"
+            )
+        self.centering = centering
+        self.cls_divisor = cls_divisor
+        self.use_ignored = use_ignored
+        self.loss_reid = MODELS.build(loss_reid)
+        self.loss_reid_triplet = (
+            MODELS.build(loss_reid_triplet) if loss_reid_triplet else None
+        )
+
+    def forward(
+        self, x: tuple[Tensor, ...], img_shapes: list | None = None
+    ) -> tuple[list[Tensor], ...]:
+        """Class logits (B, 1, H, W), side distances (B, 4, H, W), centerness
+        logits (B, 1, H, W) and embeddings (B, D, H, W) of each level.
+
+        Args:
+            x (tuple[Tensor]): (B, C, H, W) maps, the finest first.
+            img_shapes (list, optional): Heights and widths of the images
+                without padding, for ``centering='image'``.
+        """
+        if self.centering is not None:
+            sizes = img_shapes if self.centering == 'image' else None
+            x = (subtract_spatial_mean(x[0], self.strides[0], sizes), *x[1:])
+        return *super().forward(x), list(x)
+
+    def loss(
+        self, x: tuple[Tensor, ...], batch_data_samples: SampleList
+    ) -> dict[str, Tensor]:
+        """Losses of (B, C, H, W) maps."""
+        return self.loss_and_embeddings(x, batch_data_samples)[0]
+
+    def loss_and_embeddings(
+        self, x: tuple[Tensor, ...], batch_data_samples: SampleList
+    ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """Losses, and of all locations of persons the unit embeddings (N, D)
+        and the identities (N,)."""
+        gt, ignored, metas = unpack_gt_instances(batch_data_samples)
+        outs = self(x, [meta['img_shape'] for meta in metas])
+        return self.loss_by_feat(*outs, gt, ignored)
+
+    def loss_by_feat(
+        self,
+        cls_scores: list[Tensor],
+        bbox_preds: list[Tensor],
+        centernesses: list[Tensor],
+        embedding_maps: list[Tensor],
+        batch_gt_instances: list[InstanceData],
+        batch_gt_instances_ignore: list[InstanceData],
+    ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """See :meth:`loss_and_embeddings`; the maps are those of
+        :meth:`forward`."""
+        grid = self._grid(cls_scores)
+        boxes = torch.cat([gt.bboxes for gt in batch_gt_instances])
+        labels = torch.cat([gt.labels for gt in batch_gt_instances])
+        person_ids = torch.cat([gt.person_ids for gt in batch_gt_instances])
+        assigned = self._assign(boxes, batch_gt_instances, grid)
+        positive = assigned < len(boxes)
+        image, location = positive.nonzero(as_tuple=True)
+        box = assigned[positive]
+
+        losses = self._detection_losses(
+            [
+                flatten_levels(maps)
+                for maps in (cls_scores, bbox_preds, centernesses)
+            ],
+            grid,
+            (image, location, boxes[box], labels[box]),
+            self._counted(positive, batch_gt_instances_ignore, grid),
+        )
+        embeddings = self._embeddings(embedding_maps, image, location)
+        person_ids = person_ids[box]
+        if self.loss_reid_triplet is not None:
+            # Before the memory takes in this batch.
+            losses['loss_reid_triplet'] = self.loss_reid_triplet(
+                embeddings, person_ids, self.loss_reid.memory.lookup_table
+            )
+        losses['loss_reid'] = self.loss_reid(embeddings, person_ids)
+        if self.loss_reid.accuracy is not None:
+            losses['acc_reid'] = self.loss_reid.accuracy
+        return losses, embeddings, person_ids
+
+    def _detection_losses(
+        self,
+        outputs: list[Tensor],
+        grid: Grid,
+        positives: tuple[Tensor, Tensor, Tensor, Tensor],
+        counted: Tensor | None,
+    ) -> dict[str, Tensor]:
+        """FCOS losses of flattened (B, P, ...) outputs.
+
+        Args:
+            positives: Image and location (N,) of the positives, their boxes
+                (N, 4) and labels (N,).
+            counted (Tensor, optional): (B, P) weights of the classification.
+        """
+        cls_scores, bbox_preds, centernesses = outputs
+        image, location, boxes, labels = positives
+        device = boxes.device
+        targets = labels.new_full(cls_scores.shape[:2], self.num_classes)
+        targets[image, location] = labels
+
+        sides = distances_to_sides(grid.points(device)[location], boxes)
+        if self.norm_on_bbox:
+            sides = sides / grid.strides_of_points(device)[location, None]
+        side_preds = bbox_preds[image, location]
+        centerness_targets = self.centerness_target(sides)
+
+        num_positives = image.new_tensor(len(image))
+        divisor = num_positives
+        if self.cls_divisor == 'positives+images':
+            divisor = num_positives + len(cls_scores)
+        at_least_one = 1 / get_world_size()
+        # GIoU does not depend on where a box lies: decode around zero.
+        origin = torch.zeros_like(sides[:, :2])
+        return dict(
+            loss_cls=self.loss_cls(
+                cls_scores.flatten(0, 1),
+                targets.flatten(),
+                weight=None if counted is None else counted.flatten(),
+                avg_factor=mean_over_ranks(divisor).clamp(min=at_least_one),
+            ),
+            loss_bbox=self.loss_bbox(
+                self.bbox_coder.decode(origin, side_preds),
+                self.bbox_coder.decode(origin, sides),
+                weight=centerness_targets,
+                avg_factor=mean_over_ranks(centerness_targets.sum()).clamp(
+                    min=1e-6
+                ),
+            ),
+            loss_centerness=self.loss_centerness(
+                centernesses[image, location].squeeze(1),
+                centerness_targets,
+                avg_factor=mean_over_ranks(num_positives).clamp(
+                    min=at_least_one
+                ),
+            ),
+        )
+
+    def _embeddings(
+        self, maps: list[Tensor], image: Tensor, location: Tensor
+    ) -> Tensor:
+        """Unit embeddings (N, D) at locations of the batch."""
+        # Levels that no box is assigned to need not be looked at.
+        ranges = self.regress_ranges[: len(maps)]
+        used = max(i for i, limits in enumerate(ranges) if limits[1] >= 0)
+        flat = torch.cat([m.flatten(2) for m in maps[: used + 1]], dim=2)
+        return F.normalize(flat[image, :, location].float())
+
+    def _grid(self, maps: list[Tensor]) -> Grid:
+        return Grid([m.shape[-2:] for m in maps], self.strides)
+
+    def _assign(
+        self, boxes: Tensor, batch_gt: list[InstanceData], grid: Grid
+    ) -> Tensor:
+        """Index (B, P) of the box of each location; see assign_to_boxes."""
+        return assign_to_boxes(
+            boxes,
+            _image_of_each(batch_gt, boxes.device),
+            grid,
+            len(batch_gt),
+            self.regress_ranges,
+            self.center_sample_radius if self.center_sampling else None,
+        )
+
+    def _counted(
+        self,
+        positive: Tensor,
+        batch_ignored: list[InstanceData],
+        grid: Grid,
+    ) -> Tensor | None:
+        """Weights (B, P) of the classification, None if all count."""
+        if not self.use_ignored or not any(
+            ignored is not None and len(ignored) for ignored in batch_ignored
+        ):
+            return None
+        inside = inside_any_box(
+            torch.cat([ignored.bboxes for ignored in batch_ignored]),
+            _image_of_each(batch_ignored, positive.device),
+            grid,
+            len(positive),
+        )
+        return (positive | ~inside).float()
+
+    def predict(
+        self,
+        x: tuple[Tensor, ...],
+        batch_data_samples: SampleList,
+        rescale: bool = False,
+    ) -> list[InstanceData]:
+        """Detections with unit ``embeddings`` of each image."""
+        metas = [sample.metainfo for sample in batch_data_samples]
+        outs = self(x, [meta['img_shape'] for meta in metas])
+        return self.predict_by_feat(*outs, metas, rescale)
+
+    def predict_by_feat(
+        self,
+        cls_scores: list[Tensor],
+        bbox_preds: list[Tensor],
+        centernesses: list[Tensor],
+        embedding_maps: list[Tensor],
+        batch_img_metas: list[dict],
+        rescale: bool = False,
+    ) -> list[InstanceData]:
+        """Detections from the maps of :meth:`forward` in evaluation mode."""
+        points = self._grid(cls_scores).points(cls_scores[0].device)
+        candidates = best_locations(
+            flatten_levels(cls_scores).float(),
+            flatten_levels(centernesses).float(),
+            self.test_cfg.get('nms_pre', -1),
+        )
+        sides = flatten_levels(bbox_preds)
+        embeddings = torch.cat([m.flatten(2) for m in embedding_maps], dim=2)
+        return [
+            detections_of_image(
+                candidates.of_image(i),
+                points,
+                sides[i],
+                embeddings[i],
+                meta,
+                self.test_cfg,
+                rescale,
+            )
+            for i, meta in enumerate(batch_img_metas)
+        ]
+
+
+def _image_of_each(
+    batch_instances: list[InstanceData], device: torch.device
+) -> Tensor:
+    """Index of the image of each instance of a batch, (G,)."""
+    counts = torch.tensor([len(i) for i in batch_instances], device=device)
+    return torch.arange(len(counts), device=device).repeat_interleave(counts)

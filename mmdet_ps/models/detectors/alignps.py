@@ -1,0 +1,172 @@
+"""AlignPS: anchor-free person search on one feature map."""
+
+from typing import NamedTuple
+
+import torch
+from mmdet.models.detectors import SingleStageDetector
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample, SampleList
+from mmdet.structures.bbox import bbox_overlaps
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+
+class FeatureMaps(NamedTuple):
+    """What the heads look at."""
+
+    stages: tuple[Tensor, ...]  # of the backbone, (B, C_l, H_l, W_l)
+    pyramid: tuple[Tensor, ...]  # of the neck, (B, C, H_l, W_l)
+
+
+@MODELS.register_module()
+class AlignPS(SingleStageDetector):
+    """One-stage detector whose predictions carry unit ``embeddings``.
+
+    A box that is not a detection has no embedding of its own here: it gets
+    the one of the detection that overlaps it most.
+
+    ``test_cfg``, beside what the head reads:
+
+    * ``embed_gt_boxes``: write the embeddings of the boxes in
+      ``gt_instances`` there;
+    * ``gt_boxes_as_detections``: answer with these boxes;
+    * ``confidence_weighted``: scale embeddings by the scores.
+    """
+
+    def extract_maps(self, batch_inputs: Tensor) -> FeatureMaps:
+        """Maps of (B, 3, H, W) images."""
+        stages = self.backbone(batch_inputs)
+        return FeatureMaps(stages, self.neck(stages))
+
+    def predict(
+        self,
+        batch_inputs: Tensor,
+        batch_data_samples: SampleList,
+        rescale: bool = True,
+    ) -> SampleList:
+        """Detections of (B, 3, H, W) images as ``pred_instances``."""
+        maps = self.extract_maps(batch_inputs)
+        located = self.locate(maps, batch_data_samples)
+        results = self.complete(maps, batch_data_samples, located)
+        given = [given_boxes(s, batch_inputs) for s in batch_data_samples]
+        to_embed = self.test_cfg.get('embed_gt_boxes', False)
+        as_detections = self.test_cfg.get('gt_boxes_as_detections', False)
+        if to_embed or as_detections:
+            fields = self.embed(maps, batch_data_samples, located, given)
+            if as_detections:
+                results = [as_results(boxes) for boxes in given]
+                set_fields(results, fields)
+            if to_embed:
+                set_fields(
+                    [s.get('gt_instances', None) for s in batch_data_samples],
+                    fields,
+                )
+        for result, sample in zip(results, batch_data_samples):
+            if self.test_cfg.get('confidence_weighted', False):
+                weights = result.scores[:, None]
+                result.embeddings = result.embeddings * weights
+            if not rescale:
+                result.bboxes = to_input_pixels(result.bboxes, sample)
+        return self.add_pred_to_datasample(batch_data_samples, results)
+
+    def locate(
+        self, maps: FeatureMaps, batch_data_samples: SampleList
+    ) -> list[InstanceData]:
+        """What the dense head finds, in pixels of the original images."""
+        return self.bbox_head.predict(
+            maps.pyramid, batch_data_samples, rescale=True
+        )
+
+    def complete(
+        self,
+        maps: FeatureMaps,
+        batch_data_samples: SampleList,
+        located: list[InstanceData],
+    ) -> list[InstanceData]:
+        """Predictions made of what the dense head found: the same here."""
+        return located
+
+    def embed(
+        self,
+        maps: FeatureMaps,
+        batch_data_samples: SampleList,
+        located: list[InstanceData],
+        bboxes: list[Tensor],
+    ) -> dict[str, list[Tensor]]:
+        """Embeddings (n, D) of (n, 4) boxes in original pixels per image,
+        under the names they have in ``pred_instances``.
+
+        Args:
+            located (list): What the dense head found.
+        """
+        return dict(
+            embeddings=[
+                best_overlapping(found.bboxes, found.embeddings, boxes)
+                for found, boxes in zip(located, bboxes)
+            ]
+        )
+
+    def embed_boxes(
+        self,
+        batch_inputs: Tensor,
+        batch_data_samples: SampleList,
+        bboxes: list[Tensor],
+    ) -> list[Tensor]:
+        """Unit embeddings of given boxes.
+
+        Args:
+            batch_inputs (Tensor): (B, 3, H, W) preprocessed images.
+            batch_data_samples (list): With ``img_shape``, ``scale_factor``.
+            bboxes (list[Tensor]): (n, 4) per image, in original pixels.
+
+        Returns:
+            list[Tensor]: (n, D) per image; zeros if nobody was detected.
+        """
+        maps = self.extract_maps(batch_inputs)
+        located = self.locate(maps, batch_data_samples)
+        bboxes = [boxes.to(batch_inputs) for boxes in bboxes]
+        fields = self.embed(maps, batch_data_samples, located, bboxes)
+        return fields['embeddings']
+
+
+def best_overlapping(
+    candidates: Tensor, values: Tensor, bboxes: Tensor
+) -> Tensor:
+    """For each of (M, 4) boxes the row of ``values`` (N, D) whose candidate
+    (N, 4) overlaps it most, (M, D); zeros if there is no candidate."""
+    if len(candidates) == 0:
+        return values.new_zeros(len(bboxes), values.size(1))
+    return values[bbox_overlaps(bboxes, candidates).argmax(dim=1)]
+
+
+def given_boxes(data_sample: DetDataSample, like: Tensor) -> Tensor:
+    """Annotated (n, 4) boxes of a test sample, in original pixels."""
+    annotated = data_sample.get('gt_instances', None)
+    if annotated is None or 'bboxes' not in annotated:
+        return like.new_zeros(0, 4)
+    return annotated.bboxes.to(like)
+
+
+def to_input_pixels(bboxes: Tensor, data_sample: DetDataSample) -> Tensor:
+    """(n, 4) boxes in original pixels as pixels of the network's input."""
+    factor = data_sample.metainfo.get('scale_factor', (1.0, 1.0))
+    return bboxes * bboxes.new_tensor(factor[:2]).repeat(2)
+
+
+def as_results(bboxes: Tensor) -> InstanceData:
+    """(n, 4) boxes as detections that are certain."""
+    return InstanceData(
+        bboxes=bboxes,
+        scores=bboxes.new_ones(len(bboxes)),
+        labels=bboxes.new_zeros(len(bboxes), dtype=torch.long),
+    )
+
+
+def set_fields(
+    instances: list[InstanceData | None], fields: dict[str, list[Tensor]]
+) -> None:
+    """Set a field of each image's instances, where there are any."""
+    for name, values in fields.items():
+        for instance, value in zip(instances, values):
+            if instance is not None and len(instance) == len(value):
+                setattr(instance, name, value)

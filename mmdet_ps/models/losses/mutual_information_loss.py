@@ -1,0 +1,113 @@
+"""Mutual information between two embeddings of the same persons (MINE)."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from mmdet.registry import MODELS
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from .distributed import (
+    all_gather_live_rows,
+    all_gather_rows,
+    shared_random_seed,
+)
+
+
+@MODELS.register_module()
+class MutualInformationLoss(BaseModule):
+    """Raise a lower bound of the information two branches share.
+
+    The embeddings of each person are averaged per branch; a small network
+    scores pairs of the same and of random persons. In one step of three
+    (by chance, the same on all ranks) the features are trained with the
+    network, in the others the network alone.
+
+    Args:
+        embed_dims (int): Length of an embedding, the same in both branches.
+        hidden_dims (int): Width of the network.
+        feature_probability (float): Share of the steps that train features.
+        loss_weight (float): Weight of the negated bound.
+    """
+
+    def __init__(
+        self,
+        embed_dims: int = 256,
+        hidden_dims: int = 256,
+        feature_probability: float = 1 / 3,
+        loss_weight: float = 0.2,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.feature_probability = feature_probability
+        self.loss_weight = loss_weight
+        self.network = nn.Sequential(
+            nn.Linear(2 * embed_dims, hidden_dims),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden_dims, 1),
+        )
+
+    def forward(
+        self, first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]
+    ) -> Tensor:
+        """Loss of the persons of all ranks that both branches saw.
+
+        Args:
+            first, second: Unit embeddings (N, D) and identities (N,) of the
+                two branches; identities below zero take no part.
+
+        Returns:
+            Tensor: scalar; a zero that reaches every input and parameter if
+            the branches share nobody.
+        """
+        with torch.autocast(first[0].device.type, enabled=False):
+            first, ids = self._labelled_of_all_ranks(*first)
+            second, second_ids = self._labelled_of_all_ranks(*second)
+            ids, index = torch.cat([ids, second_ids]).unique(
+                return_inverse=True
+            )
+            index = index.split([len(first), len(second)])
+            ones = first.new_ones(len(ids))
+            counts = [
+                ones.new_zeros(len(ids)).index_add(
+                    0, i, torch.ones_like(i, dtype=ones.dtype)
+                )
+                for i in index
+            ]
+            shared = (counts[0] > 0) & (counts[1] > 0)
+            means = [
+                F.normalize(
+                    x.new_zeros(len(ids), x.size(1)).index_add(0, i, x)
+                )[shared]
+                for x, i in zip((first, second), index)
+            ]
+            seed = shared_random_seed(first.device)
+            if not bool(shared.any()):
+                unused = sum(p.sum() for p in self.parameters())
+                return (first.sum() + second.sum() + unused) * 0
+            return -self.loss_weight * self._bound(*means, seed)
+
+    @staticmethod
+    def _labelled_of_all_ranks(
+        embeddings: Tensor, person_ids: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        labelled = person_ids >= 0
+        return (
+            all_gather_live_rows(embeddings[labelled].float()),
+            all_gather_rows(person_ids[labelled]),
+        )
+
+    def _bound(self, first: Tensor, second: Tensor, seed: int) -> Tensor:
+        """Donsker-Varadhan bound from (P, D) embeddings of P persons."""
+        generator = torch.Generator().manual_seed(seed)
+        draw = torch.rand((), generator=generator)
+        if draw >= self.feature_probability:
+            first, second = first.detach(), second.detach()
+        number = len(first)
+        others = torch.randint(number, (number,), generator=generator)
+        pairs = torch.cat([first, second], dim=1)
+        mixed = torch.cat([first, second[others.to(second.device)]], dim=1)
+        return self.network(pairs).mean() - (
+            self.network(mixed).logsumexp(dim=0).squeeze() - math.log(number)
+        )

@@ -1,0 +1,38 @@
+"""The synthetic sets, drawn once per test run and prepared."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mmdet_ps.datasets.native.prepare import Report, prepare
+from mmdet_ps.datasets.native.registry import find_folders
+from mmdet_ps.synthetic.make import make_sets
+from mmdet_ps.synthetic.sizes import SIZES
+
+
+@dataclass
+class SyntheticSet:
+    """A native folder, what its generator says, and what was prepared."""
+
+    root: Path
+    truth: dict
+    report: Report
+
+    def split(self, name: str) -> dict:
+        return json.loads((self.root / f'prepared/{name}.json').read_text())
+
+
+@pytest.fixture(scope='session')
+def synthetic(tmp_path_factory) -> dict[str, SyntheticSet]:
+    out = tmp_path_factory.mktemp('synthetic')
+    make_sets(out, list(SIZES['tiny']), 0, 'tiny', 1, False)
+    return {
+        root.name: SyntheticSet(
+            root,
+            json.loads((out / f'truth/{root.name}.json').read_text()),
+            prepare(form, root),
+        )
+        for form, root in find_folders(out)
+    }
