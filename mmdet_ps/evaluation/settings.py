@@ -66,6 +66,8 @@ class SearchSettings:
                     f'{key}={getattr(self, key)!r} is none of '
                     f'{", ".join(allowed)}'
                 )
+        if self.cbgm and self.k_reciprocal:
+            raise ValueError('cbgm and k_reciprocal exclude each other')
         for key in ('cbgm', 'k_reciprocal'):
             value = getattr(self, key)
             if value is not None:

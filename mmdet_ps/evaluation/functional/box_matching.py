@@ -70,6 +70,27 @@ def ragged_pairs(
     return entries, boxes
 
 
+def best_partner(
+    owners: np.ndarray, others: np.ndarray, value: np.ndarray, count: int
+) -> np.ndarray:
+    """For each owner, the partner of highest value; the first among equals.
+
+    Args:
+        owners: (P,) of each pair, in [0, count).
+        others: (P,) its partner.
+        value: (P,) of the pair.
+        count: How many owners there are.
+
+    Returns:
+        (count,) partners, -1 for an owner without pairs.
+    """
+    order = np.lexsort((others, -value, owners))
+    found, first = np.unique(owners[order], return_index=True)
+    best = np.full(count, -1)
+    best[found] = others[order][first]
+    return best
+
+
 @dataclass
 class Candidates:
     """Detections that overlap the relevant boxes of a protocol enough.

@@ -11,7 +11,7 @@ import numpy as np
 
 from mmdet_ps.structures import PersonBoxes
 
-from .box_matching import paired_iou, ragged_pairs
+from .box_matching import best_partner, paired_iou, ragged_pairs
 
 HIT_IOU = 0.5
 
@@ -29,8 +29,8 @@ def correct_detections(
     overlap = paired_iou(
         detections.bboxes[boxes], given.bboxes[entries]
     ).astype(np.float32)
-    best_box = _first_best(entries, boxes, overlap, len(given))
-    best_entry = _first_best(boxes, entries, overlap, len(detections))
+    best_box = best_partner(entries, boxes, overlap, len(given))
+    best_entry = best_partner(boxes, entries, overlap, len(detections))
     mutual = (
         (best_box[entries] == boxes)
         & (best_entry[boxes] == entries)
@@ -39,17 +39,6 @@ def correct_detections(
     correct = np.zeros(len(detections), bool)
     correct[boxes[mutual]] = True
     return correct
-
-
-def _first_best(
-    owners: np.ndarray, others: np.ndarray, value: np.ndarray, count: int
-) -> np.ndarray:
-    """(count,) for each owner, the first of the others of highest value."""
-    order = np.lexsort((others, -value, owners))
-    found, first = np.unique(owners[order], return_index=True)
-    best = np.full(count, -1)
-    best[found] = others[order][first]
-    return best
 
 
 def detection_scores(

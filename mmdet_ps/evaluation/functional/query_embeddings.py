@@ -7,7 +7,7 @@ import numpy as np
 from mmdet_ps.structures import PersonBoxes, SearchProtocol, SearchResults
 
 from ..settings import SearchSettings
-from .box_matching import paired_iou, ragged_pairs
+from .box_matching import best_partner, paired_iou, ragged_pairs
 from .rounding import rounded_corners
 
 # A given box is the query's where they agree up to rounding.
@@ -37,7 +37,7 @@ def best_overlap(
     """
     entries, pairs = ragged_pairs(images, boxes.offsets)
     overlap = paired_iou(boxes.bboxes[pairs], bboxes[entries], extra=1)
-    return _first_maximum(entries, pairs, overlap, len(images))
+    return best_partner(entries, pairs, overlap, len(images))
 
 
 def own_given_box(protocol: SearchProtocol, given: PersonBoxes) -> np.ndarray:
@@ -53,20 +53,10 @@ def own_given_box(protocol: SearchProtocol, given: PersonBoxes) -> np.ndarray:
         value = value + (
             given.person_ids[pairs] == protocol.query_ids[entries]
         )
-    best = _first_maximum(entries, pairs, value, protocol.num_queries)
+    best = best_partner(entries, pairs, value, protocol.num_queries)
     top = np.full(protocol.num_queries, -np.inf)
     np.maximum.at(top, entries, value)
     return np.where(top > -np.inf, best, -1)
-
-
-def _first_maximum(
-    entries: np.ndarray, boxes: np.ndarray, value: np.ndarray, count: int
-) -> np.ndarray:
-    order = np.lexsort((boxes, -value, entries))
-    found, first = np.unique(entries[order], return_index=True)
-    best = np.full(count, -1)
-    best[found] = boxes[order][first]
-    return best
 
 
 def embed_queries(

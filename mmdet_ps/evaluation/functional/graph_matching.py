@@ -1,0 +1,59 @@
+"""Context bipartite graph matching (SeqNet): companions are evidence.
+
+Persons near the query in its image are likely to be near it elsewhere. The
+persons of the query image are matched, one to one, with those of a gallery
+image so that the sum of similarities is greatest; the detection matched with
+the query takes the similarity of the strongest edge of the matching
+(``max``), or the mean of that and its own (``mean``, PSTR).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+
+def first_images(
+    similarities: np.ndarray,
+    members: np.ndarray,
+    image_of: np.ndarray,
+    count: int,
+) -> np.ndarray:
+    """Images of the ``count`` most similar detections, each once.
+
+    Args:
+        similarities: (G,) of all detections.
+        members: (M,) detections in the gallery of the query.
+        image_of: (G,) image of each detection.
+        count: k1.
+    """
+    if len(members) > count:
+        values = similarities[members]
+        members = members[np.argpartition(values, -count)[-count:]]
+    return np.unique(image_of[members])
+
+
+def matched_similarity(
+    edges: np.ndarray, own: np.ndarray, form: str
+) -> tuple[int, float] | None:
+    """New similarity of the detection that is matched with the query.
+
+    Args:
+        edges: (k2, n) similarities of the persons of the query image, the
+            query first, with the detections of a gallery image.
+        own: (n,) similarities of the query with these detections.
+        form: ``max`` or ``mean``.
+
+    Returns:
+        Its column and its new similarity; None where the query is left
+        without a partner.
+    """
+    rows, columns = linear_sum_assignment(edges, maximize=True)
+    partner = columns[rows == 0]
+    if not len(partner):
+        return None
+    strongest = edges[rows, columns].max()
+    column = int(partner[0])
+    if form == 'mean':
+        strongest = (strongest + own[column]) / 2
+    return column, float(strongest)
