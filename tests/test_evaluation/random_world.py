@@ -83,7 +83,7 @@ def random_world(seed, exact):
     ]
     listed = rng.random() < 0.5
     relevant, galleries = [], []
-    for image, who, box in queries:
+    for image, who, _ in queries:
         rows = [
             (other, people[other][k][0])
             for other in range(num_images)
