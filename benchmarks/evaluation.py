@@ -152,7 +152,9 @@ def main() -> None:
     parser.add_argument('--repeats', type=int, default=3)
     parser.add_argument('--device', default='cpu')
     args = parser.parse_args()
-    settings = SearchSettings(score_thr=0.0, query_embedding='matched-detection')
+    settings = SearchSettings(
+        score_thr=0.0, query_embedding='matched-detection'
+    )
     rows = []
     for name in args.problems or ['prw', 'cuhk-sysu']:
         people, protocols = PROBLEMS[name](np.random.default_rng(0))
@@ -162,7 +164,9 @@ def main() -> None:
             table = rank_all(
                 protocols, SearchResults(people), settings, device=args.device
             )
-            scores = [SearchScores.of(found).means() for found in table.values()]
+            scores = [
+                SearchScores.of(found).means() for found in table.values()
+            ]
             walls.append(time.perf_counter() - wall)
             busy.append(time.process_time() - cpu)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -1,4 +1,4 @@
-"""Scoring of result files from the command line, for three datasets."""
+"""What the tools that score result files share."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from mmdet_ps.datasets.native.protocols import read_protocols
-from mmdet_ps.evaluation.functional import rank_all
+from mmdet_ps.evaluation.functional import SearchScores, rank_all
+from mmdet_ps.evaluation.functional.detection_scores import detection_scores
+from mmdet_ps.evaluation.functional.significance import compare_paired
 from mmdet_ps.evaluation.report import (
+    describe,
+    format_comparison,
     format_scores,
+    intervals_of,
     score_rows,
     score_table,
     write_json,
@@ -21,17 +28,24 @@ from mmdet_ps.evaluation.settings import (
     SearchSettings,
     preset_settings,
 )
+from mmdet_ps.structures import SearchResults
 
 # Thresholds for scores that are class probability times centerness; the
 # scripts of methods with plain probabilities take 0.5.
 DEFAULT_THRESHOLDS = {'cuhk-sysu': 0.2, 'prw': 0.15, 'posetrack21': 0.15}
+ScoreTable = dict[tuple[str, str], SearchScores]
 
 
-def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that the scoring tools share."""
+def scoring_parser(description: str) -> argparse.ArgumentParser:
+    """A parser with the options that the scoring tools share."""
+    parser = argparse.ArgumentParser(
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument(
         'results',
         metavar='RESULTS',
+        nargs='?',
         help='dump of tools/test.py --out, or a legacy results_1000.pkl',
     )
     parser.add_argument(
@@ -41,13 +55,47 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
         help='native folder of the dataset',
     )
     parser.add_argument(
+        '--compare',
+        nargs=2,
+        metavar=('A', 'B'),
+        help='two result files instead of one: is B better, query by query?',
+    )
+    parser.add_argument(
         '--json', metavar='OUT', help='write the scores as a list of rows'
     )
     parser.add_argument(
+        '--intervals',
+        action='store_true',
+        help='add 95%% bootstrap intervals over queries',
+    )
+    parser.add_argument(
+        '--device', default='cpu', help='where similarities are computed'
+    )
+    _add_settings(parser)
+    return parser
+
+
+def several(*choices: str) -> Callable[[str], list[str]]:
+    """An argument type: names out of ``choices``, joined by commas."""
+
+    def parse(text: str) -> list[str]:
+        names = text.split(',')
+        for name in names:
+            if name not in choices:
+                raise argparse.ArgumentTypeError(
+                    f'{name!r} is none of {", ".join(choices)}'
+                )
+        return names
+
+    return parse
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         '--preset',
         choices=list(PRESETS),
-        help='score as the script of that project does; the '
-        'options below override it',
+        help='score as the script of that project does; the options below '
+        'override it',
     )
     parser.add_argument(
         '--score-thr',
@@ -55,20 +103,15 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='X',
         help='detections below this score leave the gallery',
     )
-    for key in ('query_embedding', 'duplicates', 'iou_rule', 'rounding'):
-        parser.add_argument(f'--{key.replace("_", "-")}', choices=CHOICES[key])
-    parser.add_argument(
-        '--confidence-weighted',
-        action='store_true',
-        default=None,
-        help='multiply similarities by detection scores',
-    )
-    parser.add_argument(
-        '--gt-boxes',
-        action='store_true',
-        default=None,
-        help='annotated boxes take the place of detections',
-    )
+    for key, choices in CHOICES.items():
+        parser.add_argument(f'--{key.replace("_", "-")}', choices=choices)
+    for key, text in {
+        'confidence-weighted': 'multiply similarities by detection scores',
+        'gt-boxes': 'annotated boxes take the place of detections',
+    }.items():
+        parser.add_argument(
+            f'--{key}', action='store_true', default=None, help=text
+        )
     parser.add_argument(
         '--cbgm',
         nargs=2,
@@ -77,74 +120,95 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
         help='context bipartite graph matching',
     )
     parser.add_argument(
-        '--cbgm-form',
-        choices=CHOICES['cbgm_form'],
-        help='strongest edge (SeqNet) or mean with it (PSTR)',
-    )
-    parser.add_argument(
         '--k-reciprocal',
         nargs=3,
         type=float,
         metavar=('K1', 'K2', 'WEIGHT'),
-        help='k-reciprocal re-ranking',
-    )
-    parser.add_argument(
-        '--device', default='cpu', help='where similarities are computed'
+        help='k-reciprocal re-ranking, WEIGHT for the original distance',
     )
 
 
 def settings_of(
     args: argparse.Namespace, dataset: str, stored: ResultsFile
 ) -> SearchSettings:
-    """A preset, or what the dump recommends, with the options put in."""
+    """A preset, or what suits the file, with the options put in."""
     if args.preset:
-        settings = preset_settings(args.preset, dataset)
+        settings = preset_settings(args.preset, dataset, bool(args.cbgm))
     else:
-        given = any('gt_embeddings' in record for record in stored.records)
-        settings = SearchSettings(
-            score_thr=DEFAULT_THRESHOLDS[dataset],
-            query_embedding='given-box' if given else 'matched-detection',
-        )
+        settings = SearchSettings(score_thr=DEFAULT_THRESHOLDS[dataset])
         settings = settings.with_options(**stored.header.get('settings', {}))
-    if stored.legacy and args.query_embedding is None:
-        # Legacy files hold no embeddings of given boxes.
+    if not any('gt_embeddings' in record for record in stored.records):
+        # No embeddings of given boxes, as in every legacy file.
         settings = settings.with_options(query_embedding='matched-detection')
-    options = {
-        key: getattr(args, key)
-        for key in (
-            'score_thr',
-            'query_embedding',
-            'duplicates',
-            'iou_rule',
-            'rounding',
-            'confidence_weighted',
-            'gt_boxes',
-            'cbgm',
-            'cbgm_form',
-        )
-    }
+    options = {key: getattr(args, key) for key in CHOICES}
+    for key in ('score_thr', 'confidence_weighted', 'gt_boxes', 'cbgm'):
+        options[key] = getattr(args, key)
     if args.k_reciprocal:
         k1, k2, weight = args.k_reciprocal
         options['k_reciprocal'] = (int(k1), int(k2), weight)
     return settings.with_options(**options)
 
 
-def score_file(
+def score_files(
     args: argparse.Namespace, dataset: str, names: Sequence[str] | None
-) -> list[dict]:
-    """Score one result file; prints the table and writes the rows."""
-    stored = load_results(args.results)
-    settings = settings_of(args, dataset, stored)
+) -> None:
+    """Score one result file, or compare two; prints and writes."""
+    if bool(args.results) == bool(args.compare):
+        raise ValueError('give either RESULTS or --compare A B')
+    paths = args.compare or [args.results]
+    files = [load_results(path) for path in paths]
     protocols = read_protocols(dataset, args.data_root, names)
-    results = stored.align(protocols[0].images)
-    scores = score_table(
-        rank_all(protocols, results, settings, device=args.device)
-    )
-    rows = score_rows(scores, protocols)
-    print(format_scores(scores, settings))
+    tables, rows = [], []
+    for path, stored in zip(paths, files):
+        settings = settings_of(args, dataset, stored)
+        results = stored.align(protocols[0].images)
+        tables.append(
+            score_table(
+                rank_all(protocols, results, settings, device=args.device)
+            )
+        )
+        if args.compare:
+            print(f'{path}')
+        _print_scores(tables[-1], results, args.intervals)
+        print(describe(settings))
+        rows.append(score_rows(tables[-1], protocols))
+    if args.compare:
+        _print_comparison(*tables)
     if args.json:
-        write_json(args.json, rows)
-    return rows
+        write_json(args.json, [row for part in rows for row in part])
+
+
+def _print_scores(
+    scores: ScoreTable, results: SearchResults, intervals: bool
+) -> None:
+    print(format_scores(scores, intervals_of(scores) if intervals else None))
+    if results.given is not None:
+        found = detection_scores(results.detections, results.given)
+        print(
+            f'detection: AP {100 * found["AP"]:.2f}, recall '
+            f'{100 * found["recall"]:.2f} (every detection of the file)'
+        )
+
+
+def _print_comparison(first: ScoreTable, second: ScoreTable) -> None:
+    compared = {}
+    for key, scores in first.items():
+        branch, protocol = key
+        other = second.get(key)
+        if other is None:
+            continue
+        _, mine, theirs = np.intersect1d(
+            scores.queries, other.queries, return_indices=True
+        )
+        compared[branch, protocol, 'mAP'] = compare_paired(
+            scores.average_precisions[mine], other.average_precisions[theirs]
+        )
+        compared[branch, protocol, 'top-1'] = compare_paired(
+            scores.top[mine, 0], other.top[theirs, 0]
+        )
+    if not compared:
+        raise ValueError('the two files have no branch in common')
+    print(format_comparison(compared))
 
 
 def run_tool(main: Callable[[], None]) -> None:

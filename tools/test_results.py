@@ -5,9 +5,7 @@ original AlignPS and ROI-AlignPS scripts; the annotations are read from the
 native folder. See docs/evaluation.md for what is computed.
 """
 
-import argparse
-
-from scoring import add_scoring_arguments, run_tool, score_file
+from scoring import run_tool, score_files, scoring_parser, several
 
 DATASET = 'cuhk-sysu'
 SIZES = ('50', '100', '500', '1000', '2000', '4000', 'all')
@@ -15,28 +13,25 @@ SUBSETS = ('occlusion', 'low-resolution')
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_scoring_arguments(parser)
+    parser = scoring_parser(__doc__)
     parser.add_argument(
         '--gallery-size',
-        nargs='+',
-        choices=SIZES,
+        type=several(*SIZES),
         default=['100'],
-        help='images per gallery (default: 100); all is every test image',
+        metavar='SIZE',
+        help=f'images per gallery, out of {", ".join(SIZES)} (every test '
+        'image); several joined by commas (default: 100)',
     )
     parser.add_argument(
         '--subset',
-        nargs='+',
-        choices=SUBSETS,
+        type=several(*SUBSETS),
         default=[],
-        help='also score these queries',
+        metavar='NAME',
+        help=f'also score these queries: {", ".join(SUBSETS)}',
     )
     args = parser.parse_args()
     names = [f'gallery-{size}' for size in args.gallery_size]
-    score_file(args, DATASET, names + args.subset)
+    score_files(args, DATASET, names + args.subset)
 
 
 if __name__ == '__main__':

@@ -5,31 +5,25 @@ val.json; the annotations are read from the native folder. See
 docs/evaluation.md for what is computed.
 """
 
-import argparse
-
-from scoring import add_scoring_arguments, run_tool, score_file
+from scoring import run_tool, score_files, scoring_parser, several
 
 DATASET = 'posetrack21'
 PROTOCOLS = ('standard', 'other-video')
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_scoring_arguments(parser)
+    parser = scoring_parser(__doc__)
     parser.add_argument(
         '--protocol',
-        nargs='+',
-        choices=[*PROTOCOLS, 'all'],
+        type=several(*PROTOCOLS, 'all'),
+        metavar='NAME',
         default=['standard'],
-        help='galleries to search (default: standard); other-video leaves '
-        'out the video of the query and is not comparable with papers',
+        help='standard (default), other-video or all; other-video leaves out '
+        'the video of the query and is not comparable with papers',
     )
     args = parser.parse_args()
     names = PROTOCOLS if 'all' in args.protocol else args.protocol
-    score_file(args, DATASET, names)
+    score_files(args, DATASET, names)
 
 
 if __name__ == '__main__':

@@ -5,30 +5,25 @@ original AlignPS and ROI-AlignPS scripts; the annotations are read from the
 native folder. See docs/evaluation.md for what is computed.
 """
 
-import argparse
-
-from scoring import add_scoring_arguments, run_tool, score_file
+from scoring import run_tool, score_files, scoring_parser, several
 
 DATASET = 'prw'
 PROTOCOLS = ('standard', 'cross-camera', 'same-camera', 'mini')
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_scoring_arguments(parser)
+    parser = scoring_parser(__doc__)
     parser.add_argument(
         '--protocol',
-        nargs='+',
-        choices=[*PROTOCOLS, 'all'],
+        type=several(*PROTOCOLS, 'all'),
+        metavar='NAME',
         default=['standard', 'cross-camera'],
-        help='galleries to search (default: standard and cross-camera)',
+        help=f'out of {", ".join(PROTOCOLS)} or all; several joined by commas '
+        '(default: standard,cross-camera)',
     )
     args = parser.parse_args()
     names = None if 'all' in args.protocol else args.protocol
-    score_file(args, DATASET, names)
+    score_files(args, DATASET, names)
 
 
 if __name__ == '__main__':

@@ -11,6 +11,7 @@ from mmdet_ps.structures import SearchProtocol
 
 from .functional import SearchScores
 from .functional.search_ranking import RankingTable
+from .functional.significance import Comparison, confidence_interval
 from .settings import EVALUATOR_VERSION, SearchSettings
 
 FIGURES = ('mAP', 'top1', 'top5', 'top10')
@@ -49,22 +50,26 @@ def write_json(path: str | Path, content) -> None:
     os.replace(beside, target)
 
 
+def intervals_of(
+    scores: dict[tuple[str, str], SearchScores],
+) -> dict[tuple[str, str], list[tuple[float, float]]]:
+    """Bootstrap intervals of mAP and of top-1."""
+    return {
+        key: [
+            confidence_interval(found.average_precisions),
+            confidence_interval(found.top[:, 0]),
+        ]
+        for key, found in scores.items()
+    }
+
+
 def format_scores(
     scores: dict[tuple[str, str], SearchScores],
-    settings: SearchSettings,
-    intervals: dict[tuple[str, str], tuple] = None,
+    intervals: dict[tuple[str, str], list[tuple[float, float]]] | None = None,
 ) -> str:
-    """A table of percentages, and below it how they were computed."""
-    head = [
-        'branch',
-        'protocol',
-        'queries',
-        'mAP',
-        'top-1',
-        'top-5',
-        'top-10',
-        'recall',
-    ]
+    """A table of percentages; below it, the queries that do not count."""
+    head = ['branch', 'protocol', 'queries', 'mAP', 'top-1', 'top-5']
+    head += ['top-10', 'recall']
     if intervals:
         head += ['95% of mAP', '95% of top-1']
     body = []
@@ -85,12 +90,33 @@ def format_scores(
         if found.num_skipped
     }
     lines += [
-        f'{count} queries of {protocol} left out: nothing in the '
-        'gallery to find, or no detection to search with'
+        f'{protocol}: {count} queries left out; nothing in the gallery to '
+        'find, or no detection to search with'
         for protocol, count in skipped.items()
     ]
-    lines.append(describe(settings))
     return '\n'.join(lines)
+
+
+def format_comparison(
+    compared: dict[tuple[str, str, str], Comparison],
+) -> str:
+    """A table of differences in percentage points, B minus A."""
+    head = ['branch', 'protocol', 'score', 'B - A', '95% interval', 'p']
+    head += ['B better', 'B worse', 'queries']
+    body = [
+        [
+            *key,
+            f'{100 * found.difference:+.2f}',
+            f'{100 * found.interval[0]:+.2f} to '
+            f'{100 * found.interval[1]:+.2f}',
+            f'{found.p_value:.4f}',
+            str(found.num_better),
+            str(found.num_worse),
+            str(found.num_queries),
+        ]
+        for key, found in compared.items()
+    ]
+    return format_table(head, body)
 
 
 def describe(settings: SearchSettings) -> str:

@@ -97,7 +97,8 @@ class SearchSettings:
 
 
 # Each entry: what the project's script does, then what it does differently
-# per dataset. Where nothing is said of PoseTrack21, the values of PRW hold.
+# per dataset, and in its script with graph matching. Where nothing is said of
+# PoseTrack21, the values of PRW hold.
 PRESETS = {
     'alignps': dict(
         common=dict(
@@ -117,6 +118,7 @@ PRESETS = {
             cbgm_form='mean',
             ties='numpy',
         ),
+        with_cbgm=dict(duplicates='skip'),
         per_dataset={
             'cuhk-sysu': dict(score_thr=0.25, missing_query='skip'),
             'prw': dict(score_thr=0.3),
@@ -142,12 +144,27 @@ PRESETS = {
 }
 
 
-def preset_settings(name: str | None, dataset: str) -> SearchSettings:
-    """The settings of a named script, or ours for ``None``."""
+def preset_settings(
+    name: str | None, dataset: str, cbgm: bool = False
+) -> SearchSettings:
+    """The settings of a named script, or ours for ``None``.
+
+    Args:
+        name: Out of ``PRESETS``.
+        dataset: Thresholds differ between datasets.
+        cbgm: Take the project's script with graph matching, where it has one
+            of its own.
+    """
     if name is None:
         return SearchSettings()
     if name not in PRESETS:
         raise ValueError(f'no preset {name!r}; there are {", ".join(PRESETS)}')
-    special = PRESETS[name]['per_dataset']
-    options = special.get(dataset, special.get('prw', {}))
-    return SearchSettings(**{**PRESETS[name]['common'], **options})
+    entry = PRESETS[name]
+    special = entry['per_dataset']
+    options = {
+        **entry['common'],
+        **special.get(dataset, special.get('prw', {})),
+    }
+    if cbgm:
+        options.update(entry.get('with_cbgm', {}))
+    return SearchSettings(**options)

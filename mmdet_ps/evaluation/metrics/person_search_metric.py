@@ -13,7 +13,7 @@ from mmdet_ps.structures import RankedQueries, Ranking, load_protocols
 from ..functional import average_precision, rank, rank_all
 from ..functional.detection_scores import detection_scores
 from ..records import record_of
-from ..report import FIGURES, format_scores, score_table
+from ..report import FIGURES, describe, format_scores, score_table
 from ..results_file import align_records, to_results
 from ..settings import preset_settings
 
@@ -81,7 +81,9 @@ class PersonSearchMetric(BaseMetric):
         found = to_results(records)
         rankings = rank_all(protocols, found, settings, device=self.device)
         scores = score_table(rankings)
-        print_log(f'\n{format_scores(scores, settings)}', 'current')
+        print_log(
+            f'\n{format_scores(scores)}\n{describe(settings)}', 'current'
+        )
         main = (list(found.branches)[-1], protocols[0].name)
         if self.keep_results:
             self._kept = protocols[0], found, settings
