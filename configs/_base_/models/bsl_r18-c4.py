@@ -4,21 +4,25 @@ _base_ = './bsl_r50-c4.py'
 
 resnet = dict(depth=18, base_channels=16, init_cfg=None)
 
+# An eighth of the image: at 240 x 160 a person is some 60 pixels high.
 model = dict(
     # Nothing is frozen: there are no pre-trained statistics to keep.
     backbone=dict(
         frozen_stages=-1,
         norm_eval=False,
         norm_cfg=dict(requires_grad=True),
+        strides=(1, 2, 1),
         **resnet,
     ),
     rpn_head=dict(
         in_channels=64,
         feat_channels=64,
-        anchor_generator=dict(sizes=[16, 24, 36, 54, 80], ratios=[2]),
+        anchor_generator=dict(
+            sizes=[16, 24, 36, 54, 80], ratios=[3], stride=8
+        ),
     ),
     roi_head=dict(
-        bbox_roi_extractor=dict(out_channels=64),
+        bbox_roi_extractor=dict(out_channels=64, featmap_strides=[8]),
         bbox_head=dict(in_channels=64, channels=64),
         reid_head=dict(top=resnet),
     ),

@@ -33,9 +33,7 @@ model = dict(
                 norm_cfg={{_base_.norm_cfg}},
                 init_cfg=resnet,
             ),
-            loss_reid={{_base_.model.roi_head.loss_reid}},
         ),
-        loss_reid=None,
     ),
     train_cfg=dict(
         rcnn=dict(

@@ -37,6 +37,8 @@ class SplitResNet(ResNet):
         depth: 18, 34, 50, 101 or 152.
         c4_blocks: blocks of the third stage kept here; see
             ``num_c4_blocks``.
+        strides: of the three stages; (1, 2, 1) keeps C4 at an eighth of the
+            image, for small persons.
         pool_padding: padding of the max pooling; 0 goes with rounding up
             (Caffe), 1 with rounding down (PyTorch).
         frozen_statistics: a frozen first convolution also freezes the
@@ -49,6 +51,7 @@ class SplitResNet(ResNet):
         depth: int,
         c4_blocks: int | None = None,
         style: str = 'caffe',
+        strides: tuple[int, int, int] = (1, 2, 2),
         pool_padding: int = 0,
         frozen_statistics: bool = True,
         **kwargs,
@@ -58,7 +61,7 @@ class SplitResNet(ResNet):
             num_stages=3,
             out_indices=(2,),
             style=style,
-            strides=(1, 2, 2),
+            strides=strides,
             dilations=(1, 1, 1),
             **kwargs,
         )

@@ -18,7 +18,7 @@ class SeparatedReIDHead(BaseModule):
 
     Args:
         top: layers on the RoI features (C4) that give C5.
-        loss_reid: identity loss of a level, without ``embed_dims``.
+        loss_reid: identity loss of a level; its ``embed_dims`` is set here.
         levels: ``'C5'`` and, before it, possibly ``'C4'``.
     """
 

@@ -23,12 +23,13 @@ class SeparatedRoIHead(PersonSearchRoIHead):
 
     Args:
         reid_head: see ``SeparatedReIDHead``.
+        loss_reid: its identity loss; the levels set ``embed_dims``.
         kwargs: options of ``PersonSearchRoIHead``.
     """
 
-    def __init__(self, reid_head: dict, **kwargs) -> None:
+    def __init__(self, reid_head: dict, loss_reid: dict, **kwargs) -> None:
         super().__init__(**kwargs)
-        self.reid_head = MODELS.build(reid_head)
+        self.reid_head = MODELS.build(dict(reid_head, loss_reid=loss_reid))
         if self.train_cfg is not None:
             self.reid_sampler = TASK_UTILS.build(self.train_cfg.reid_sampler)
 
