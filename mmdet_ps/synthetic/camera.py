@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+NOISE_TILE = 96  # pixels; drawing every pixel's noise takes too long
 LOWEST_FOOT = 1.04  # of a person of mean height; the nearest lose a shoe
 
 
@@ -69,7 +70,8 @@ def expose(
     sigma = camera.blur * height / 160
     if sigma > 0.15:
         image = cv2.GaussianBlur(image, (0, 0), sigma)
-    tile = rng.normal(0, camera.noise, (96, 97, 3)).astype(np.float32)
-    rows, columns = -(-height // 96), -(-width // 97)
-    noise = np.tile(tile, (rows, columns, 1))[:height, :width]
+    rows, columns = min(height, NOISE_TILE), min(width, NOISE_TILE + 1)
+    tile = rng.normal(0, camera.noise, (rows, columns, 3)).astype(np.float32)
+    repeats = (-(-height // rows), -(-width // columns), 1)
+    noise = np.tile(tile, repeats)[:height, :width]
     return cv2.add(image, noise, dtype=cv2.CV_8U)

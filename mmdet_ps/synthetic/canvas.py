@@ -51,13 +51,9 @@ def cut_out(
         )
     if light:
         ramp = 1 - abs(light) + light * np.linspace(-1, 1, width)
-        shading = np.ones((width, 4), np.float32)
-        shading[:, :3] = ramp[:, None]
-        pixels = cv2.multiply(
-            pixels,
-            np.broadcast_to(shading, pixels.shape).copy(),
-            dtype=cv2.CV_8U,
-        )
+        factors = np.full((width, 4), 256, np.uint16)
+        factors[:, :3] = np.rint(256 * ramp)[:, None]
+        pixels = (pixels * factors >> 8).astype(np.uint8)
     return CutOut(pixels, left, top)
 
 

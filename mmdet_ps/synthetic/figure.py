@@ -8,7 +8,7 @@ from .appearance import Person
 from .garments import FULL_TURN, Trunk, top_shapes
 from .palette import Colour, shade
 from .shapes import Shape, ellipse, limb, polygon
-from .skeleton import HIP_Y, SHOULDER_Y, Pose, Skeleton, make_skeleton
+from .skeleton import HIP_Y, NECK_Y, SHOULDER_Y, Pose, Skeleton, make_skeleton
 
 Part = tuple[float, list[Shape]]  # nearness to the viewer, shapes
 HEMS = {'shirt': 0.465, 'hoodie': 0.455, 'jacket': 0.45, 'coat': 0.31}
@@ -264,10 +264,7 @@ def _head_parts(person: Person, bones: Skeleton) -> list[Part]:
 def make_figure(person: Person, pose: Pose) -> Figure:
     """Everything one sees of `person` in `pose`, back to front."""
     bones = make_skeleton(pose, person.build)
-    natural = make_skeleton(Pose(pose.yaw, 0.0), person.build)
-    drop = float(
-        natural.joints['neck'][1] * 0 + 0.85 - bones.joints['neck'][1]
-    )
+    drop = NECK_Y - float(bones.joints['neck'][1])
     trunk = Trunk(
         bones.view,
         person.build,

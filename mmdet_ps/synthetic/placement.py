@@ -10,6 +10,7 @@ from .skeleton import Pose
 
 MEAN_HEIGHT = 1.72  # metres; the person a camera's geometry speaks of
 TRIES = 24
+Box = tuple[float, float, float, float]
 ASPECT = 0.42  # width of a walking person per height, for planning
 
 
@@ -22,19 +23,19 @@ class Placement:
     pose: Pose
 
     @property
-    def rough_box(self) -> np.ndarray:
-        """(4,) x1 y1 x2 y2 before anything is drawn."""
+    def rough_box(self) -> Box:
+        """x1, y1, x2, y2 before anything is drawn."""
         half = self.height * ASPECT / 2
         x, y = self.foot
-        return np.array([x - half, y - self.height, x + half, y])
+        return x - half, y - self.height, x + half, y
 
 
-def covered_share(behind: np.ndarray, front: np.ndarray) -> float:
-    """How much of the box `behind` (4,) the box `front` (4,) covers."""
-    low = np.maximum(behind[:2], front[:2])
-    high = np.minimum(behind[2:], front[2:])
-    area = float(np.prod(np.maximum(high - low, 0)))
-    return area / float(np.prod(behind[2:] - behind[:2]))
+def covered_share(behind: Box, front: Box) -> float:
+    """How much of the box `behind` the box `front` covers."""
+    width = min(behind[2], front[2]) - max(behind[0], front[0])
+    height = min(behind[3], front[3]) - max(behind[1], front[1])
+    area = (behind[2] - behind[0]) * (behind[3] - behind[1])
+    return max(width, 0.0) * max(height, 0.0) / area
 
 
 def hidden_share(new: Placement, placed: list[Placement]) -> float:

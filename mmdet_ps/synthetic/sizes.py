@@ -65,7 +65,7 @@ TINY.update(FURTHER)
 QUICK: dict[str, SetSize] = {
     'CUHK-SYSU': SearchSize((240, 160), 96, 120, 60, 50),
     'PRW': SearchSize((256, 144), 96, 120, 60, 40),
-    'PoseTrack21': SearchSize((240, 160), 96, 96, 60, 40),
+    'PoseTrack21': SearchSize((240, 160), 96, 96, 60, 40, frames=4),
     'CrowdHuman': DetectionSize((240, 160), 400, 20, 8),
     'CrowdHuman-2': DetectionSize((240, 160), 400, 20, 8),
     'Market-1501-v15.09.15': ReidSize((48, 96), 250, 30, 12),
@@ -75,7 +75,7 @@ QUICK: dict[str, SetSize] = {
 LARGE: dict[str, SetSize] = {
     'CUHK-SYSU': SearchSize((1500, 900), 3000, 1500, 1400, 700),
     'PRW': SearchSize((1920, 1080), 2000, 2000, 483, 450),
-    'PoseTrack21': SearchSize((1280, 720), 2000, 1200, 800, 400, frames=20),
+    'PoseTrack21': SearchSize((1280, 720), 2000, 1200, 500, 300, frames=10),
     'CrowdHuman': DetectionSize((1400, 900), 4000, 400, 14),
     'CrowdHuman-2': DetectionSize((1400, 900), 4000, 400, 14),
     'Market-1501-v15.09.15': ReidSize((64, 128), 1500, 300, 14),

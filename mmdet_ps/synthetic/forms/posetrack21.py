@@ -1,19 +1,20 @@
 """PoseTrack21 person search: videos, JSON in posetrack_person_search."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..appearance import Person
 from ..build import Build
+from ..camera import Camera
 from ..casting import cast_scenes
 from ..placement import Placement, place_all
 from ..scene import Actor, Sighting
-from ..skeleton import Pose
 from .posetrack_records import CATEGORY, annotation_record, image_record
 
 CAPACITY = 5
+BARE_VIDEOS = 12  # one in so many numbers ends on a bare frame
 SHARED_ID = 11  # occurs in training and validation, as in the original
 
 
@@ -60,57 +61,57 @@ def make_videos(
         Video(split, 1 + index // 2 * 3, ('bonn', 'mpii')[index % 2])
         for index in range(count)
     ]
-    room = count * CAPACITY * 0.8 / len(people)
+    share = count * CAPACITY * 0.9 / len(people)  # videos per person
     counts = {
-        tag: int(np.clip(rng.integers(1, 4), 1, max(1, room * 1.4)))
+        tag: int(np.clip(share + rng.uniform(-0.5, 0.5), 1, count))
         for tag in people
     }
-    most = count * CAPACITY - 1
-    while sum(counts.values()) > most:
-        tag = max(counts, key=counts.get)
-        counts[tag] = max(1, counts[tag] - 1)
-        if max(counts.values()) == 1:
-            break
-    capacity = max(CAPACITY, -(-sum(counts.values()) // count) + 1)
+    capacity = max(CAPACITY, -(-sum(counts.values()) // count)) + 1
     for video, tags in zip(videos, cast_scenes(rng, counts, count, capacity)):
         video.people = [(tag, people[tag]) for tag in tags]
     return videos
 
 
+def _walk(
+    rng: np.random.Generator,
+    start: Placement,
+    camera: Camera,
+    size: tuple[int, int],
+    frames: int,
+) -> list[Placement]:
+    """One person's way: along, towards or away, turning a little."""
+    width, height = size
+    speed = rng.uniform(0.04, 0.2) * start.height
+    turn = rng.normal(0, 0.2)
+    approach = rng.uniform(-0.06, 0.06)
+    share = (start.foot[1] / height - camera.horizon) / camera.elevation
+    track = []
+    for step in range(frames):
+        yaw = start.pose.yaw + turn * step
+        x = (start.foot[0] + np.sin(yaw) * speed * step) % (2 * width)
+        x = min(x, 2 * width - x)  # turns round at the border
+        zoom = np.clip(
+            1 + approach * step, camera.far / share, camera.near / share
+        )
+        track.append(
+            Placement(
+                (float(x), float(camera.foot(share * zoom) * height)),
+                float(start.height * zoom),
+                replace(
+                    start.pose, yaw=yaw, phase=start.pose.phase + 1.1 * step
+                ),
+            )
+        )
+    return track
+
+
 def _tracks(build: Build, video: Video, frames: int) -> list[list[Placement]]:
-    """Per person a placement in every frame, walking its way."""
+    """Per person a placement in every frame."""
     rng = build.rng('tracks', video.name)
     camera, size = build.camera(video.name), build.size.image
-    start = place_all(
-        rng,
-        camera,
-        size,
-        [person for _, person in video.people],
-        0.3,
-        build.domain.liveliness,
-    )
-    tracks = []
-    for place in start:
-        speed = rng.uniform(0.02, 0.07) * place.height
-        turn = rng.normal(0, 0.12)
-        track = []
-        for step in range(frames):
-            yaw = place.pose.yaw + turn * step
-            x = place.foot[0] + np.sin(yaw) * speed * step
-            x = abs(x) if x < size[0] else 2 * size[0] - x
-            pose = Pose(
-                yaw,
-                place.pose.phase + 0.7 * step,
-                place.pose.stride,
-                place.pose.left_arm,
-                place.pose.right_arm,
-                place.pose.lean,
-            )
-            track.append(
-                Placement((float(x), place.foot[1]), place.height, pose)
-            )
-        tracks.append(track)
-    return tracks
+    people = [person for _, person in video.people]
+    starts = place_all(rng, camera, size, people, 0.3, build.domain.liveliness)
+    return [_walk(rng, start, camera, size, frames) for start in starts]
 
 
 def _specs(build: Build, videos: list[Video]) -> dict:
@@ -131,6 +132,7 @@ def _specs(build: Build, videos: list[Video]) -> dict:
                 camera,
                 actors,
                 num_props=0.7,
+                light_swing=0.15,
             )
     return specs
 
@@ -172,12 +174,16 @@ def write(build: Build) -> None:
 def _annotate_video(
     build: Build, video: Video, found: dict[str, list[Sighting]], content: dict
 ) -> None:
-    """The last frame of a training video has no annotation at all."""
+    """The last frame of some training videos has no annotation at all."""
     frames = build.size.frames
     tracks = {tag: index for index, (tag, _) in enumerate(video.people)}
     for step in range(frames):
         file = f'images/{video.split}/{video.name}/{step:06d}.jpg'
-        labelled = video.split == 'val' or step < frames - 1
+        labelled = not (
+            video.split == 'train'
+            and video.number % BARE_VIDEOS == 1
+            and step == frames - 1
+        )
         image = image_record(
             build.rng('regions', file),
             file,
