@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 import mmdet_ps  # noqa: F401
-from mmdet.registry import MODELS
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted(

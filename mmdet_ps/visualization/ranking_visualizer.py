@@ -172,8 +172,17 @@ def summary(ranking: Ranking) -> str:
 
 
 def short_name(path: str | Path) -> str:
-    """File name without suffix; of a long one, the end."""
-    name = Path(path).stem
+    """File name without suffix; of a long one, the end.
+
+    A name that is only a number, as of frames of a video, is preceded by
+    its folder.
+    """
+    path = Path(path)
+    name = path.stem
+    if name.isdecimal() and path.parent.name:
+        room = LONGEST_NAME - len(name) - 2
+        folder = path.parent.name
+        name = f'{folder[: max(4, room)]}/{name}'
     return name if len(name) <= LONGEST_NAME else f'…{name[-LONGEST_NAME:]}'
 
 
