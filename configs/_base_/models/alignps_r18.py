@@ -1,0 +1,26 @@
+"""AlignPS on a thin ResNet-18, for small images from a random start."""
+
+_base_ = './alignps_r50.py'
+
+model = dict(
+    data_preprocessor=dict(std=[57.0, 57.0, 57.0]),
+    backbone=dict(
+        depth=18,
+        base_channels=16,
+        style='pytorch',
+        frozen_stages=-1,
+        norm_cfg=dict(type='BN', requires_grad=True),
+        norm_eval=False,
+        init_cfg=None,
+    ),
+    neck=dict(in_channels=[16, 32, 64, 128], out_channels=64),
+    bbox_head=dict(
+        in_channels=64,
+        feat_channels=64,
+        stacked_convs=2,
+        loss_reid=dict(
+            embed_dims=64, memory=dict(queue_dims=None, normalize_table=True)
+        ),
+    ),
+    test_cfg=dict(nms_pre=200, max_per_img=30),
+)

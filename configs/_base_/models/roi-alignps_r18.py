@@ -1,0 +1,51 @@
+"""ROI-AlignPS on a thin ResNet-18, for small images from a random start."""
+
+_base_ = './roi-alignps_r50.py'
+
+model = dict(
+    data_preprocessor=dict(std=[57.0, 57.0, 57.0]),
+    backbone=dict(
+        depth=18,
+        base_channels=16,
+        style='pytorch',
+        frozen_stages=-1,
+        norm_cfg=dict(type='BN', requires_grad=True),
+        norm_eval=False,
+        init_cfg=None,
+    ),
+    neck=dict(in_channels=[16, 32, 64, 128], out_channels=64),
+    bbox_head=dict(
+        in_channels=64,
+        feat_channels=64,
+        stacked_convs=2,
+        loss_reid=dict(
+            embed_dims=64, memory=dict(queue_dims=None, normalize_table=True)
+        ),
+    ),
+    rpn_head=dict(
+        in_channels=64,
+        feat_channels=64,
+        anchor_generator=dict(scales=[1, 2, 4], ratios=[2.0, 3.0]),
+    ),
+    roi_head=dict(
+        bbox_roi_extractor=dict(
+            roi_layer=dict(output_size=(14, 7)), out_channels=64
+        ),
+        shared_head=dict(
+            depth=18,
+            base_channels=16,
+            c4_blocks=2,
+            norm_cfg=dict(type='BN', requires_grad=True),
+            norm_eval=False,
+            init_cfg=None,
+        ),
+        bbox_head=dict(in_channels=128, c4_channels=64, embed_dims=64),
+        loss_reid=dict(embed_dims=64),
+    ),
+    loss_mutual_information=dict(embed_dims=64),
+    train_cfg=dict(
+        rpn_proposal=dict(nms_pre=200, max_per_img=50),
+        rcnn=dict(sampler=dict(num=24)),
+    ),
+    test_cfg=dict(nms_pre=200, max_per_img=30),
+)

@@ -1,0 +1,7 @@
+_base_ = ['./_base_/cuhk_sysu.py', '../_base_/models/alignps_r18.py']
+
+memory = dict(
+    num_identities={{_base_.synthetic_identities}},
+    queue_size={{_base_.synthetic_queue_size}},
+)
+model = dict(bbox_head=dict(loss_reid=memory))
