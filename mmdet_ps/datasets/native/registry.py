@@ -110,7 +110,8 @@ FORMS = {
             read_market1501, MARKET_FOLDERS,
             'the Market-1501 authors (Market-1501-v15.09.15.zip)'),
         NativeForm(
-            'msmt17', 'reid', 'MSMT17_V1|MSMT17_V2|MSMT17', read_msmt17,
+            'msmt17', 'reid', 'MSMT17_V1|MSMT17_V2|MSMT17|MSMT17_market',
+            read_msmt17,
             f'train test mask_train_v2 mask_test_v2 {MARKET_FOLDERS} '
             'list_train.txt list_val.txt list_query.txt list_gallery.txt',
             'www.pkuvmc.com (MSMT17_V1 or MSMT17_V2, on request)'),
