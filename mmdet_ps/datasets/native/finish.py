@@ -26,7 +26,11 @@ def image_size(
     try:
         with Image.open(path) as image:
             width, height = image.size
-            if image.getexif().get(ORIENTATION) in TURNED:
+            # (asking a PNG for EXIF would decode it)
+            turned = image.format in ('JPEG', 'MPO') and (
+                image.getexif().get(ORIENTATION) in TURNED
+            )
+            if turned:
                 width, height = height, width
             if decode:
                 image.load()
@@ -73,14 +77,11 @@ def check_boxes(record: ImageRecord, clip: bool, notes: list[Note]) -> None:
     record.boxes[whole, 2:] = size[:2]
     cut = np.clip(record.boxes, 0, size)
     inside = (cut[:, 2:] - cut[:, :2] > 0).all(axis=1)
+    flat = (record.boxes[:, 2:] <= record.boxes[:, :2]).any(axis=1)
     for k in np.flatnonzero(~inside):
-        notes.append(
-            Note(
-                'box outside the image',
-                f'{record.img_path} {np.round(record.boxes[k], 2).tolist()}',
-                'dropped',
-            )
-        )
+        what = 'box without area' if flat[k] else 'box outside the image'
+        place = np.round(record.boxes[k], 2).tolist()
+        notes.append(Note(what, f'{record.img_path} {place}', 'dropped'))
     if clip:
         record.boxes = cut
     record.keep(inside)

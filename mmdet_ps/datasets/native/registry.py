@@ -133,7 +133,7 @@ FORMS = {
             'keys.pkl lmdb lup data.mdb',
             'github.com/DengpanFu/LUPerson (videos, detector, LMDB script)'),
         NativeForm(
-            'cuhk-sysu-crops', 'reid', 'cuhk_sysu', read_cuhk_sysu_crops,
+            'cuhk-sysu-crops', 'reid', 'CUHK-SYSU-crops', read_cuhk_sysu_crops,
             'cropped_images',
             'the cropped images of CUHK-SYSU as packed with torchreid'),
     )

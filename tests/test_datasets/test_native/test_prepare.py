@@ -1,0 +1,151 @@
+"""One command: what it reuses, what it leaves alone, what it exits with."""
+
+import json
+import os
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from mmdet_ps.datasets.native import Note, find_form
+from mmdet_ps.datasets.native.finish import image_size
+from mmdet_ps.datasets.native.prepare import format_report, prepare
+from mmdet_ps.datasets.native.registry import FORMS
+
+from .. import native_trees as trees
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """The command in this process: (exit status, output, errors)."""
+    tool = runpy.run_path(str(ROOT / 'tools/prepare_data.py'))
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, 'argv', ['prepare', *map(str, arguments)])
+        status = tool['main']()
+        return status, *capsys.readouterr()
+
+    return call
+
+
+def test_finished_output_is_reused_until_a_source_changes(tmp_path):
+    root = trees.prw(tmp_path / 'PRW')
+    first = prepare(find_form('prw'), root)
+    written = (root / 'prepared/train.json').stat().st_mtime_ns
+    second = prepare(find_form('prw'), root)
+    assert second.reused and not first.reused
+    assert (second.found, second.notes) == (first.found, first.notes)
+    assert (root / 'prepared/train.json').stat().st_mtime_ns == written
+    os.utime(root / 'frames/c1s1_000101.jpg', (1, 1))
+    assert not prepare(find_form('prw'), root).reused
+    (root / 'prepared/test.json').unlink()
+    assert not prepare(find_form('prw'), root).reused
+    (root / 'prepared/report.json').write_text('{')
+    assert not prepare(find_form('prw'), root).reused
+    assert prepare(find_form('prw'), root).reused
+
+
+def test_dry_run_and_verify_only_write_nothing(tmp_path):
+    root = trees.prw(tmp_path)
+    for options in (dict(dry_run=True), dict(verify_only=True)):
+        report = prepare(find_form('prw'), root, **options)
+        assert report.found['train ids'] == 3
+        assert not (root / 'prepared').exists()
+    (root / 'frames/c1s1_000101.jpg').unlink()
+    prepare(find_form('prw'), root, dry_run=True)  # touches no image
+
+
+def test_workers_change_nothing(tmp_path, monkeypatch):
+    root = trees.prw(tmp_path)
+    for k in range(70):  # enough to make worker processes worth their while
+        trees.save_image(root / f'frames/c4s1_{k:06}.jpg')
+        monkeypatch.setitem(trees.PRW_TEST, f'c4s1_{k:06}', [[-2, 5, 5, 9, 9]])
+    again = trees.prw(tmp_path / 'again')
+    results = [
+        prepare(find_form('prw'), again, tmp_path / f'out{n}', workers=n)
+        for n in (1, 2)
+    ]
+    assert results[0].found == results[1].found
+    files = [tmp_path / f'out{n}/test.json' for n in (1, 2)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_the_command_reports_and_exits_with_a_status(tmp_path, run):
+    root = trees.prw(tmp_path / 'PRW')
+    status, output, _ = run('PRW', root)
+    assert status == 0
+    lines = [line.split() for line in output.splitlines()]
+    assert ['train', 'ids', '3', '483', 'differs'] in lines
+    assert 'written:' in output
+    assert 'unchanged, reused' in run('prw', root)[1]
+    assert run('prw', root, '--verify-only')[0] == 2
+    assert run('prw', root, '--strict')[0] == 2
+    status, _, errors = run('prw', tmp_path)
+    assert status == 1
+    assert errors.startswith(f'error: {tmp_path}/ID_train.mat: file missing')
+    assert errors.count('\n') == 1
+
+
+def test_the_command_finds_all_sets_below_a_folder(tmp_path, run):
+    trees.prw(tmp_path / 'PRW')
+    trees.market1501(tmp_path / 'Market-1501-v15.09.15')
+    assert run('all', tmp_path, '--out', tmp_path / 'out')[0] == 0
+    assert (tmp_path / 'out/PRW/train.json').is_file()
+    assert (tmp_path / 'out/Market-1501-v15.09.15/train.json').is_file()
+    status, _, errors = run('all', tmp_path / 'PRW')
+    assert status == 1
+    assert 'holds no dataset; looked for' in errors
+
+
+def test_an_interrupted_write_leaves_nothing_half_done(tmp_path, monkeypatch):
+    root = trees.prw(tmp_path)
+    prepare(find_form('prw'), root)
+    before = (root / 'prepared/train.json').read_bytes()
+    os.utime(root / 'query_info.txt', (1, 1))
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(json, 'dump', stop)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(find_form('prw'), root)
+    monkeypatch.undo()
+    assert (root / 'prepared/train.json').read_bytes() == before
+    assert not list((root / 'prepared').glob('.*'))
+    assert not prepare(find_form('prw'), root).reused
+
+
+def test_turned_pictures_have_the_size_they_are_decoded_to(tmp_path):
+    import cv2
+
+    image = Image.new('RGB', (30, 20))
+    exif = image.getexif()
+    exif[0x0112] = 6
+    image.save(tmp_path / 'turned.jpg', exif=exif)
+    assert image_size('turned.jpg', tmp_path) == (20, 30)
+    assert cv2.imread(str(tmp_path / 'turned.jpg')).shape == (30, 20, 3)
+
+
+def test_long_lists_of_errors_are_cut(tmp_path):
+    report = prepare(find_form('prw'), trees.prw(tmp_path))
+    report.notes = [
+        Note('box without area', f'frame {k}', 'dropped') for k in range(9)
+    ]
+    text = format_report(report, examples=2)
+    assert '9 x box without area: dropped' in text
+    assert 'frame 1' in text and 'frame 2' not in text
+    assert '... and 7 more' in text
+
+
+@pytest.mark.parametrize('form', FORMS.values(), ids=lambda form: form.name)
+def test_every_form_is_found_by_name_and_by_folder(form):
+    assert find_form(form.name) is form
+    assert find_form(form.name.upper().replace('-', '_')) is form
+    for folder in form.folder.split('|'):
+        assert find_form(folder) is form
+        assert form.matches(f'{folder}-2')
+    assert form.provenance and form.sources
