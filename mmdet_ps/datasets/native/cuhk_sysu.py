@@ -8,6 +8,7 @@ of a person in Train.mat or, in the test set, of its query in TestG*.mat.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -123,17 +124,22 @@ def first_gallery(root: NativeRoot) -> int:
 def read_searches(root: NativeRoot, size: int) -> list[Search]:
     """The queries of TestG<size>.mat with their galleries."""
     path = root.file(f'annotation/test/train_test/TestG{size}.mat')
-    entries = matlab.load_variable(path, f'TestG{size}')
+    return read_search_file(path, f'TestG{size}')
+
+
+def read_search_file(path: Path, variable: str) -> list[Search]:
+    """The queries of a file with their galleries."""
+    entries = matlab.load_variable(path, variable)
     searches = []
-    for k, entry in enumerate(matlab.structs(entries, f'TestG{size}', path)):
-        where = f'TestG{size}[{k}].Query'
+    for k, entry in enumerate(matlab.structs(entries, variable, path)):
+        where = f'{variable}[{k}].Query'
         (query,) = matlab.structs(
             matlab.field(entry, 'Query', where, path), where, path
         )
         name, box = _place(query, where, path)
         if box is None:
             raise NativeDataError(path, f'{where} has no box', REFETCH)
-        where = f'TestG{size}[{k}].Gallery'
+        where = f'{variable}[{k}].Gallery'
         gallery = matlab.field(entry, 'Gallery', where, path)
         searches.append(
             Search(

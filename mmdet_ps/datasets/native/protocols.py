@@ -7,13 +7,15 @@ first protocol of each list is the one papers report.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from mmdet_ps.structures import SearchProtocol, save_protocols
 
-from . import cuhk_sysu, posetrack21, prw
+from . import posetrack21, prw
+from .cuhk_sysu_protocols import read_cuhk_sysu_protocols
 from .errors import REFETCH, NativeDataError
 from .files import NativeRoot
 from .prw_mini import PRW_MINI
@@ -70,7 +72,7 @@ def read_protocols(
     if not isinstance(root, NativeRoot):
         root = NativeRoot(root, f'the authors of {dataset}')
     reader = {
-        'cuhk-sysu': _read_cuhk_sysu,
+        'cuhk-sysu': read_cuhk_sysu_protocols,
         'prw': _read_prw,
         'posetrack21': _read_posetrack21,
     }[dataset]
@@ -86,7 +88,9 @@ def write_protocol(dataset: str, root: str | Path, out: Path) -> list[str]:
 def _read_prw(root: NativeRoot, names: Sequence[str] | None) -> list:
     stems = prw.read_frame_names(root, 'test')
     root.folder('annotations')
-    frames = root.map(_FrameReader(root.path), stems, 'PRW test annotations')
+    frames = root.map(
+        partial(prw.read_rows, root=root.path), stems, 'PRW test annotations'
+    )
     index = {stem: k for k, stem in enumerate(stems)}
     path = root.file('query_info.txt')
     queries = prw.read_queries(path)
@@ -128,16 +132,6 @@ def _read_prw(root: NativeRoot, names: Sequence[str] | None) -> list:
             'it takes the published list of 2057 queries',
         )
     return _named(made, names)
-
-
-class _FrameReader:
-    """Annotation rows (N, 5) [id, x, y, w, h] of a frame of PRW."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def __call__(self, stem: str) -> np.ndarray:
-        return prw.read_frame(stem, self.root)[0]
 
 
 def _camera(stem: str, root: NativeRoot) -> int:
@@ -191,94 +185,6 @@ def _read_posetrack21(root: NativeRoot, names: Sequence[str] | None) -> list:
     if 'other-video' in (names or ()):
         made['other-video'] = base.with_scope('other-group', 'other-video')
     return _named(made, names)
-
-
-def _read_cuhk_sysu(root: NativeRoot, names: Sequence[str] | None) -> list:
-    stems = cuhk_sysu.read_pool(root)
-    index = {stem: k for k, stem in enumerate(stems)}
-    images = [f'{cuhk_sysu.IMAGES}/{stem}' for stem in stems]
-    made = {}
-    for size in cuhk_sysu.GALLERY_SIZES:
-        relative = f'annotation/test/train_test/TestG{size}.mat'
-        name = f'gallery-{size}'
-        if name in (names or ()) or (names is None and root.has(relative)):
-            made[name] = _from_searches(
-                name,
-                images,
-                index,
-                cuhk_sysu.read_searches(root, size),
-                root.path / relative,
-                'listed',
-                size,
-            )
-    if names is None or 'gallery-all' in names:
-        size = cuhk_sysu.first_gallery(root)
-        base = made.get(f'gallery-{size}')
-        searches = None if base else cuhk_sysu.read_searches(root, size)
-        made['gallery-all'] = (
-            base.with_scope('all', 'gallery-all')
-            if base
-            else _from_searches(
-                'gallery-all',
-                images,
-                index,
-                searches,
-                root.path / f'TestG{size}.mat',
-                'all',
-                None,
-            )
-        )
-        made['gallery-all'].gallery_size = len(images)
-    return _named(made, names)
-
-
-def _from_searches(
-    name: str,
-    images: list[str],
-    index: dict[str, int],
-    searches: list,
-    path: Path,
-    scope: str,
-    size: int | None,
-) -> SearchProtocol:
-    """A protocol whose galleries are listed, from CUHK-SYSU searches."""
-
-    def place(image: str, query: int) -> int:
-        if image not in index:
-            raise NativeDataError(
-                path,
-                f'image {image} of query {query} is not in pool.mat',
-                REFETCH,
-            )
-        return index[image]
-
-    listed = [
-        [place(image, k) for image, _ in search.gallery]
-        for k, search in enumerate(searches)
-    ]
-    relevant = [
-        [
-            (entry, box)
-            for entry, (_, box) in zip(entries, search.gallery)
-            if box is not None
-        ]
-        for entries, search in zip(listed, searches)
-    ]
-    return SearchProtocol(
-        name,
-        images,
-        [place(search.image, k) for k, search in enumerate(searches)],
-        np.arange(len(searches)),
-        np.array([search.box for search in searches]),
-        _offsets(relevant),
-        [entry for rows in relevant for entry, _ in rows],
-        np.array([box for rows in relevant for _, box in rows]),
-        scope=scope,
-        gallery_offsets=_offsets(listed),
-        gallery_images=np.concatenate(listed),
-        gallery_size=size,
-        dataset='cuhk-sysu',
-    )
 
 
 def _from_boxes(

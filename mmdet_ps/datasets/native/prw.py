@@ -83,13 +83,24 @@ def read_frame_names(root: NativeRoot, split: str) -> list[str]:
 
 def read_frame(stem: str, root: Path) -> tuple[np.ndarray, list[str]]:
     """Rows (N, 5) [id, x, y, w, h] of a frame, and its variable names."""
-    path = root / 'annotations' / f'{stem}.jpg.mat'
+    path = annotation_path(stem, root)
     held = matlab.variable_names(path) if path.is_file() else []
+    return read_rows(stem, root), held
+
+
+def annotation_path(stem: str, root: Path) -> Path:
+    """The file of a frame."""
+    return root / 'annotations' / f'{stem}.jpg.mat'
+
+
+def read_rows(stem: str, root: Path) -> np.ndarray:
+    """Rows (N, 5) [id, x, y, w, h] of a frame."""
+    path = annotation_path(stem, root)
     rows = matlab.numbers(
         matlab.load_variable(path, *VARIABLES), 'the annotation matrix', path
     )
     if rows.size == 0:
-        return np.zeros((0, 5)), held
+        return np.zeros((0, 5))
     if rows.ndim != 2 or rows.shape[1] != 5:
         raise NativeDataError(
             path, f'the matrix has shape {rows.shape}, not (N, 5)', REFETCH
@@ -99,7 +110,7 @@ def read_frame(stem: str, root: Path) -> tuple[np.ndarray, list[str]]:
         raise NativeDataError(
             path, f'row {broken[0]} is not finite: {rows[broken[0]]}', REFETCH
         )
-    return rows, held
+    return rows
 
 
 def _frames(
