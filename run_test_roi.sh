@@ -8,9 +8,8 @@ sets the folder of the results, DATA_ROOT= the folder of the datasets.'
 CONFIG=configs/roi_alignps/roi-alignps_r50_1xb5-24e_cuhk-sysu.py
 . "$(dirname -- "$0")/tools/launch.sh"
 
-CHECKPOINT=${CHECKPOINT:-$(newest_checkpoint)}
 RESULTS=$WORK_DIR/results_cuhk-sysu.pkl
-launch tools/test.py "$CONFIG" "$CHECKPOINT" --work-dir "$WORK_DIR" \
+launch tools/test.py "$CONFIG" "${CHECKPOINT:-$WORK_DIR}" --work-dir "$WORK_DIR" \
     --out "$RESULTS" "$@"
 "$PYTHON" tools/test_results.py "$RESULTS" \
     --data-root "${DATA_ROOT:-data}/CUHK-SYSU" --json "$WORK_DIR/scores_cuhk-sysu.json"

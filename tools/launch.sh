@@ -52,15 +52,6 @@ GPUS=${GPUS:-$FOUND}
 NAME=$(basename "$CONFIG" .py)
 WORK_DIR=${WORK_DIR:-work_dirs/$NAME}
 
-# The newest checkpoint of the work folder, or the name it would have.
-newest_checkpoint() {
-    if [ -f "$WORK_DIR/last_checkpoint" ]; then
-        cat "$WORK_DIR/last_checkpoint"
-    else
-        printf '%s/epoch_24.pth' "$WORK_DIR"
-    fi
-}
-
 # launch TOOL ARGUMENT...: on the CPU, one GPU, or GPUS processes.
 launch() {
     if [ "$GPUS" -gt 1 ]; then

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from mmengine.runner import Runner
+from mmengine.runner import Runner, find_latest_checkpoint
 
 import mmdet_ps  # noqa: F401  # registers every part
 from mmdet_ps.utils.data_check import check_data
@@ -21,7 +21,9 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_run_arguments(parser)
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument(
+        'checkpoint', help='checkpoint file, or a work folder: its newest one'
+    )
     parser.add_argument(
         '--out',
         help='write detections and embeddings to this file (.pkl), to be '
@@ -31,17 +33,24 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def find_checkpoint(path: str, config: str) -> str:
+    """The checkpoint of that name, or the newest one of a work folder."""
+    found = path
+    if Path(path).is_dir():
+        found = find_latest_checkpoint(path)
+    if not found or not Path(found).is_file():
+        raise FileNotFoundError(
+            f'{path}: no such checkpoint; train one with `python '
+            f'tools/train.py {config}` or convert a published one with '
+            'tools/model_converters'
+        )
+    return found
+
+
 def main() -> None:
     """Test as the configuration says."""
     args = parse_args()
     cfg = load_config(args)
-    if not Path(args.checkpoint).is_file():
-        raise FileNotFoundError(
-            f'{args.checkpoint}: no such checkpoint; train one with '
-            f'`python tools/train.py {args.config}` or convert a published '
-            'one with tools/model_converters'
-        )
-    cfg.load_from = args.checkpoint
     if args.out:
         evaluators = cfg.test_evaluator
         if not isinstance(evaluators, list):
@@ -51,6 +60,7 @@ def main() -> None:
             dict(type='DumpSearchResults', out_file=args.out),
         ]
     check_data(cfg, ('test',))
+    cfg.load_from = find_checkpoint(args.checkpoint, args.config)
     start_processes(args.launcher)
     runner = Runner.from_cfg(cfg)
     metrics = runner.test()

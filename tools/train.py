@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from mmengine.runner import Runner
+from mmengine.runner import Runner, find_latest_checkpoint
 
 import mmdet_ps  # noqa: F401  # registers every part
 from mmdet_ps.utils.data_check import check_data
@@ -52,9 +52,12 @@ def main() -> None:
     if args.load_from:
         cfg.load_from = args.load_from
     if args.resume:
-        cfg.resume = True
-        if args.resume != 'auto':
-            cfg.load_from = args.resume
+        checkpoint = args.resume
+        if checkpoint == 'auto':
+            checkpoint = find_latest_checkpoint(cfg.work_dir)
+        # Nothing to resume yet: start, from --load-from if it was given.
+        if checkpoint:
+            cfg.resume, cfg.load_from = True, checkpoint
     if args.seed is not None:
         cfg.randomness = dict(cfg.get('randomness') or {}, seed=args.seed)
     check_data(cfg, ('train', 'val'))
