@@ -29,8 +29,10 @@ class PersonSearchDataset(BaseDetDataset):
             identities of several sources do not collide
             (``PersonConcatDataset`` sets it).
         filter_cfg: ``filter_empty_gt`` drops images without any box to
-            learn from, ``min_size`` those with a shorter side; both in
-            training only.
+            learn from, ``filter_unlabelled`` those without any identity,
+            ``min_size`` those with a shorter side; all in training only.
+        flipped_copies: Append every training image once more, marked for
+            ``FlipCopies`` to mirror it.
         **kwargs: See ``BaseDetDataset``.
     """
 
@@ -42,8 +44,10 @@ class PersonSearchDataset(BaseDetDataset):
         domain: str | None = None,
         num_identities: int | None = None,
         identity_offset: int = 0,
+        flipped_copies: bool = False,
         **kwargs,
     ) -> None:
+        self.flipped_copies = flipped_copies
         self.domain = domain
         self.identity_offset = identity_offset
         self.num_identities = num_identities
@@ -102,16 +106,22 @@ class PersonSearchDataset(BaseDetDataset):
 
     def filter_data(self) -> list[dict]:
         """Drop images that cannot teach, as ``filter_cfg`` says."""
-        if self.test_mode or not self.filter_cfg:
+        if self.test_mode:
             return self.data_list
-        min_size = self.filter_cfg.get('min_size', 0)
-        filter_empty = self.filter_cfg.get('filter_empty_gt', False)
-        return [
-            info
-            for info in self.data_list
-            if min(info['width'], info['height']) >= min_size
-            and not (
-                filter_empty
-                and all(i.get('ignore_flag') for i in info['instances'])
-            )
-        ]
+        kept = [info for info in self.data_list if self._teaches(info)]
+        if not self.flipped_copies:
+            return kept
+        return kept + [dict(info, flipped_copy=True) for info in kept]
+
+    def _teaches(self, info: dict) -> bool:
+        """Whether ``filter_cfg`` lets an image stay."""
+        cfg = self.filter_cfg or {}
+        if min(info['width'], info['height']) < cfg.get('min_size', 0):
+            return False
+        usable = [i for i in info['instances'] if not i.get('ignore_flag')]
+        if cfg.get('filter_unlabelled', False):
+            usable = [
+                i for i in usable if i.get('instance_id', UNLABELLED) >= 0
+            ]
+            return bool(usable)
+        return bool(usable) or not cfg.get('filter_empty_gt', False)

@@ -1,5 +1,5 @@
 """Hooks around training and testing."""
 
-from . import hooks
+from . import hooks, optimizers
 
-__all__ = ['hooks']
+__all__ = ['hooks', 'optimizers']

@@ -1,11 +1,13 @@
 """Transforms that know identities."""
 
 from .filtering import FilterPersonAnnotations
+from .flip_copies import FlipCopies
 from .formatting import PackPersonSearchInputs
 from .loading import LoadPersonAnnotations
 
 __all__ = [
     'FilterPersonAnnotations',
+    'FlipCopies',
     'LoadPersonAnnotations',
     'PackPersonSearchInputs',
 ]

@@ -1,0 +1,13 @@
+"""BSL on PRW: 40.5 mAP, 81.3 top-1 published."""
+
+_base_ = [
+    '../_base_/default_runtime.py',
+    '../_base_/datasets/prw_600x1000.py',
+    '../_base_/models/bsl_r50-c4.py',
+    '../_base_/schedules/deep-person-search-parts_7e.py',
+]
+num_identities = 483
+queue_size = 500
+
+memory = dict(num_identities=num_identities, queue_size=queue_size)
+model = dict(roi_head=dict(loss_reid=memory))

@@ -1,0 +1,13 @@
+"""NAE on PRW: 37.9 mAP, 77.3 top-1 published."""
+
+_base_ = [
+    '../_base_/default_runtime.py',
+    '../_base_/datasets/prw_600x1000.py',
+    '../_base_/models/nae_r50-c4.py',
+    '../_base_/schedules/deep-person-search_7e.py',
+]
+num_identities = 483
+queue_size = 500
+
+memory = dict(num_identities=num_identities, queue_size=queue_size)
+model = dict(roi_head=dict(loss_reid=memory))

@@ -1,0 +1,13 @@
+"""OIM on PoseTrack21; no published figures."""
+
+_base_ = [
+    '../_base_/default_runtime.py',
+    '../_base_/datasets/posetrack21_600x1000.py',
+    '../_base_/models/oim_r50-c4.py',
+    '../_base_/schedules/deep-person-search_7e.py',
+]
+num_identities = 5474
+queue_size = 5000
+
+memory = dict(num_identities=num_identities, queue_size=queue_size)
+model = dict(roi_head=dict(loss_reid=memory))

@@ -1,0 +1,127 @@
+"""Pictures of the RoIs a two-stage model trains on."""
+
+import numpy as np
+import torch
+from mmdet.registry import HOOKS
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.visualization import Visualizer
+from torch import Tensor
+
+from mmdet_ps.structures.fields import UNLABELLED
+
+GREEN, BLUE, RED = (0, 200, 0), (40, 80, 255), (230, 30, 30)
+
+
+def color_of(person_id: int) -> tuple[int, int, int]:
+    """Green with identity, blue without, red for background."""
+    if person_id >= 0:
+        return GREEN
+    return BLUE if person_id == UNLABELLED else RED
+
+
+@HOOKS.register_module()
+class ProposalVisualizationHook(Hook):
+    """Draws sampled RoIs above, annotated persons below.
+
+    The picture goes to every backend of the visualizer, TensorBoard among
+    them, under the name ``train/proposals``. The model's RoI head keeps the
+    RoIs of its last step in ``sampled_rois``: boxes (N, 5) and person ids.
+
+    Args:
+        interval: steps between two pictures.
+        max_images: images of the batch in a picture.
+    """
+
+    priority = 'LOW'
+
+    def __init__(self, interval: int = 500, max_images: int = 4) -> None:
+        self.interval = interval
+        self.max_images = max_images
+        self._batch = None
+
+    def before_train_iter(
+        self, runner, batch_idx: int, data_batch: dict | None = None
+    ) -> None:
+        """Keep the batch: preprocessing leaves it untouched."""
+        if self.every_n_train_iters(runner, self.interval):
+            self._batch = data_batch
+
+    def after_train_iter(
+        self,
+        runner,
+        batch_idx: int,
+        data_batch: dict | None = None,
+        outputs: dict | None = None,
+    ) -> None:
+        """Draw, where the model has kept RoIs."""
+        if self._batch is None:
+            return
+        batch, self._batch = self._batch, None
+        model = runner.model
+        model = model.module if is_model_wrapper(model) else model
+        sampled = getattr(model.roi_head, 'sampled_rois', None)
+        if sampled is None:
+            return
+        picture = self.picture(runner.visualizer, batch, *sampled)
+        runner.visualizer.add_image(
+            'train/proposals', picture, step=runner.iter + 1
+        )
+
+    def picture(
+        self,
+        visualizer: Visualizer,
+        batch: dict,
+        rois: Tensor,
+        person_ids: Tensor,
+    ) -> np.ndarray:
+        """An RGB picture (H, W, 3) of a batch and its RoIs.
+
+        Args:
+            visualizer: draws the boxes.
+            batch: ``inputs`` (BGR images) and ``data_samples``.
+            rois: (N, 5), first the number of the image.
+            person_ids: (N,).
+        """
+        columns = []
+        for number, (image, sample) in enumerate(
+            zip(batch['inputs'], batch['data_samples'])
+        ):
+            if number == self.max_images:
+                break
+            image = image.flip(0).permute(1, 2, 0).cpu().numpy()
+            own = rois[:, 0] == number
+            gt = sample.gt_instances
+            boxes = getattr(gt.bboxes, 'tensor', gt.bboxes)
+            rows = [
+                draw_boxes(visualizer, image, rois[own, 1:], person_ids[own]),
+                draw_boxes(visualizer, image, boxes, gt.person_ids),
+            ]
+            columns.append(np.concatenate(rows))
+        height = max(column.shape[0] for column in columns)
+        return np.concatenate(
+            [
+                np.pad(c, ((0, height - c.shape[0]), (0, 0), (0, 0)))
+                for c in columns
+            ],
+            axis=1,
+        )
+
+
+def draw_boxes(
+    visualizer: Visualizer,
+    image: np.ndarray,
+    boxes: Tensor,
+    person_ids: Tensor,
+) -> np.ndarray:
+    """An RGB image (H, W, 3) with boxes (N, 4), background ones first."""
+    visualizer.set_image(np.ascontiguousarray(image))
+    order = torch.argsort(person_ids)
+    boxes, person_ids = boxes[order].detach().cpu(), person_ids[order]
+    if len(boxes):
+        visualizer.draw_bboxes(
+            boxes,
+            edge_colors=[color_of(i) for i in person_ids.tolist()],
+            line_widths=1,
+        )
+    return visualizer.get_image()
