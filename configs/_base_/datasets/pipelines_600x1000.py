@@ -28,4 +28,6 @@ two_stage_train_dataloader = dict(
         pipeline=two_stage_train_pipeline,
     ),
 )
-two_stage_test_dataloader = dict(dataset=dict(pipeline=two_stage_test_pipeline))
+two_stage_test_dataloader = dict(
+    dataset=dict(pipeline=two_stage_test_pipeline)
+)

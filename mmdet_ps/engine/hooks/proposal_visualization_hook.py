@@ -5,15 +5,13 @@ import torch
 from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from mmengine.visualization import Visualizer
 from torch import Tensor
 
 from mmdet_ps.structures.fields import UNLABELLED
+from mmdet_ps.visualization.drawing import BLUE, GREEN, RED, draw_boxes
 
-GREEN, BLUE, RED = (0, 200, 0), (40, 80, 255), (230, 30, 30)
 
-
-def color_of(person_id: int) -> tuple[int, int, int]:
+def colour_of(person_id: int) -> tuple[int, int, int]:
     """Green with identity, blue without, red for background."""
     if person_id >= 0:
         return GREEN
@@ -63,14 +61,13 @@ class ProposalVisualizationHook(Hook):
         sampled = getattr(model.roi_head, 'sampled_rois', None)
         if sampled is None:
             return
-        picture = self.picture(runner.visualizer, batch, *sampled)
+        picture = self.picture(batch, *sampled)
         runner.visualizer.add_image(
             'train/proposals', picture, step=runner.iter + 1
         )
 
     def picture(
         self,
-        visualizer: Visualizer,
         batch: dict,
         rois: Tensor,
         person_ids: Tensor,
@@ -78,7 +75,6 @@ class ProposalVisualizationHook(Hook):
         """An RGB picture (H, W, 3) of a batch and its RoIs.
 
         Args:
-            visualizer: draws the boxes.
             batch: ``inputs`` (BGR images) and ``data_samples``.
             rois: (N, 5), first the number of the image.
             person_ids: (N,).
@@ -94,8 +90,8 @@ class ProposalVisualizationHook(Hook):
             gt = sample.gt_instances
             boxes = getattr(gt.bboxes, 'tensor', gt.bboxes)
             rows = [
-                draw_boxes(visualizer, image, rois[own, 1:], person_ids[own]),
-                draw_boxes(visualizer, image, boxes, gt.person_ids),
+                draw_persons(image, rois[own, 1:], person_ids[own]),
+                draw_persons(image, boxes, gt.person_ids),
             ]
             columns.append(np.concatenate(rows))
         height = max(column.shape[0] for column in columns)
@@ -108,20 +104,17 @@ class ProposalVisualizationHook(Hook):
         )
 
 
-def draw_boxes(
-    visualizer: Visualizer,
-    image: np.ndarray,
-    boxes: Tensor,
-    person_ids: Tensor,
+def draw_persons(
+    image: np.ndarray, boxes: Tensor, person_ids: Tensor
 ) -> np.ndarray:
     """An RGB image (H, W, 3) with boxes (N, 4), background ones first."""
-    visualizer.set_image(np.ascontiguousarray(image))
     order = torch.argsort(person_ids)
-    boxes, person_ids = boxes[order].detach().cpu(), person_ids[order]
-    if len(boxes):
-        visualizer.draw_bboxes(
-            boxes,
-            edge_colors=[color_of(i) for i in person_ids.tolist()],
-            line_widths=1,
-        )
-    return visualizer.get_image()
+    ids = person_ids[order].tolist()
+    return draw_boxes(
+        image,
+        boxes[order].detach().cpu().numpy(),
+        [str(i) if i >= 0 else '' for i in ids],
+        [colour_of(i) for i in ids],
+        min_side=image.shape[1],
+        text_px=10,
+    )
