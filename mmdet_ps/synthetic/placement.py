@@ -86,6 +86,15 @@ def draw_placement(
     )
 
 
+def border_placement(
+    rng: np.random.Generator, size: tuple[int, int], right: bool
+) -> Placement:
+    """Somebody cut by the left or the right border."""
+    width, height = size
+    x = width - 0.03 * height if right else 0.03 * height
+    return Placement((x, height * 0.9), height * 0.55, draw_pose(rng))
+
+
 def place_all(
     rng: np.random.Generator,
     camera: Camera,

@@ -30,7 +30,7 @@ def _rows(build: Build, name: str, sightings: list[Sighting]) -> np.ndarray:
     rng = build.rng('classes', name)
     rows = []
     for index, seen in enumerate(sightings):
-        kind = int(rng.choice(6, p=CLASS_SHARES))
+        kind = int(rng.choice(6, p=CLASS_SHARES)) if index else PEDESTRIAN
         box, visible = xywh(seen.box), xywh(seen.visible_box)
         if kind not in FULL_BOX_CLASSES:
             box = visible
@@ -93,7 +93,7 @@ def _cell(build: Build, split: str, name: str, rows: np.ndarray) -> np.ndarray:
     if not len(rows):
         truth.add_trap('image with an empty matrix', file)
     if rows.dtype == np.int16:
-        truth.add_trap('negative x in an int16 matrix', file)
+        truth.add_trap('negative full box', file)
     if rows.dtype == np.uint8 and len(rows):
         truth.add_trap('uint8 matrix', file)
     return struct(

@@ -1,8 +1,12 @@
 """Pictures of passers-by for detection sets, whatever the form."""
 
+from dataclasses import replace
+
 from ..build import Build
+from ..placement import border_placement
 from ..scene import Actor, Sighting
 
+BORDER_EVERY = 4  # pictures until somebody is cut by the left border
 MAX_HIDDEN = 0.8
 MOST_PERSONS = 40
 UNSEEN = 0.03  # nobody can annotate whom nobody sees
@@ -21,12 +25,16 @@ def render_crowds(
             chosen = rng.choice(
                 len(people), min(number, MOST_PERSONS), replace=False
             )
+            actors = [Actor(people[i], int(i)) for i in chosen]
+            if index % BORDER_EVERY == 0:
+                place = border_placement(rng, build.size.image, False)
+                actors[0] = replace(actors[0], placement=place)
             specs[file] = build.scene(
                 (split, index),
                 (split, index),
                 build.size.image,
                 build.camera(split, index),
-                [Actor(people[i], int(i)) for i in chosen],
+                actors,
                 max_hidden=MAX_HIDDEN,
             )
     return {

@@ -18,6 +18,7 @@ from .reid_names import crop_spec
 PAIRS, VIEW_SLOTS, VIEWS = 2, 5, 2
 KINDS = ('labeled', 'detected')
 MATLAB_HEADER = b'MATLAB 7.3 MAT-file, synthetic data'
+MATLAB_VERSION = b'\x00\x02IM'
 USER_BLOCK = 512  # bytes MATLAB keeps for its header
 EMPTY = np.zeros(2, np.uint64)  # how MATLAB 7.3 stores `[]`
 MISSING_SLOT = 4  # every third person lacks its fifth picture
@@ -107,7 +108,7 @@ def _write_hdf5(root: Path, places: list[tuple[int, int]]) -> None:
             image_file.unlink()
         (root / kind).rmdir()
     with open(path, 'r+b') as raw:
-        raw.write(MATLAB_HEADER.ljust(USER_BLOCK - 12))
+        raw.write(MATLAB_HEADER.ljust(124) + MATLAB_VERSION)
 
 
 def _write_protocol(

@@ -1,13 +1,13 @@
 """CUHK-SYSU: which persons meet in which picture, traps included."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..appearance import Person
 from ..build import Build
 from ..casting import cast_scenes
-from ..placement import Placement, draw_pose
+from ..placement import Placement, border_placement, draw_pose
 from ..scene import Actor
 
 TRAIN_CAPACITY, POOL_CAPACITY = 5, 4
@@ -53,20 +53,6 @@ def _names(build: Build, count: int) -> list[str]:
     """File names with gaps, in no order."""
     numbers = build.rng('names').permutation(count * 5 // 4)[:count] + 1
     return [f's{number}.jpg' for number in numbers]
-
-
-def _border_actor(
-    rng: np.random.Generator,
-    person: Person,
-    tag: int,
-    size: tuple[int, int],
-    right: bool,
-) -> Actor:
-    """Somebody cut by the left or the right border."""
-    width, height = size
-    x = width - 0.03 * height if right else 0.03 * height
-    place = Placement((x, height * 0.9), height * 0.55, draw_pose(rng))
-    return Actor(person, tag, place)
 
 
 def _small_actor(
@@ -138,9 +124,8 @@ def _cast_train(
     for name, right in ((names[2], False), (names[3], True)):
         picture = plan.pictures[name]
         first = picture.actors[0]
-        picture.actors[0] = _border_actor(
-            rng, first.person, first.tag, picture.size, right
-        )
+        place = border_placement(rng, picture.size, right)
+        picture.actors[0] = replace(first, placement=place)
 
 
 def _cast_test(
@@ -207,9 +192,8 @@ def _add_test_traps(
     build.truth.add_trap('labelled box of 12 x 34', picture.name)
     for query, right in ((False, False), (True, True)):
         picture, index = appears(border, query)
-        picture.actors[index] = _border_actor(
-            rng, picture.actors[index].person, border, picture.size, right
-        )
+        place = border_placement(rng, picture.size, right)
+        picture.actors[index] = replace(picture.actors[index], placement=place)
 
 
 def _add_strangers(build: Build, plan: Plan) -> None:

@@ -1,12 +1,13 @@
 """PRW: frames of six cameras, one MATLAB matrix per frame."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 
 from ..build import Build
 from ..casting import cast_scenes
+from ..placement import border_placement
 from ..scene import Actor
 from .matlab import cell, save
 from .prw_ids import choose_ids
@@ -142,6 +143,24 @@ def _twin_traps(build: Build, frames: list[Frame], tags: set[int]) -> None:
                 return
 
 
+def _border_trap(build: Build, frames: list[Frame], tag: int) -> None:
+    """Cut one person by the left border wherever one camera sees it."""
+    camera = next(
+        frame.camera
+        for frame in frames
+        for actor in frame.actors
+        if actor.tag == tag
+    )
+    for frame in frames:
+        rng = build.rng('border', frame.stem)
+        place = border_placement(rng, frame.size, False)
+        if frame.camera == camera:
+            frame.actors = [
+                replace(actor, placement=place) if actor.tag == tag else actor
+                for actor in frame.actors
+            ]
+
+
 def write(build: Build) -> None:
     size = build.size
     ids = choose_ids(build.rng('ids'), size.train_ids, size.test_ids)
@@ -160,7 +179,9 @@ def write(build: Build) -> None:
         frames['test'],
         {tag: people[tag] for tag in (*ids.test, *ids.reappearing)},
     )
-    _twin_traps(build, frames['train'], set(ids.train))
+    _border_trap(build, frames['train'], ids.train[0])
+    _border_trap(build, frames['test'], ids.test[0])
+    _twin_traps(build, frames['train'], set(ids.train[1:]))
     _twin_traps(build, frames['test'], set(ids.reappearing))
     every = frames['train'] + frames['test']
     add_strangers(build, every)
