@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import torch
@@ -34,6 +35,8 @@ class HybridPretrainDetector(BaseDetector):
 
     Args:
         detector: Config of the wrapped detector.
+        num_identities: Identities of all re-ID sources together; replaces
+            every ``num_identities`` in the detector's config.
         alignment: Config of an :class:`IntraTaskAlignment`, or None.
         det_persons: ``'unlabelled'`` or ``'ignored'``: whether the persons of
             the scenes take part in the identity losses.
@@ -49,6 +52,7 @@ class HybridPretrainDetector(BaseDetector):
     def __init__(
         self,
         detector: dict,
+        num_identities: int | None = None,
         alignment: dict | None = None,
         det_persons: str = 'unlabelled',
         loss_weights: dict[str, float] | None = None,
@@ -70,6 +74,8 @@ class HybridPretrainDetector(BaseDetector):
         self.det_persons = det_persons
         self.loss_weights = {DETECTION: 1.0, REID: 1.0, **(loss_weights or {})}
         self.split_sources = split_sources
+        if num_identities is not None:
+            detector = with_num_identities(detector, num_identities)
         self.detector = MODELS.build(detector)
         image = alignment.get('image') if alignment else None
         self.capture = FeatureCapture(self.detector, list(image or {}))
@@ -170,14 +176,14 @@ class HybridPretrainDetector(BaseDetector):
                     f'no person_ids in {data_sample.get("img_path")}: end '
                     f'the pipeline with PackPersonSearchInputs'
                 )
-            copy = data_sample.new()
-            copy.gt_instances = instances = data_sample.gt_instances.new()
+            sample = data_sample.new()
+            sample.gt_instances = instances = data_sample.gt_instances.new()
             if branch == DETECTION and self.det_persons == 'ignored':
                 person_ids = instances.person_ids
                 instances.person_ids = torch.where(
                     person_ids == UNLABELLED, IGNORED, person_ids
                 )
-            copies.append(copy)
+            copies.append(sample)
         return copies
 
     def predict(
@@ -205,3 +211,25 @@ class HybridPretrainDetector(BaseDetector):
         self, batch_inputs: Tensor, batch_data_samples: SampleList = None
     ) -> tuple:
         return self.detector._forward(batch_inputs, batch_data_samples)
+
+
+def with_num_identities(detector: dict, num_identities: int) -> dict:
+    """A copy of a detector's config for that many identities."""
+    detector = copy.deepcopy(detector)
+    parts, places = [detector], 0
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict):
+            parts.extend(part.values())
+            if 'num_identities' in part:
+                part['num_identities'] = num_identities
+                places += 1
+        elif isinstance(part, (list, tuple)):
+            parts.extend(part)
+    if not places:
+        raise ValueError(
+            f'num_identities={num_identities}, but nothing in the config of '
+            f'{detector.get("type")} has a num_identities to set: does it '
+            'have an identity loss?'
+        )
+    return detector

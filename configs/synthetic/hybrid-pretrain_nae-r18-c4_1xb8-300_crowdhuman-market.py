@@ -1,0 +1,8 @@
+_base_ = ['./_base_/pretrain_hybrid.py', '../_base_/models/nae_r18-c4.py']
+
+model = dict(
+    _delete_=True,
+    type='HybridPretrainDetector',
+    detector={{_base_.model}},
+    num_identities={{_base_.pretrain_identities}},
+)
