@@ -5,4 +5,5 @@ model = dict(
     type='HybridPretrainDetector',
     detector={{_base_.model}},
     num_identities={{_base_.pretrain_identities}},
+    queue_size={{_base_.pretrain_queue_size}},
 )

@@ -9,6 +9,7 @@ source_ratio = [2, 2, 2, 2]
 crop_grid = (2, 5)
 crop_size = (80, 40)
 pretrain_identities = 500  # 250 of each re-ID source
+pretrain_queue_size = 256
 max_iters = 300
 
 det_pipeline = [

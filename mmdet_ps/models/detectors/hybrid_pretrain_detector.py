@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 
 import torch
@@ -17,6 +16,7 @@ from mmdet_ps.structures.fields import IGNORED, UNLABELLED
 
 from ..alignment.feature_capture import FeatureCapture
 from ..alignment.source_tags import tag_unlabelled
+from .memory_config import with_memories
 
 DETECTION, REID = BRANCHES = ('det', 'reid')
 # One loss key of a detector belongs to re-identification if it says so.
@@ -35,8 +35,9 @@ class HybridPretrainDetector(BaseDetector):
 
     Args:
         detector: Config of the wrapped detector.
-        num_identities: Identities of all re-ID sources together; replaces
-            every ``num_identities`` in the detector's config.
+        num_identities: Identities of all re-ID sources together, set in
+            every identity loss of the detector.
+        queue_size: Likewise, the size of the queues for the unlabelled.
         alignment: Config of an :class:`IntraTaskAlignment`, or None.
         det_persons: ``'unlabelled'`` or ``'ignored'``: whether the persons of
             the scenes take part in the identity losses.
@@ -53,6 +54,7 @@ class HybridPretrainDetector(BaseDetector):
         self,
         detector: dict,
         num_identities: int | None = None,
+        queue_size: int | None = None,
         alignment: dict | None = None,
         det_persons: str = 'unlabelled',
         loss_weights: dict[str, float] | None = None,
@@ -74,9 +76,11 @@ class HybridPretrainDetector(BaseDetector):
         self.det_persons = det_persons
         self.loss_weights = {DETECTION: 1.0, REID: 1.0, **(loss_weights or {})}
         self.split_sources = split_sources
-        if num_identities is not None:
-            detector = with_num_identities(detector, num_identities)
-        self.detector = MODELS.build(detector)
+        self.detector = MODELS.build(
+            with_memories(
+                detector, num_identities=num_identities, queue_size=queue_size
+            )
+        )
         image = alignment.get('image') if alignment else None
         self.capture = FeatureCapture(self.detector, list(image or {}))
         self.alignment = None
@@ -211,25 +215,3 @@ class HybridPretrainDetector(BaseDetector):
         self, batch_inputs: Tensor, batch_data_samples: SampleList = None
     ) -> tuple:
         return self.detector._forward(batch_inputs, batch_data_samples)
-
-
-def with_num_identities(detector: dict, num_identities: int) -> dict:
-    """A copy of a detector's config for that many identities."""
-    detector = copy.deepcopy(detector)
-    parts, places = [detector], 0
-    while parts:
-        part = parts.pop()
-        if isinstance(part, dict):
-            parts.extend(part.values())
-            if 'num_identities' in part:
-                part['num_identities'] = num_identities
-                places += 1
-        elif isinstance(part, (list, tuple)):
-            parts.extend(part)
-    if not places:
-        raise ValueError(
-            f'num_identities={num_identities}, but nothing in the config of '
-            f'{detector.get("type")} has a num_identities to set: does it '
-            'have an identity loss?'
-        )
-    return detector

@@ -1,7 +1,11 @@
+from pathlib import Path
+
 import pytest
 import torch
 from mmdet.registry import MODELS
+from mmengine.config import Config
 from mmengine.optim import OptimWrapper
+from mmengine.registry import init_default_scope
 
 from mmdet_ps.structures.fields import IGNORED, UNLABELLED
 from tests.tiny_search_detector import (
@@ -11,6 +15,7 @@ from tests.tiny_search_detector import (
     make_sample,
 )
 
+ROOT = Path(__file__).parents[3]
 BOX, OTHER = [8, 8, 24, 40], [40, 16, 60, 60]
 ALIGNMENT = dict(
     type='IntraTaskAlignment',
@@ -42,12 +47,9 @@ def full_batch():
 def hybrid(**options):
     torch.manual_seed(0)
     detector = dict(type=TinySearchDetector, data_preprocessor=PREPROCESSOR)
+    defaults = dict(detector=detector, alignment=ALIGNMENT)
     return MODELS.build(
-        dict(
-            type='HybridPretrainDetector',
-            detector=detector,
-            **{'alignment': ALIGNMENT, **options},
-        )
+        dict(type='HybridPretrainDetector', **{**defaults, **options})
     )
 
 
@@ -251,3 +253,25 @@ def test_mistakes_are_explained():
     del batch['data_samples']['det'][0].gt_instances.person_ids
     with pytest.raises(ValueError, match='no person_ids in street.jpg'):
         losses_of(hybrid(), batch)
+
+
+def test_memories_take_the_sizes_of_the_pretraining():
+    init_default_scope('mmdet')
+    detector = Config.fromfile(ROOT / 'configs/_base_/models/oim_r18-c4.py')
+    model = hybrid(
+        detector=detector.model,
+        num_identities=31,
+        queue_size=17,
+        alignment=None,
+    )
+    memory = model.detector.roi_head.loss_reid.memory
+    assert memory.lookup_table.shape == (31, 128)
+    assert memory.queue.shape == (17, 128)
+    # The configuration itself is as before.
+    assert detector.model.roi_head.loss_reid.num_identities == 483
+
+
+def test_a_detector_without_identity_loss_is_refused():
+    detector = dict(type=TinySearchDetector, data_preprocessor=PREPROCESSOR)
+    with pytest.raises(ValueError, match='no identity loss'):
+        hybrid(detector=detector, num_identities=5)
