@@ -11,7 +11,9 @@ default_hooks = dict(
         max_keep_ckpts=3,
         save_best='search/mAP',
         rule='greater',
-    )
+    ),
+    # Every load of weights is reported; one that loads nothing is an error.
+    checked_load=dict(type='CheckedLoadHook'),
 )
 custom_hooks = [
     # A loss that is not finite stops the run with a message.

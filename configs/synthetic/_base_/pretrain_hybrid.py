@@ -8,7 +8,7 @@ batch_size = 8
 source_ratio = [2, 2, 2, 2]
 crop_grid = (2, 5)
 crop_size = (80, 40)
-pretrain_identities = 500  # 250 of each re-ID source
+pretrain_identities = 500  # 250 of each re-ID source, at most
 pretrain_queue_size = 256
 max_iters = 300
 
@@ -63,7 +63,6 @@ train_dataloader = dict(
     ),
     dataset=dict(
         type='PersonConcatDataset',
-        num_identities=pretrain_identities,
         datasets=[
             dict(scenes, data_root=data_root + 'CrowdHuman/'),
             dict(scenes, data_root=data_root + 'CrowdHuman-2/'),
@@ -97,15 +96,11 @@ param_scheduler = [
         eta_min_ratio=0.02,
     ),
 ]
-alignment = dict(
-    type='IntraTaskAlignment',
-    domains=dict(
-        det=['crowdhuman', 'crowdhuman-2'], reid=['market1501', 'msmt17']
-    ),
-    weight=0.1,
-    queue_size=64,
-    hidden_channels=64,
+domains = dict(
+    det=['crowdhuman', 'crowdhuman-2'], reid=['market1501', 'msmt17']
 )
+alignment_weight = 0.1
+alignment_queue = 64
 default_hooks = dict(
     logger=dict(type='LoggerHook', interval=20),
     checkpoint=dict(
@@ -115,7 +110,6 @@ default_hooks = dict(
         interval=100,
         max_keep_ckpts=1,
     ),
-    checked_load=dict(type='CheckedLoadHook'),
 )
 custom_hooks = [
     dict(type='CheckInvalidLossHook', interval=50),
