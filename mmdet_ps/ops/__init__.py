@@ -21,6 +21,16 @@ OPERATORS = {
         focal_loss.sigmoid_focal_loss_backward,
     )
 }
+# The functions of ``mmcv.ops`` that this makes usable, and who computes them.
+SOURCES = {
+    'nms': 'torchvision',
+    'soft_nms': 'mmdet_ps.ops',
+    'nms_match': 'mmdet_ps.ops',
+    'roi_align': 'torchvision',
+    'deform_conv2d': 'mmdet_ps.ops on CPU, torchvision on GPU',
+    'modulated_deform_conv2d': 'mmdet_ps.ops on CPU, torchvision on GPU',
+    'sigmoid_focal_loss': 'mmdet_ps.ops',
+}
 
 
 def install() -> bool:
@@ -40,6 +50,7 @@ __all__ = [
     'INSTALLED',
     'MissingOperatorError',
     'OPERATORS',
+    'SOURCES',
     'deform_conv2d',
     'install',
 ]

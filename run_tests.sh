@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Install into .venv, check the style and run the tests:
+# bash run_tests.sh [pytest arguments], e.g. bash run_tests.sh tests/test_ops
+set -euo pipefail
+cd "$(dirname -- "${BASH_SOURCE[0]}")"
+
+sh tools/install.sh --test
+.venv/bin/python -m ruff check .
+
+# One thread to a worker: more would only wait for each other.
+export OMP_NUM_THREADS=1
+exec .venv/bin/python -m pytest --numprocesses auto --maxprocesses 8 \
+    --dist worksteal "$@" </dev/null
