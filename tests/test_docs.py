@@ -1,0 +1,79 @@
+"""Commands and code in the documentation are run, so that they stay true."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FENCE = re.compile(r'^```(\w+)\n(.*?)^```', re.MULTILINE | re.DOTALL)
+
+
+def blocks(page, language):
+    """Code blocks of one language on a page."""
+    text = (ROOT / page).read_text()
+    return [code for kind, code in FENCE.findall(text) if kind == language]
+
+
+def write_python_blocks(page, folder):
+    """Blocks that start with "# some/file.py" become that file."""
+    for code in blocks(page, 'python'):
+        name = re.match(r'# (\S+\.py)\n', code)
+        assert name, f'{page}: a Python block does not name its file'
+        path = folder / name.group(1)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(code)
+
+
+@pytest.mark.slow
+def test_the_method_of_add_a_method_trains_and_is_scored(tmp_path):
+    for name in ('configs', 'tools', 'mmdet_ps'):
+        (tmp_path / name).symlink_to(ROOT / name)
+    write_python_blocks('docs/add_a_method.md', tmp_path)
+    commands = '\n'.join(blocks('docs/add_a_method.md', 'sh'))
+    environment = {
+        **os.environ,
+        'PYTHONPATH': '.',
+        'OMP_NUM_THREADS': '1',
+        'PATH': f'{Path(sys.executable).parent}{os.pathsep}'
+        f'{os.environ["PATH"]}',
+    }
+    done = subprocess.run(
+        ['sh', '-e', '-c', commands],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    losses = [
+        float(value)
+        for value in re.findall(r' loss: ([\d.]+)', done.stdout + done.stderr)
+    ]
+    assert losses[-1] < losses[0], losses
+    pictures = list((tmp_path / 'pooled/rankings').glob('*.jpg'))
+    assert len(pictures) >= 2
+    assert (tmp_path / 'pooled/scores.json').is_file()
+
+
+@pytest.mark.parametrize('page', sorted(ROOT.glob('docs/*.md')), ids=str)
+def test_links_between_pages_lead_somewhere(page):
+    text = FENCE.sub('', page.read_text())
+    for target in re.findall(r'\]\(([^)#]+)(?:#[^)]*)?\)', text):
+        if not target.startswith(('http://', 'https://')):
+            assert (page.parent / target).exists(), f'{page.name}: {target}'
+
+
+def test_tools_named_in_the_documentation_exist():
+    pages = [*ROOT.glob('docs/*.md'), *ROOT.glob('configs/*/README.md')]
+    missing = []
+    for page in pages:
+        for path in re.findall(
+            r'\b(?:tools|configs)/[\w./-]+\.(?:py|sh)\b', page.read_text()
+        ):
+            if 'CONFIG' not in path and not (ROOT / path).is_file():
+                missing.append(f'{page.relative_to(ROOT)}: {path}')
+    assert not missing, '\n'.join(missing)
