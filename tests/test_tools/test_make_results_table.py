@@ -41,6 +41,9 @@ def test_metafiles_name_configurations_that_exist():
             assert (ROOT / model['Config']).is_file(), model['Config']
             assert Path(model['Config']).stem == model['Name']
             assert model['In Collection'] in collections
+        named = {model['Name'] for model in content['Models']}
+        files = {config.stem for config in path.parent.glob('*.py')}
+        assert files <= named, f'{path}: {files - named} missing'
 
 
 def test_a_recorded_result_fills_its_row(tool, project, capsys):
