@@ -11,6 +11,7 @@ from mmdet.registry import DATASETS
 from mmdet.structures.bbox import HorizontalBoxes
 from mmengine.dataset import force_full_init
 
+from .permutation import shuffled
 from .samplers.units import draw, identity_groups
 
 
@@ -117,13 +118,11 @@ class CropMosaicDataset:
         """Indices of the crops of a canvas, tile by tile."""
         per_round = self._pool // self.num_units
         turn, place = divmod(idx % len(self), per_round)
-        # An affine permutation of the pool: every member once per round,
-        # without holding millions of numbers in order.
-        rng = np.random.default_rng([self.seed, turn])
-        step = coprime(self._pool, rng)
-        start = int(rng.integers(self._pool))
+        # Every member of the pool once per round, in an order that needs no
+        # memory: a pool may hold millions.
+        key = self.seed * self.num_rounds + turn
         units = [
-            (start + step * (place * self.num_units + k)) % self._pool
+            shuffled(place * self.num_units + k, self._pool, key)
             for k in range(self.num_units)
         ]
         if self._groups is None:
@@ -178,11 +177,3 @@ class CropMosaicDataset:
             )
             boxes[k] = left, top, left + width, top + height
         return canvas, boxes
-
-
-def coprime(size: int, rng: np.random.Generator) -> int:
-    """A random step that visits all of ``size`` places before repeating."""
-    while True:
-        step = int(rng.integers(1, max(size, 2)))
-        if np.gcd(step, size) == 1:
-            return step

@@ -1,0 +1,87 @@
+"""Draw pages of a dataset: boxes, identities, ignored regions.
+
+    browse_dataset.py data/PRW                       # prepared/train.json
+    browse_dataset.py data/PRW --split test --view identities
+    browse_dataset.py data/prw/train_pid.json --data-root data/PRW/frames
+    browse_dataset.py configs/...py                  # what training sees
+
+Colours tell identities apart; grey boxes are unlabelled persons, orange
+hatched ones are ignored.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+from mmengine.registry import init_default_scope
+
+import mmdet_ps  # noqa: F401  # registers every part
+from mmdet_ps.datasets.browsing import (
+    config_items,
+    file_items,
+    identity_rows,
+)
+from mmdet_ps.utils.images import write_image
+from mmdet_ps.visualization.dataset_page import identity_page, scene_page
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add('source', type=Path, help='native folder, annotation file or config')
+    add('--split', default='train', help='train, test or another of prepared/')
+    add('--data-root', type=Path, help='folder of the images of a file')
+    add('--view', choices=('scenes', 'identities'), default='scenes')
+    add('--out', type=Path, default=Path('work_dirs/browse'), help='folder')
+    add('--pages', type=int, default=2)
+    add('--per-page', type=int, default=12, help='images, or identities')
+    add('--seed', type=int, default=0, help='which images; -1: the first ones')
+    return parser.parse_args(argv)
+
+
+def make_pages(args: argparse.Namespace) -> list[np.ndarray]:
+    """The pages as RGB pictures."""
+    total = args.pages * args.per_page
+    if args.source.suffix == '.py':
+        if args.view == 'identities':
+            raise ValueError('--view identities takes a folder or a file')
+        items = config_items(args.source, args.split, total, args.seed)
+    elif args.view == 'identities':
+        items = identity_rows(
+            args.source, args.split, args.data_root, total, args.seed
+        )
+    else:
+        items = file_items(
+            args.source, args.split, args.data_root, total, args.seed
+        )
+    draw = identity_page if args.view == 'identities' else scene_page
+    return [
+        draw(items[k : k + args.per_page])
+        for k in range(0, len(items), args.per_page)
+    ]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run; returns the exit status."""
+    args = parse_args(argv)
+    init_default_scope('mmdet')
+    try:
+        pages = make_pages(args)
+    except (OSError, ValueError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    name = args.source.name if args.source.is_dir() else args.source.stem
+    for k, page in enumerate(pages):
+        path = args.out / f'{name}_{args.split}_{args.view}_{k}.jpg'
+        write_image(path, page)
+        print(path)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
