@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mmdet_ps.synthetic.jobs import default_workers
 from mmdet_ps.synthetic.make import SettingsClashError, make_sets
+from mmdet_ps.synthetic.preview import write_sheets
 from mmdet_ps.synthetic.sizes import DEFAULT_SETS, SIZES
 
 
@@ -32,6 +33,12 @@ def parse_args() -> argparse.Namespace:
         type=int,
         default=default_workers(),
         help='processes; the result does not depend on it',
+    )
+    parser.add_argument(
+        '--preview',
+        type=Path,
+        metavar='DIR',
+        help='also write contact sheets (PNG) of the sets to DIR',
     )
     parser.add_argument(
         '--overwrite',
@@ -57,6 +64,9 @@ def main() -> None:
         )
     except (SettingsClashError, OSError) as error:
         sys.exit(f'error: {error}')
+    for name in names if args.preview else []:
+        for path in write_sheets(args.out, name, args.preview):
+            print(f'{path}: contact sheet')
     print(f'{args.out}: {len(names)} sets in {time.time() - start:.1f} s')
 
 

@@ -24,7 +24,7 @@ from .forms import (
 )
 from .sizes import SIZES
 
-FORMAT_VERSION = 1  # raise it when the same settings draw other pictures
+FORMAT_VERSION = 2  # raise it when the same settings draw other pictures
 WRITERS: dict[str, Callable[[Build], None]] = {
     'CUHK-SYSU': cuhk_sysu.write,
     'PRW': prw.write,
@@ -57,6 +57,7 @@ def settings(name: str, seed: int, size: str) -> dict:
 def is_finished(folder: Path, wanted: dict, overwrite: bool) -> bool:
     """Whether the set is there; an error if something else is.
 
+    What an earlier version drew with the same settings counts as missing.
     Only data that this module drew is ever replaced.
     """
     if not (folder.exists() or folder.is_symlink()):
@@ -68,10 +69,12 @@ def is_finished(folder: Path, wanted: dict, overwrite: bool) -> bool:
             'Choose another folder for the synthetic data.'
         )
     found = json.loads(mark.read_text())
-    if found == wanted or overwrite:
-        return found == wanted
+    outdated = found.pop('version') != FORMAT_VERSION
+    same = found == {key: wanted[key] for key in found}
+    if same or overwrite:
+        return same and not outdated
     raise SettingsClashError(
-        f'{folder} was made with {found}, now wanted: {wanted}. '
+        f'{folder} was made with {found}, other than asked for. '
         'Pass --overwrite to replace it or choose another folder.'
     )
 

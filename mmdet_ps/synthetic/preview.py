@@ -9,6 +9,7 @@ import numpy as np
 COLUMNS, SCENES, PEOPLE, CROPS = 4, 16, 10, 14
 SCENE_HEIGHT, CROP_HEIGHT = 240, 128
 MIN_LABELLED = 0
+TRAINING = ('train', 'val')
 GREEN, GREY = (60, 220, 60), (170, 170, 170)
 
 
@@ -58,11 +59,14 @@ def _draw_scene(root: Path, record: dict) -> np.ndarray:
     return image
 
 
-def _cut(root: Path, record: dict, box: list[float]) -> np.ndarray:
+def _cut(root: Path, record: dict, box: list[float] | None) -> np.ndarray:
+    """The person's part of the picture; all of it without a box."""
     image = cv2.imread(str(root / record['file']))
+    if box is None:
+        return image
     x, y, w, h = box
     x0, y0 = max(0, int(x)), max(0, int(y))
-    return image[y0 : int(y + h), x0 : int(x + w)]
+    return image[y0 : int(y + h) + 1, x0 : int(x + w) + 1]
 
 
 def scene_sheet(root: Path, truth: dict) -> np.ndarray:
@@ -79,23 +83,21 @@ def scene_sheet(root: Path, truth: dict) -> np.ndarray:
 
 def identity_sheet(root: Path, truth: dict) -> np.ndarray | None:
     """One identity per row, in all its pictures; None without identities."""
-    found: dict[int, list[np.ndarray]] = {}
+    found: dict[tuple[bool, int], list[np.ndarray]] = {}
     for record in truth['images']:
         for person in record['persons']:
             if person.get('id', -1) <= MIN_LABELLED:
                 continue
-            row = found.setdefault(person['id'], [])
-            if len(row) < CROPS and (len(found) <= PEOPLE or row):
-                box = person.get('box')
-                row.append(
-                    _cut(root, record, box)
-                    if box
-                    else cv2.imread(str(root / record['file']))
-                )
+            # Training and test numbers may be the same for two persons.
+            key = (record['split'] in TRAINING, person['id'])
+            if key not in found and len(found) == PEOPLE:
+                continue
+            row = found.setdefault(key, [])
+            if len(row) < CROPS:
+                row.append(_cut(root, record, person.get('box')))
     rows = [
         [_resize(image, CROP_HEIGHT)[0] for image in row]
-        for row in list(found.values())[:PEOPLE]
-        if row
+        for row in found.values()
     ]
     return _page(rows) if rows else None
 
@@ -103,10 +105,16 @@ def identity_sheet(root: Path, truth: dict) -> np.ndarray | None:
 def write_sheets(out: Path, name: str, folder: Path) -> list[Path]:
     """Contact sheets of one finished set, as PNG files in `folder`."""
     truth = json.loads((out / 'truth' / f'{name}.json').read_text())
+    root = out / name
+    truth['images'] = [
+        record
+        for record in truth['images']
+        if (root / record['file']).exists()  # CUHK03 has no files
+    ]
     folder.mkdir(parents=True, exist_ok=True)
-    sheets = {'identities': identity_sheet(out / name, truth)}
-    if 'box' in truth['images'][0]['persons'][0]:
-        sheets['scenes'] = scene_sheet(out / name, truth)
+    sheets = {'identities': identity_sheet(root, truth)}
+    if any('box' in p for im in truth['images'] for p in im['persons']):
+        sheets['scenes'] = scene_sheet(root, truth)
     written = []
     for kind, sheet in sheets.items():
         if sheet is not None:
