@@ -148,3 +148,14 @@ class IdentityMemory(nn.Module):
         ]
         self.tail.copy_((self.tail + number) % self.queue_size)
         self.count.copy_((self.count + number).clamp(max=self.queue_size))
+
+
+def check_person_ids(person_ids: Tensor, num_identities: int) -> None:
+    """Refuse (N,) ids beyond the table: they would be taken for strangers of
+    the queue, or fail far from here on a GPU."""
+    if len(person_ids) and int(person_ids.max()) >= num_identities:
+        raise ValueError(
+            f'person id {int(person_ids.max())} in a batch, but the memory '
+            f'holds {num_identities} identities: set num_identities of the '
+            'loss to that of the training set'
+        )

@@ -5,6 +5,7 @@ from mmdet.registry import MODELS
 from torch import Tensor, nn
 
 from .distributed import all_gather_live_rows, all_gather_rows
+from .identity_memory import check_person_ids
 
 
 @MODELS.register_module()
@@ -47,6 +48,7 @@ class MemoryTripletLoss(nn.Module):
             Tensor: scalar; a zero with a gradient if fewer than two
             identities are there.
         """
+        check_person_ids(person_ids, len(lookup_table))
         with torch.autocast(embeddings.device.type, enabled=False):
             labelled = person_ids >= 0
             embeddings = embeddings.float()

@@ -10,7 +10,7 @@ from mmdet_ps.structures.fields import UNLABELLED
 
 from .distributed import mean_over_ranks
 from .identity_loss import IdentityLoss
-from .identity_memory import IdentityMemory
+from .identity_memory import IdentityMemory, check_person_ids
 
 
 @MODELS.register_module()
@@ -72,7 +72,7 @@ class OIMLoss(IdentityLoss):
         Divided by the number of counting rows of all ranks (times the ranks,
         so that the mean over the ranks is the loss of the joined batch).
         """
-        self._check(person_ids)
+        check_person_ids(person_ids, self.memory.num_identities)
         with torch.autocast(embeddings.device.type, enabled=False):
             embeddings = F.normalize(embeddings.float())
             if self.training:
@@ -109,13 +109,3 @@ class OIMLoss(IdentityLoss):
         if self.gamma == 0:
             return -log_prob
         return -(1 - log_prob.exp()).pow(self.gamma) * log_prob
-
-    def _check(self, person_ids: Tensor) -> None:
-        """Ids beyond the table would be taken for strangers of the queue."""
-        rows = self.memory.num_identities
-        if len(person_ids) and int(person_ids.max()) >= rows:
-            raise ValueError(
-                f'person id {int(person_ids.max())} in a batch, but the '
-                f'memory holds {rows} identities: set num_identities of the '
-                'loss to that of the training set'
-            )
