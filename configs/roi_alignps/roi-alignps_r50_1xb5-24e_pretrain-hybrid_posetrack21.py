@@ -1,10 +1,14 @@
 """ROI-AlignPS on PoseTrack21, from hybrid pre-training."""
 
 _base_ = './roi-alignps_r50_1xb5-24e_posetrack21.py'
-pretrained_backbone = 'work_dirs/hybrid-pretrain_r50/backbone.pth'
+# Written by tools/format_epoch_weights_for_pretraining.sh; the weights of a
+# backbone alone also fill the copy of its last stage in the RoI head.
+load_from = (
+    'work_dirs/hybrid-pretrain_r50_8xb8-90k_crowdhuman-market/'
+    'pretrained_backbone.pth'
+)
 
-init_cfg = dict(type='Pretrained', checkpoint=pretrained_backbone)
 model = dict(
-    backbone=dict(init_cfg=init_cfg),
-    roi_head=dict(shared_head=dict(init_cfg=init_cfg)),
+    backbone=dict(init_cfg=None),
+    roi_head=dict(shared_head=dict(init_cfg=None)),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -93,21 +94,29 @@ def compare(wanted: StateDict, given: StateDict) -> LoadReport:
     return report
 
 
-def read_checkpoint(path: str | Path) -> dict:
+def read_checkpoint(path: str | Path, weights_only: bool = False) -> dict:
     """A file's content as a dict with at least a ``state_dict``.
 
     Plain state dicts are wrapped; ``module.`` of distributed training is
     taken off the keys.
+
+    Args:
+        path: File of weights.
+        weights_only: Refuse files that could run code of their own.
     """
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f'{path}: there is no such file')
     try:
-        content = torch.load(path, map_location='cpu', weights_only=False)
+        content = torch.load(
+            path, map_location='cpu', weights_only=weights_only
+        )
     except Exception as error:
+        advice = 'was it downloaded or copied completely?'
+        if weights_only and isinstance(error, pickle.UnpicklingError):
+            advice = 'if you trust where it comes from, add --trust'
         raise CheckpointError(
-            f'{path}: not a file of weights ({type(error).__name__}); '
-            'was it downloaded or copied completely?'
+            f'{path}: not a file of weights ({type(error).__name__}); {advice}'
         ) from error
     if not isinstance(content, dict):
         raise CheckpointError(

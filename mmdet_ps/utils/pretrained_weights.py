@@ -73,6 +73,8 @@ def spread_backbone(
     for key in wanted:
         match = TOP_STAGES.match(key.removeprefix(prefix))
         if match and match.group(1) in backbone:
-            spread.pop(f'{prefix}{BACKBONE_PREFIX}{match.group(1)}', None)
+            own = f'{prefix}{BACKBONE_PREFIX}{match.group(1)}'
+            if own not in wanted:  # ROI-AlignPS has a stage twice
+                spread.pop(own, None)
             spread[key] = backbone[match.group(1)]
     return spread

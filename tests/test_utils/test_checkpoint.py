@@ -60,3 +60,15 @@ def test_bad_files_are_explained(content, message, tmp_path):
         torch.save(content, path)
     with pytest.raises(CheckpointError, match=message):
         read_checkpoint(path)
+
+
+class Stranger:
+    """What a file of weights has no use for."""
+
+
+def test_files_that_could_run_code_are_refused_when_asked(tmp_path):
+    path = tmp_path / 'weights.pth'
+    torch.save({'state_dict': {'w': torch.zeros(1)}, 'meta': Stranger()}, path)
+    with pytest.raises(CheckpointError, match='--trust'):
+        read_checkpoint(path, weights_only=True)
+    assert 'w' in read_checkpoint(path)['state_dict']

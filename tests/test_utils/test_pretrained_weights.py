@@ -58,3 +58,14 @@ def test_a_backbone_finds_its_places_in_a_two_stage_detector():
 def test_weights_without_a_backbone_are_an_error():
     with pytest.raises(CheckpointError, match='no backbone'):
         format_weights({'fc.weight': torch.zeros(1)}, 'all')
+
+
+def test_a_stage_that_a_detector_has_twice_is_filled_twice():
+    wanted = {
+        'backbone.layer4.0.weight': torch.zeros(1),
+        'roi_head.shared_head.layer4.0.weight': torch.zeros(1),
+    }
+    backbone = {'layer4.0.weight': torch.ones(1)}
+    assert values(spread_backbone(backbone, wanted)) == dict.fromkeys(
+        wanted, 1
+    )

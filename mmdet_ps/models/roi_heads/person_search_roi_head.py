@@ -112,9 +112,18 @@ class PersonSearchRoIHead(StandardRoIHead):
             ids.append(person_ids.new_full((len(result.neg_priors),), IGNORED))
         return torch.cat(ids)
 
+    def roi_features(self, x: tuple[Tensor], rois: Tensor) -> Tensor:
+        """Pooled features (N, C, h, w) of RoIs (N, 5).
+
+        Always in single precision: mmcv rounds the boxes to the type of the
+        maps, and half precision cannot tell neighbouring pixels apart.
+        """
+        maps = tuple(level.float() for level in x)
+        return self.bbox_roi_extractor(maps, rois.float())
+
     def _bbox_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:
         """Answers for RoIs (N, 5): class logits, deltas, embeddings."""
-        roi_feats = self.bbox_roi_extractor(x, rois)
+        roi_feats = self.roi_features(x, rois)
         cls_score, bbox_pred, embeddings = self.bbox_head(
             self.shared_head(roi_feats), roi_feats
         )

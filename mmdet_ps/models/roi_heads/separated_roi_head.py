@@ -51,7 +51,7 @@ class SeparatedRoIHead(PersonSearchRoIHead):
             rpn_results_list, batch_data_samples
         )
         losses['loss_reid'] = self.reid_head.loss(
-            self.bbox_roi_extractor(x, rois), person_ids
+            self.roi_features(x, rois), person_ids
         )
         losses.update(reid_accuracy(self.reid_head.losses.values()))
         return losses
@@ -81,12 +81,12 @@ class SeparatedRoIHead(PersonSearchRoIHead):
 
     def _bbox_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:
         """Class logits and deltas for RoIs (N, 5)."""
-        cls_score, bbox_pred = self.bbox_head(self.bbox_roi_extractor(x, rois))
+        cls_score, bbox_pred = self.bbox_head(self.roi_features(x, rois))
         return dict(cls_score=cls_score, bbox_pred=bbox_pred)
 
     def embed_rois(self, x: tuple[Tensor], rois: Tensor) -> Tensor:
         """Unit embeddings (N, D) of RoIs (N, 5)."""
-        return self.reid_head.embed(self.bbox_roi_extractor(x, rois))
+        return self.reid_head.embed(self.roi_features(x, rois))
 
     def finish(
         self,

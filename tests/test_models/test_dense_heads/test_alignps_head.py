@@ -123,7 +123,9 @@ def test_ignored_regions_are_no_background():
 def test_the_divisor_of_the_classification():
     data, x = samples([3], [4]), maps()
     published, sane = head(), head(cls_divisor='positives')
-    ratio = sane.loss(x, data)['loss_cls'] / published.loss(x, data)['loss_cls']
+    ratio = (
+        sane.loss(x, data)['loss_cls'] / published.loss(x, data)['loss_cls']
+    )
     positives = len(sane.loss_and_embeddings(x, data)[1])
     assert ratio.item() == pytest.approx((positives + 2) / positives)
 
@@ -186,17 +188,13 @@ def test_predictions_follow_the_published_order():
     cfg = dict(
         nms_pre=60, score_thr=0.5, nms=dict(iou_threshold=0.5), max_per_img=20
     )
-    made.test_cfg.update(
-        {**cfg, 'nms': dict(type='nms', iou_threshold=0.5)}
-    )
+    made.test_cfg.update({**cfg, 'nms': dict(type='nms', iou_threshold=0.5)})
     x = maps(1, levels=1)
     (sample,) = samples([1])
     sample.set_metainfo(dict(img_shape=(90, 120), scale_factor=(1.25, 0.75)))
     with torch.no_grad():
         (result,) = made.predict(x, [sample], rescale=True)
-        boxes, scores, embeddings = slow_predict(
-            made, x, sample.metainfo, cfg
-        )
+        boxes, scores, embeddings = slow_predict(made, x, sample.metainfo, cfg)
     assert 5 < len(result) <= 20
     torch.testing.assert_close(result.bboxes, boxes)
     torch.testing.assert_close(result.scores, scores)

@@ -55,9 +55,7 @@ def test_same_as_fcos(ranges, radius, numbers):
         level_points = points.split([h * w for h, w in GRID.sizes])
         for i, own in enumerate(per_image):
             labels, targets = head._get_targets_single(
-                InstanceData(
-                    bboxes=own, labels=torch.zeros(len(own)).long()
-                ),
+                InstanceData(bboxes=own, labels=torch.zeros(len(own)).long()),
                 points,
                 torch.tensor(ranges).repeat_interleave(
                     torch.tensor([len(p) for p in level_points]), dim=0
@@ -69,9 +67,7 @@ def test_same_as_fcos(ranges, radius, numbers):
             sides = distances_to_sides(
                 points[positive], boxes[assigned[i][positive]]
             )
-            assert torch.equal(
-                sides, targets[positive][:, [0, 1, 2, 3]]
-            )
+            assert torch.equal(sides, targets[positive][:, [0, 1, 2, 3]])
 
 
 def test_a_person_trains_at_most_nine_locations():

@@ -50,9 +50,7 @@ def test_value_and_gradient_of_a_slow_reference():
     value.backward()
     expected.backward()
     torch.testing.assert_close(value, expected)
-    torch.testing.assert_close(
-        fast.grad, reference.grad, atol=1e-5, rtol=1e-4
-    )
+    torch.testing.assert_close(fast.grad, reference.grad, atol=1e-5, rtol=1e-4)
 
 
 def test_rows_of_identity_zero_are_left_out_as_published():

@@ -73,9 +73,7 @@ def test_one_step_of_three_trains_features():
 def test_nobody_in_common_gives_a_zero_that_reaches_everything(ids, others):
     loss = MutualInformationLoss(4, 8)
     first, second = branches(ids=ids, others=others)
-    value = loss(
-        (first[0], first[1].long()), (second[0], second[1].long())
-    )
+    value = loss((first[0], first[1].long()), (second[0], second[1].long()))
     value.backward()
     assert value == 0
     for tensor in (first[0], second[0], *loss.parameters()):

@@ -26,9 +26,7 @@ def neck(**kwargs):
 def test_levels_by_hand():
     made, maps = neck(), inputs()
     p3, p4, p5, p6, p7 = made(maps)
-    c3, c4, c5 = (
-        conv(x) for conv, x in zip(made.lateral_convs, maps[1:])
-    )
+    c3, c4, c5 = (conv(x) for conv, x in zip(made.lateral_convs, maps[1:]))
     up5 = F.interpolate(c5, size=(6, 8))
     up4 = F.interpolate(torch.cat([c4, up5], 1), size=(11, 15))
     outs = made.fpn_convs
@@ -53,9 +51,7 @@ def test_testing_puts_out_the_finest_level_alone():
 
 def test_addition_in_place_of_concatenation():
     made, maps = neck(fusion='add', num_outs=1), inputs()
-    c3, c4, c5 = (
-        conv(x) for conv, x in zip(made.lateral_convs, maps[1:])
-    )
+    c3, c4, c5 = (conv(x) for conv, x in zip(made.lateral_convs, maps[1:]))
     joined = c4 + F.interpolate(c5, size=(6, 8))
     joined = c3 + F.interpolate(joined, size=(11, 15))
     torch.testing.assert_close(made(maps)[0], made.fpn_convs[0](joined))
@@ -77,9 +73,7 @@ def test_deformable_layers_start_as_published_or_undeformed():
 
 
 def test_the_published_layers_have_no_bias():
-    made = neck(
-        conv_cfg=dict(type='DCN'), lateral_conv_cfg=dict(type='DCN')
-    )
+    made = neck(conv_cfg=dict(type='DCN'), lateral_conv_cfg=dict(type='DCN'))
     shapes = {k: tuple(v.shape) for k, v in made.state_dict().items()}
     assert shapes['lateral_convs.0.weight'] == (3, 4, 3, 3)
     assert shapes['lateral_convs.0.conv_offset.weight'] == (18, 4, 3, 3)
