@@ -90,6 +90,13 @@ def _people(boxes, image, part):
     ]
 
 
+def descending(values, ties):
+    """Order of values, greatest first."""
+    if ties == 'numpy':
+        return np.argsort(np.array(values, np.float32))[::-1].tolist()
+    return sorted(range(len(values)), key=lambda k: -values[k])
+
+
 def gallery_entries(protocol, query):
     """Images of the gallery, in order, with repetitions."""
     own = protocol.query_images[query]
@@ -215,7 +222,7 @@ def search(protocol, query, results, settings, part='default'):
             box = rounded(
                 protocol.relevant_boxes[row], settings.rounding, 'gallery'
             )
-            order.sort(key=lambda k: -similar[image][k])
+            order = descending(similar[image], settings.ties)
             needed = threshold(box, settings.iou_rule)
             for k in order:
                 if iou(kept[image][k]['box'], box) >= needed:
@@ -231,6 +238,6 @@ def search(protocol, query, results, settings, part='default'):
     if found == 0:
         return 0.0, 0, 0, 0
     precision = step_precision(truth, scores) * found / wanted
-    order = sorted(range(len(scores)), key=lambda k: -scores[k])
+    order = descending(scores, settings.ties)
     ranked = [truth[k] for k in order]
     return (precision, *(int(any(ranked[:k])) for k in (1, 5, 10)))

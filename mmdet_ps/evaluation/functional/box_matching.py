@@ -109,6 +109,10 @@ class Candidates:
     offsets: np.ndarray
     repeated: np.ndarray
 
+    def of_entry(self, entry: int) -> np.ndarray:
+        """Detections that overlap the box of one relevant entry enough."""
+        return self.detections[self.offsets[entry] : self.offsets[entry + 1]]
+
 
 def find_candidates(
     protocol: SearchProtocol, gallery: PersonBoxes, settings: SearchSettings

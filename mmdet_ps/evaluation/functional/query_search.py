@@ -147,6 +147,7 @@ class QuerySearch:
             ranks = tied_ranks(
                 Tie(
                     self.protocol,
+                    self.candidates,
                     self.gallery.boxes,
                     self.gallery.image_of,
                     self.settings,

@@ -9,6 +9,7 @@ import numpy as np
 from mmdet_ps.structures import PersonBoxes, SearchProtocol
 
 from ..settings import SearchSettings
+from .box_matching import Candidates
 
 # Ties below the longest top-k list change no score.
 DECISIVE = 10
@@ -19,11 +20,18 @@ class Tie:
     """The gallery of one query, to be put in its order.
 
     Args:
+        protocol: Whose query it is.
+        candidates: Detections that may find the person.
+        boxes: G detections.
+        image_of: (G,) image of each.
+        settings: Which order equals take.
+        query: Index of the query.
         similarities: (G,) of the query.
         weights: (I,) how often each image stands in the gallery.
     """
 
     protocol: SearchProtocol
+    candidates: Candidates
     boxes: PersonBoxes
     image_of: np.ndarray
     settings: SearchSettings
@@ -42,31 +50,26 @@ class Tie:
             rest = rest[~np.isin(rest, listed)]
         return np.concatenate([listed, rest])
 
-    def sequence(
-        self, hits: np.ndarray, hit_entries: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def sequence(self, hit_entries: np.ndarray) -> tuple:
         """Similarities (N,) in gallery order, and the place of each hit."""
-        entries = self.entries()
-        relevant = self.protocol.relevant_images[
-            self.protocol.relevant(self.query)
-        ]
+        relevant = self.protocol.relevant(self.query)
         expected: dict[int, list[int]] = {}
-        for number, image in enumerate(relevant.tolist()):
+        for number, image in enumerate(
+            self.protocol.relevant_images[relevant].tolist()
+        ):
             expected.setdefault(image, []).append(number)
-        hit_of = dict(zip(hit_entries.tolist(), range(len(hits))))
+        hit_of = dict(zip(hit_entries.tolist(), range(len(hit_entries))))
         values, length = [], 0
-        places = np.full(len(hits), -1)
-        for image in entries.tolist():
-            members = np.arange(
-                self.boxes.offsets[image], self.boxes.offsets[image + 1]
-            )
-            waiting = expected.get(image)
-            if waiting:
+        places = np.full(len(hit_entries), -1)
+        for image in self.entries().tolist():
+            members = np.arange(*self.boxes.offsets[image : image + 2])
+            if expected.get(image):
                 members = self._within(members)
-                hit = hit_of.get(waiting.pop(0))
-                if hit is not None:
-                    inside = np.flatnonzero(members == hits[hit])[0]
-                    places[hit] = length + inside
+                number = expected[image].pop(0)
+                if number in hit_of:
+                    able = self.candidates.of_entry(relevant.start + number)
+                    inside = np.flatnonzero(np.isin(members, able))[0]
+                    places[hit_of[number]] = length + inside
             values.append(self.similarities[members])
             length += len(members)
         return np.concatenate(values), places
@@ -99,7 +102,7 @@ def tied_ranks(
     early = ((counts - above > 1) & (above < DECISIVE)).any()
     if not listed and not (early and tie.settings.ties == 'numpy'):
         return _ranks_by_number(tie, hits, above)
-    values, places = tie.sequence(hits, hit_entries)
+    values, places = tie.sequence(hit_entries)
     if tie.settings.ties == 'numpy':
         order = np.argsort(values)[::-1]
     else:

@@ -37,6 +37,7 @@ OPTIONS = st.fixed_dictionaries(
                 'rounding',
                 'count_relevant',
                 'missing_query',
+                'ties',
             )
         },
     }
