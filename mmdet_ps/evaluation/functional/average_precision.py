@@ -26,6 +26,23 @@ def average_precision(ranking: Ranking) -> float:
     return float((found / counts).sum() / ranking.num_relevant)
 
 
+def trapezoid_precision(ranking: Ranking) -> float:
+    """Average precision of older scripts: neighbouring precisions averaged.
+
+    The original MATLAB code of PRW and scikit-learn before 0.19 join the
+    points of the curve by straight lines. Only for comparison with figures
+    of that time; ties are not treated as one step.
+    """
+    if ranking.num_relevant == 0:
+        return 0.0
+    ranks = np.sort(ranking.hit_ranks).astype(np.float64)
+    found = np.arange(1, len(ranks) + 1)
+    before = np.divide(
+        found - 1, ranks - 1, out=np.ones(len(ranks)), where=ranks > 1
+    )
+    return float((before + found / ranks).sum() / 2 / ranking.num_relevant)
+
+
 def found_within(ranking: Ranking, k: int) -> bool:
     """Is one of the first ``k`` detections right?"""
     return ranking.first_hit is not None and ranking.first_hit <= k

@@ -1,11 +1,21 @@
 """Scores worked out by hand, for every preset that states another number."""
 
+import numpy as np
 import pytest
 
-from mmdet_ps.evaluation.functional import SearchScores, rank
+from mmdet_ps.evaluation.functional import (
+    SearchScores,
+    average_precision,
+    rank,
+)
+from mmdet_ps.evaluation.functional.average_precision import (
+    trapezoid_precision,
+)
+from mmdet_ps.evaluation.functional.detection_scores import detection_scores
 from mmdet_ps.evaluation.settings import PRESETS, preset_settings
+from mmdet_ps.structures import Ranking
 
-from ..small_world import FAR, QUERY, SmallWorld
+from ..small_world import FAR, PERSON, QUERY, SmallWorld, boxes_of
 
 EACH = [
     name
@@ -204,6 +214,93 @@ def test_k_posetrack21():
     means = score(world)
     assert means['mAP'] == pytest.approx((1 + 2 / 3) / 2)
     assert means['top1'] == 1
+
+
+def from_truth(truth, num_relevant):
+    similarities = -np.arange(len(truth), dtype=float)
+    return Ranking.from_list(similarities, truth, num_relevant)
+
+
+def test_g_the_original_matlab_protocol_of_prw():
+    # Junk is removed already; three boxes of the person, one missed.
+    ranking = from_truth([0, 1, 0, 1], 3)
+    assert trapezoid_precision(ranking) == pytest.approx(0.2222, abs=1e-4)
+    assert average_precision(ranking) == pytest.approx(1 / 3)
+
+
+def test_h_steps_and_trapezoids():
+    ranking = from_truth([1, 0, 0, 1], 2)
+    assert average_precision(ranking) == pytest.approx(0.75)
+    assert trapezoid_precision(ranking) == pytest.approx(0.7083, abs=1e-4)
+
+
+def oracle(listed_twice, boxes, others):
+    """A perfect detector on a query whose gallery repeats an image.
+
+    ``boxes`` lie in that image, all of the person; ``others`` is the number
+    of further images with the person.
+    """
+    places = [[60 * k, 10, 40, 100] for k in range(boxes)]
+    further = [f'other{k}' for k in range(others)]
+    twice = ['twice'] * (2 if listed_twice else 1)
+    owned = [('twice', places[k % boxes]) for k in range(len(twice))]
+    return SmallWorld(
+        images={
+            'twice': [(box, 1.0) for box in places],
+            **{name: [(places[0], 1.0)] for name in further},
+            'nobody': [(FAR, 0.0)],
+        },
+        relevant=owned + [(name, places[0]) for name in further],
+        listed=[*twice, *further, 'nobody'],
+    )
+
+
+# The queries of CUHK-SYSU that a perfect detector does not score 1 on.
+FLAWED = {
+    493: (oracle(False, 2, 1), 2 / 3, 2 / 3),
+    1250: (oracle(True, 1, 0), 1.0, 0.5),
+    1633: (oracle(True, 2, 1), 0.6, 4 / 9),
+    1997: (oracle(True, 2, 6), 0.8, 0.765625),
+    2561: (oracle(True, 2, 1), 0.6, 4 / 9),
+}
+
+
+@pytest.mark.parametrize('query', FLAWED)
+def test_m_data_errors_of_cuhk_sysu(query):
+    world, each, skip = FLAWED[query]
+    assert score(world, duplicates='each')['mAP'] == pytest.approx(each)
+    assert score(world, duplicates='skip')['mAP'] == pytest.approx(skip)
+
+
+def test_m_the_ceiling_of_cuhk_sysu():
+    perfect = 2900 - len(FLAWED)
+    for mode, ceiling in (('each', 99.9540), ('skip', 99.9249)):
+        flawed = sum(
+            score(world, duplicates=mode)['mAP']
+            for world, _, _ in FLAWED.values()
+        )
+        mean = 100 * (perfect + flawed) / 2900
+        assert mean == pytest.approx(ceiling, abs=1e-4)
+
+
+@pytest.mark.parametrize(('second', 'precision'), [(0.8, 0.5), (0.95, 0.25)])
+def test_l_detection_by_mutual_best_overlap(second, precision):
+    # The one that overlaps most is right, whichever scores higher.
+    one, two = [0, 0, 100, 100], [500, 0, 100, 100]
+    detections = boxes_of(
+        [
+            [
+                ([0, 0, 100, 80], 0.0, 0.9),
+                ([0, 0, 100, 60], 0.0, second),
+                ([800, 0, 50, 50], 0.0, 0.3),
+            ]
+        ]
+    )
+    found = detection_scores(
+        detections, boxes_of([[(one, 0.0), (two, 0.0)]], PERSON)
+    )
+    assert found['recall'] == pytest.approx(0.5)
+    assert found['AP'] == pytest.approx(precision)
 
 
 def test_the_query_is_the_detection_that_overlaps_it_most():
