@@ -83,7 +83,13 @@ def load_protocols(
             f'{path}: no such protocol file; tools/prepare_data.py writes it '
             'from the native folder of the dataset'
         ) from None
-    except (zipfile.BadZipFile, ValueError, KeyError, OSError) as error:
+    except (
+        zipfile.BadZipFile,
+        ValueError,
+        KeyError,
+        EOFError,
+        OSError,
+    ) as error:
         raise ValueError(
             f'{path}: not a protocol file ({error}); write it '
             'again with tools/prepare_data.py'
