@@ -174,10 +174,12 @@ class Settings:
     @property
     def train_options(self) -> list[str]:
         """Options of tools/train.py."""
-        options = ['--seed', str(self.seed), '--resume']
+        options = ['--seed', str(self.seed), '--resume', '--cfg-options']
         if self.smoke:
-            options += ['--cfg-options', 'train_cfg.max_iters=4']
-        return options
+            options += ['train_cfg.max_iters=4']
+        # Tested once, afterwards, with the results kept.
+        parts = ('cfg', 'dataloader', 'evaluator')
+        return options + [f'val_{part}=None' for part in parts]
 
 
 def pretraining_stages(
