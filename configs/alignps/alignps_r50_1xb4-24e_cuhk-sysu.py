@@ -14,3 +14,5 @@ model = dict(
         loss_reid=dict(num_identities=num_identities, queue_size=queue_size)
     )
 )
+val_evaluator = dict(preset='alignps')
+test_evaluator = dict(preset='alignps')

@@ -25,3 +25,5 @@ model = dict(
     )
 )
 optim_wrapper = dict(optimizer=dict(weight_decay=weight_decay))
+val_evaluator = dict(preset='alignps')
+test_evaluator = dict(preset='alignps')

@@ -12,3 +12,5 @@ queue_size = 500
 memory = dict(num_identities=num_identities, queue_size=queue_size)
 model = dict(bbox_head=dict(loss_reid=memory), roi_head=dict(loss_reid=memory))
 train_dataloader = dict(batch_size=5)
+val_evaluator = dict(preset='alignps')
+test_evaluator = dict(preset='alignps')

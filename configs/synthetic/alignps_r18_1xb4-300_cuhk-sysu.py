@@ -5,3 +5,5 @@ memory = dict(
     queue_size={{_base_.synthetic_queue_size}},
 )
 model = dict(bbox_head=dict(loss_reid=memory))
+val_evaluator = dict(preset='alignps')
+test_evaluator = dict(preset='alignps')
