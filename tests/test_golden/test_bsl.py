@@ -155,7 +155,8 @@ def post_processed(model, record, prefix, **cfg):
     )
     cfg = ConfigDict({**model.roi_head.test_cfg, **cfg})
     meta = dict(img_shape=(224, 352))
-    result = model.roi_head.detections(rois, answers, meta, cfg)
+    head = model.roi_head.bbox_head
+    result = model.roi_head.detections(rois, answers, meta, cfg, head)
     return result, cfg, meta
 
 

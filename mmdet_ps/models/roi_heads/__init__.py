@@ -4,10 +4,12 @@ from . import bbox_heads
 from .person_search_roi_head import PersonSearchRoIHead
 from .reid_head import SeparatedReIDHead
 from .separated_roi_head import SeparatedRoIHead
+from .sequential_roi_head import SequentialRoIHead
 
 __all__ = [
     'PersonSearchRoIHead',
     'SeparatedReIDHead',
     'SeparatedRoIHead',
+    'SequentialRoIHead',
     'bbox_heads',
 ]

@@ -3,6 +3,7 @@
 import torch
 import torch.nn.functional as F
 from mmdet.models.roi_heads import StandardRoIHead
+from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from mmdet.models.task_modules.samplers import SamplingResult
 from mmdet.models.utils import unpack_gt_instances
 from mmdet.registry import MODELS
@@ -16,6 +17,7 @@ from torch import Tensor
 from mmdet_ps.structures.fields import IGNORED
 
 from .detection_selection import select_detections
+from .given_boxes import boxes_scale, given_boxes
 
 
 @MODELS.register_module()
@@ -209,36 +211,55 @@ class PersonSearchRoIHead(StandardRoIHead):
         """Detections of every image from its proposals."""
         rois = bbox2roi([result.bboxes for result in rpn_results_list])
         answers = self._bbox_forward(x, rois)
-        results = []
-        for image, meta in enumerate(batch_img_metas):
-            rows = rois[:, 0] == image
-            results.append(
-                self.detections(
-                    rois[rows],
-                    {name: value[rows] for name, value in answers.items()},
-                    meta,
-                    rcnn_test_cfg,
-                )
-            )
+        results = self.detect(
+            rois, answers, batch_img_metas, rcnn_test_cfg, self.bbox_head
+        )
         return self.finish(x, results, batch_img_metas, rcnn_test_cfg, rescale)
 
-    def detections(
-        self, rois: Tensor, answers: dict, img_meta: dict, cfg: ConfigDict
-    ) -> InstanceData:
-        """Detections of one image in network pixels.
+    def detect(
+        self,
+        rois: Tensor,
+        answers: dict,
+        batch_img_metas: list[dict],
+        cfg: ConfigDict,
+        head: BBoxHead,
+    ) -> InstanceList:
+        """Detections of every image in network pixels.
 
         Args:
             rois: (N, 5).
-            answers: of ``_bbox_forward`` for these RoIs.
-            img_meta: with ``img_shape``.
+            answers: a value per RoI under each name: ``cls_score``,
+                ``bbox_pred``, possibly ``embeddings`` and, in place of the
+                class's, ``scores``.
+            batch_img_metas: with ``img_shape``.
             cfg: thresholds.
+            head: gave the answers.
+        """
+        results = []
+        for image, meta in enumerate(batch_img_metas):
+            rows = rois[:, 0] == image
+            own = {name: value[rows] for name, value in answers.items()}
+            results.append(self.detections(rois[rows], own, meta, cfg, head))
+        return results
+
+    @staticmethod
+    def detections(
+        rois: Tensor,
+        answers: dict,
+        img_meta: dict,
+        cfg: ConfigDict,
+        head: BBoxHead,
+    ) -> InstanceData:
+        """Detections of one image; arguments as of ``detect``.
 
         Returns:
             ``bboxes``, ``scores``, ``labels``, the ``rois`` they come from
             and, where the answers hold them, unit ``embeddings``.
         """
-        scores = self.bbox_head.person_scores(answers['cls_score'].float())
-        bboxes = self.bbox_head.bbox_coder.decode(
+        scores = answers.get('scores')
+        if scores is None:
+            scores = head.person_scores(answers['cls_score'].float())
+        bboxes = head.bbox_coder.decode(
             rois[:, 1:],
             answers['bbox_pred'].to(rois),
             max_shape=img_meta['img_shape'],
@@ -272,19 +293,6 @@ class PersonSearchRoIHead(StandardRoIHead):
             if cfg.get('confidence_weighted', False):
                 result.embeddings = result.embeddings * result.scores[:, None]
         return results
-
-
-def boxes_scale(like: Tensor, img_meta: dict) -> Tensor:
-    """Factors (4,) from original pixels to the network's."""
-    return like.new_tensor(img_meta.get('scale_factor', (1.0, 1.0))).repeat(2)
-
-
-def given_boxes(data_sample, like: Tensor) -> Tensor:
-    """Annotated boxes (n, 4) of a test sample in original pixels."""
-    annotated = data_sample.get('gt_instances', None)
-    if annotated is None or 'bboxes' not in annotated:
-        return like.new_zeros(0, 4)
-    return annotated.bboxes.to(like)
 
 
 def reid_accuracy(losses: list) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@ import torch
 
 from tests.test_models.two_stage import batch, build, losses_of, model_config
 
-METHODS = ['oim', 'nae', 'bsl']
+METHODS = ['oim', 'nae', 'bsl', 'seqnet']
 
 
 @pytest.fixture(scope='module', params=METHODS)

@@ -4,10 +4,12 @@ from .embedding_bbox_head import EmbeddingBBoxHead
 from .embedding_layer import EmbeddingLayer
 from .light_bbox_head import LightBBoxHead
 from .norm_aware_bbox_head import NormAwareBBoxHead
+from .pooled_bbox_head import PooledBBoxHead
 
 __all__ = [
     'EmbeddingBBoxHead',
     'EmbeddingLayer',
     'LightBBoxHead',
     'NormAwareBBoxHead',
+    'PooledBBoxHead',
 ]

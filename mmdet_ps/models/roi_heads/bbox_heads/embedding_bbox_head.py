@@ -1,14 +1,14 @@
 """Class, box and embedding from one RoI feature (OIM)."""
 
-from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from mmdet.registry import MODELS
 from torch import Tensor
 
 from .embedding_layer import EmbeddingLayer
+from .pooled_bbox_head import PooledBBoxHead
 
 
 @MODELS.register_module()
-class EmbeddingBBoxHead(BBoxHead):
+class EmbeddingBBoxHead(PooledBBoxHead):
     """Three linear branches on max-pooled features.
 
     Args:
@@ -30,13 +30,7 @@ class EmbeddingBBoxHead(BBoxHead):
         embedding_norm_std: float | None = None,
         **kwargs,
     ) -> None:
-        super().__init__(
-            with_avg_pool=True,
-            roi_feat_size=1,
-            in_channels=in_channels,
-            num_classes=1,
-            **kwargs,
-        )
+        super().__init__(in_channels=in_channels, **kwargs)
         self.with_c4 = c4_channels is not None
         levels = [c4_channels, in_channels] if self.with_c4 else [in_channels]
         self.embedding = EmbeddingLayer(
@@ -65,7 +59,3 @@ class EmbeddingBBoxHead(BBoxHead):
         """Embeddings (N, D) of pooled C5 (N, C5) and C4 (N, C4, H, W)."""
         levels = [roi_feats.amax(dim=(2, 3)), pooled]
         return self.embedding(levels if self.with_c4 else levels[1:])
-
-    def person_scores(self, cls_score: Tensor) -> Tensor:
-        """Probability (N,) of a person from class logits (N, 2)."""
-        return cls_score.softmax(dim=1)[:, 0]

@@ -1,13 +1,14 @@
 """A small detection head that needs no fifth stage."""
 
 from mmcv.cnn import ConvModule
-from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from .pooled_bbox_head import PooledBBoxHead
+
 
 @MODELS.register_module()
-class LightBBoxHead(BBoxHead):
+class LightBBoxHead(PooledBBoxHead):
     """1x1 convolution of stride 2, one hidden layer, class and box.
 
     Args:
@@ -24,13 +25,7 @@ class LightBBoxHead(BBoxHead):
         channels: int = 256,
         **kwargs,
     ) -> None:
-        super().__init__(
-            with_avg_pool=True,
-            roi_feat_size=1,
-            in_channels=channels,
-            num_classes=1,
-            **kwargs,
-        )
+        super().__init__(in_channels=channels, **kwargs)
         height, width = roi_feat_size
         area = ((height + 1) // 2) * ((width + 1) // 2)
         self.reduce = ConvModule(
@@ -51,7 +46,3 @@ class LightBBoxHead(BBoxHead):
         """
         hidden = self.fc(self.reduce(roi_feats).flatten(1)).relu()
         return self.fc_cls(hidden), self.fc_reg(hidden)
-
-    def person_scores(self, cls_score: Tensor) -> Tensor:
-        """Probability (N,) of a person from class logits (N, 2)."""
-        return cls_score.softmax(dim=1)[:, 0]

@@ -1,0 +1,37 @@
+"""Class and box from max-pooled RoI features."""
+
+from mmdet.models.roi_heads.bbox_heads import BBoxHead
+from mmdet.registry import MODELS
+from torch import Tensor
+
+
+@MODELS.register_module()
+class PooledBBoxHead(BBoxHead):
+    """Two linear layers after global max pooling; persons are the one class.
+
+    Args:
+        in_channels: channels of the features.
+        kwargs: further options of mmdet's ``BBoxHead``.
+    """
+
+    def __init__(self, in_channels: int = 2048, **kwargs) -> None:
+        super().__init__(
+            with_avg_pool=True,
+            roi_feat_size=1,
+            in_channels=in_channels,
+            num_classes=1,
+            **kwargs,
+        )
+
+    def forward(self, top_feats: Tensor) -> tuple[Tensor, Tensor]:
+        """Class logits (N, 2), person first, and deltas (N, 4).
+
+        Args:
+            top_feats: (N, C, h, w).
+        """
+        pooled = top_feats.amax(dim=(2, 3))
+        return self.fc_cls(pooled), self.fc_reg(pooled)
+
+    def person_scores(self, cls_score: Tensor) -> Tensor:
+        """Probability (N,) of a person from class logits (N, 2)."""
+        return cls_score.softmax(dim=1)[:, 0]

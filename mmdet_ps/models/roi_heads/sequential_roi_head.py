@@ -1,0 +1,122 @@
+"""Detect first, then refine and embed the detections (SeqNet)."""
+
+import torch
+from mmdet.models.task_modules.samplers import SamplingResult
+from mmdet.registry import MODELS
+from mmdet.structures import SampleList
+from mmdet.structures.bbox import bbox2roi
+from mmdet.utils import InstanceList
+from mmengine.config import ConfigDict
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from .person_search_roi_head import PersonSearchRoIHead
+
+
+@MODELS.register_module()
+class SequentialRoIHead(PersonSearchRoIHead):
+    """Two stages: boxes of the first are the proposals of the second.
+
+    A detection keeps the score of the first stage. ``test_cfg.first`` has
+    the first stage's thresholds; its ``train_cfg`` is the second's.
+
+    Args:
+        first_top: layers on the RoI features in the first stage.
+        first_head: class and box of the first stage.
+        kwargs: the second stage, options of ``PersonSearchRoIHead``.
+    """
+
+    def __init__(self, first_top: dict, first_head: dict, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.first_top = MODELS.build(first_top)
+        self.first_head = MODELS.build(first_head)
+
+    def loss(
+        self,
+        x: tuple[Tensor],
+        rpn_results_list: InstanceList,
+        batch_data_samples: SampleList,
+    ) -> dict[str, Tensor]:
+        """Losses of both stages; arguments as of the parent."""
+        sampled = self.sample(rpn_results_list, batch_data_samples)
+        rois = bbox2roi([result.priors for result in sampled])
+        answers = self._first_forward(x, rois)
+        first = self.first_head.loss_and_target(
+            *answers.values(), rois, sampled, self.train_cfg
+        )['loss_bbox']
+        refined = self.refined(answers, rois, sampled, batch_data_samples)
+        losses = super().loss(x, refined, batch_data_samples)
+        losses.update(
+            loss_first_cls=first['loss_cls'],
+            loss_first_bbox=first['loss_bbox'],
+        )
+        return losses
+
+    def _first_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:
+        """The first stage's class logits and deltas for RoIs (N, 5)."""
+        roi_feats = self.bbox_roi_extractor(x, rois)
+        cls_score, bbox_pred = self.first_head(self.first_top(roi_feats))
+        return dict(cls_score=cls_score, bbox_pred=bbox_pred)
+
+    def refined(
+        self,
+        answers: dict,
+        rois: Tensor,
+        sampled: list[SamplingResult],
+        batch_data_samples: SampleList,
+    ) -> InstanceList:
+        """Boxes of the first stage as proposals of every image."""
+        deltas = answers['bbox_pred'].detach().to(rois)
+        counts = [len(result.priors) for result in sampled]
+        return [
+            InstanceData(
+                bboxes=self.first_head.bbox_coder.decode(
+                    boxes, part, max_shape=data_sample.img_shape
+                )
+            )
+            for boxes, part, data_sample in zip(
+                rois[:, 1:].split(counts),
+                deltas.split(counts),
+                batch_data_samples,
+            )
+        ]
+
+    def predict_bbox(
+        self,
+        x: tuple[Tensor],
+        batch_img_metas: list[dict],
+        rpn_results_list: InstanceList,
+        rcnn_test_cfg: ConfigDict,
+        rescale: bool = False,
+    ) -> InstanceList:
+        """Detections of every image from its proposals."""
+        rois = bbox2roi([result.bboxes for result in rpn_results_list])
+        answers = self._first_forward(x, rois)
+        first = self.detect(
+            rois,
+            answers,
+            batch_img_metas,
+            rcnn_test_cfg.first,
+            self.first_head,
+        )
+        return self.second_stage(
+            x, batch_img_metas, first, rcnn_test_cfg, rescale
+        )
+
+    def second_stage(
+        self,
+        x: tuple[Tensor],
+        batch_img_metas: list[dict],
+        first: InstanceList,
+        cfg: ConfigDict,
+        rescale: bool,
+    ) -> InstanceList:
+        """Refine and embed the detections of the first stage."""
+        rois = bbox2roi([result.bboxes for result in first])
+        answers = self._bbox_forward(x, rois)
+        # The second score trains the embedding; the first one counts.
+        answers['scores'] = torch.cat([result.scores for result in first])
+        results = self.detect(
+            rois, answers, batch_img_metas, cfg, self.bbox_head
+        )
+        return self.finish(x, results, batch_img_metas, cfg, rescale)
