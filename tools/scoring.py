@@ -131,11 +131,13 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 def settings_of(
     args: argparse.Namespace, dataset: str, stored: ResultsFile
 ) -> SearchSettings:
-    """A preset, or what suits the file, with the options put in."""
-    if args.preset:
-        settings = preset_settings(args.preset, dataset, bool(args.cbgm))
+    """A preset, or how the run that wrote the file scored; then options."""
+    preset = args.preset or stored.header.get('preset')
+    if preset:
+        settings = preset_settings(preset, dataset, bool(args.cbgm))
     else:
         settings = SearchSettings(score_thr=DEFAULT_THRESHOLDS[dataset])
+    if not args.preset:
         settings = settings.with_options(**stored.header.get('settings', {}))
     if not any('gt_embeddings' in record for record in stored.records):
         # No embeddings of given boxes, as in every legacy file.

@@ -4,11 +4,13 @@ import argparse
 import json
 import os
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 from mmengine.runner import Runner, find_latest_checkpoint
 
 import mmdet_ps  # noqa: F401  # registers every part
+from mmdet_ps.evaluation.settings import SearchSettings
 from mmdet_ps.utils.data_check import check_data
 from mmdet_ps.utils.launch import (
     add_run_arguments,
@@ -47,6 +49,16 @@ def find_checkpoint(path: str, config: str) -> str:
     return found
 
 
+def scoring_of(evaluators: list[dict]) -> dict:
+    """How the configuration scores, so that the file is scored like that."""
+    known = {field.name for field in fields(SearchSettings)}
+    for evaluator in evaluators:
+        if evaluator['type'] == 'PersonSearchMetric':
+            settings = {k: v for k, v in evaluator.items() if k in known}
+            return dict(preset=evaluator.get('preset'), settings=settings)
+    return {}
+
+
 def main() -> None:
     """Test as the configuration says."""
     args = parse_args()
@@ -57,7 +69,11 @@ def main() -> None:
             evaluators = [evaluators]
         cfg.test_evaluator = [
             *evaluators,
-            dict(type='DumpSearchResults', out_file=args.out),
+            dict(
+                type='DumpSearchResults',
+                out_file=args.out,
+                header=dict(config=args.config, **scoring_of(evaluators)),
+            ),
         ]
     check_data(cfg, ('test',))
     cfg.load_from = find_checkpoint(args.checkpoint, args.config)

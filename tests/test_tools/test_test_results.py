@@ -274,6 +274,9 @@ def test_the_header_may_say_how_to_score(run, prw, tmp_path):
         'test_results_prw', path, '--data-root', prw, '--score-thr', '0.5'
     )
     assert 'score_thr=0.5 ' in out and 'duplicates=each' in out
+    path = dump(tmp_path / 'dump.pkl', base, 3, dict(preset='dps'))
+    _, out, _ = run('test_results_prw', path, '--data-root', prw)
+    assert 'rounding=dps' in out
 
 
 def test_two_files_are_compared(run, prw, tmp_path):

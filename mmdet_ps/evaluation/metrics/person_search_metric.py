@@ -8,14 +8,19 @@ from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from mmdet_ps.structures import RankedQueries, Ranking, load_protocols
+from mmdet_ps.structures import (
+    RankedQueries,
+    Ranking,
+    SearchResults,
+    load_protocols,
+)
 
 from ..functional import average_precision, rank, rank_all
 from ..functional.detection_scores import detection_scores
 from ..records import record_of
 from ..report import FIGURES, describe, format_scores, score_table
 from ..results_file import align_records, to_results
-from ..settings import preset_settings
+from ..settings import SearchSettings, preset_settings
 
 
 @METRICS.register_module()
@@ -36,6 +41,8 @@ class PersonSearchMetric(BaseMetric):
             ``detection/AP`` and ``detection/recall``.
         device: Where similarities are computed.
         settings: Any field of ``SearchSettings``, over those of the preset.
+            With neither, queries are matched with detections where the model
+            embeds no given boxes.
 
     Attributes:
         keep_results: Set it, and after an evaluation ``ranked`` holds the
@@ -74,11 +81,9 @@ class PersonSearchMetric(BaseMetric):
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """All figures, in [0, 1], under their full names."""
         protocols = load_protocols(self.protocol_file, self.protocol_names)
-        settings = preset_settings(
-            self.preset, protocols[0].dataset
-        ).with_options(**self.options)
         records = align_records(results, protocols[0].images, 'the test loop')
         found = to_results(records)
+        settings = self._settings(protocols[0].dataset, found)
         rankings = rank_all(protocols, found, settings, device=self.device)
         scores = score_table(rankings)
         print_log(
@@ -115,6 +120,14 @@ class PersonSearchMetric(BaseMetric):
                 }
             )
         return figures
+
+    def _settings(self, dataset: str, found: SearchResults) -> SearchSettings:
+        settings = preset_settings(self.preset, dataset)
+        if not self.preset and not (found.given and found.given.embeddings):
+            settings = settings.with_options(
+                query_embedding='matched-detection'
+            )
+        return settings.with_options(**self.options)
 
     def first_places(
         self, queries: Sequence[int], top_k: int

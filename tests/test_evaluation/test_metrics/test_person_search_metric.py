@@ -96,23 +96,34 @@ def test_order_of_the_images_does_not_matter(protocol_file):
     assert metric.evaluate(4)['search/mAP'] == pytest.approx(5 / 6)
 
 
+@pytest.mark.parametrize(
+    'options', [{}, dict(query_embedding='matched-detection')]
+)
 def test_without_given_boxes_the_matched_detection_is_the_query(
-    protocol_file,
+    protocol_file, options
 ):
     metric = METRICS.build(
         dict(
             type='PersonSearchMetric',
             protocol_file=protocol_file,
             protocols=['standard'],
-            query_embedding='matched-detection',
+            **options,
         )
     )
     assert evaluate(metric, given=False)['search/mAP'] == pytest.approx(5 / 6)
-    metric = METRICS.build(
-        dict(type='PersonSearchMetric', protocol_file=protocol_file)
-    )
-    with pytest.raises(ValueError, match='matched-detection'):
-        evaluate(metric, given=False)
+
+
+def test_given_boxes_that_were_asked_for_must_be_there(protocol_file):
+    for options in (dict(preset='dps'), dict(query_embedding='given-box')):
+        metric = METRICS.build(
+            dict(
+                type='PersonSearchMetric',
+                protocol_file=protocol_file,
+                **options,
+            )
+        )
+        with pytest.raises(ValueError, match='matched-detection'):
+            evaluate(metric, given=False)
 
 
 def test_a_missing_image_is_named(protocol_file):
