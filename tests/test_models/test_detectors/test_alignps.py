@@ -63,6 +63,31 @@ def test_deformable_layers_train_too():
     assert offset.abs().sum() == 0 and offset.grad.abs().sum() > 0
 
 
+def test_a_training_step_with_the_sane_options():
+    model = tiny_model(
+        roi=True,
+        plain=False,
+        one_level=True,
+        neck=dict(zero_init_offset=True, num_outs=1),
+        bbox_head=dict(
+            centering='image',
+            cls_divisor='positives',
+            loss_reid=dict(
+                reduction='labelled',
+                memory=dict(queue_dims=None, normalize_table=True),
+            ),
+            loss_reid_triplet=dict(skip_identity_zero=False),
+        ),
+    ).train()
+    assert not model.neck.fpn_convs[0].conv_offset.weight.any()
+    losses = flat(losses_of(model, batch([0, -1, 7], [3, 0])))
+    sum(losses.values()).backward()
+    memory = model.bbox_head.loss_reid.memory
+    filled = memory.lookup_table[[0, 3, 7]].norm(dim=1)
+    torch.testing.assert_close(filled, torch.ones(3))
+    assert memory.queue[0].all()
+
+
 def predictions(model, data):
     with torch.no_grad():
         return model.test_step(data)

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 
-from mmdet_ps.models.losses import OIMLoss
+from mmdet_ps.models.losses import MutualInformationLoss, OIMLoss
 from tests.distributed import run_distributed
 
 STEPS = 2
@@ -66,3 +67,36 @@ def test_oim_loss_and_memory(options):
     torch.testing.assert_close(mean, torch.as_tensor(values))
     mean = sum(torch.as_tensor(rank[1]) for rank in ranks) / 2
     torch.testing.assert_close(mean, torch.as_tensor(gradient))
+
+
+def run_mutual_information(pick):
+    """Loss and gradients on one rank's part of two branches."""
+    torch.manual_seed(0)
+    loss = MutualInformationLoss(6, 8, feature_probability=1.0)
+    factor = torch.ones(6, requires_grad=True)
+    torch.manual_seed(5)  # of rank 0: the seed it draws is the one used
+    if dist.is_initialized():
+        torch.manual_seed(5 + dist.get_rank())
+    first, second = (pick(batches(step)) for step in range(STEPS))
+    value = loss(
+        (first[0] * factor, first[1]), (second[0] * factor, second[1])
+    )
+    value.backward()
+    grads = [factor.grad, *(p.grad for p in loss.parameters())]
+    return value.detach().numpy(), [g.numpy() for g in grads]
+
+
+def mutual_information_in_process(rank):
+    return run_mutual_information(lambda parts: parts[rank])
+
+
+def test_mutual_information():
+    value, grads = run_mutual_information(joined)
+    ranks = run_distributed(mutual_information_in_process)
+    for other, _ in ranks:
+        torch.testing.assert_close(
+            torch.as_tensor(other), torch.as_tensor(value)
+        )
+    for expected, *parts in zip(grads, *(rank[1] for rank in ranks)):
+        mean = sum(map(torch.as_tensor, parts)) / len(parts)
+        torch.testing.assert_close(mean, torch.as_tensor(expected))
