@@ -14,10 +14,11 @@ from .bilinear_rows import (
 )
 from .deform_sampling import Geometry, Samples, sample, sample_grad
 
-# Output positions gathered at a time: enough rows for the matrix product to
-# be efficient, few enough for the columns to stay in cache at 64 channels
-# and to take 19 MB at 512.
-BLOCK = 1024
+# Output positions gathered at a time: as many as make columns of 6 MB, which
+# a cache holds, but enough for an efficient matrix product. Small maps share
+# a block.
+COLUMNS = 1_500_000
+POSITIONS = 1024
 
 
 def forward(
@@ -29,15 +30,18 @@ def forward(
     kernels = _kernels(weight, shape)
     batch, channels = features.size(0), weight.size(0)
     output = features.new_empty(batch, channels, shape.positions)
-    for image, places, bags in _blocks(batch, shape):
+    for images, places, bags in _blocks(features.shape, shape):
         columns = gather(
-            rows, samples.indices[image, bags], samples.weights[image, bags]
+            rows,
+            samples.indices[images, bags].flatten(0, 1),
+            samples.weights[images, bags].flatten(0, 1),
         )
-        outputs = output[image, :, places].chunk(shape.groups)
-        for kernel, part, target in zip(
-            kernels, _split(columns, shape), outputs
+        target = output[images, :, places]
+        for kernel, part, chunk in zip(
+            kernels, _split(columns, shape), target.chunk(shape.groups, 1)
         ):
-            torch.mm(kernel, part.t(), out=target)
+            values = torch.mm(part, kernel.t())
+            chunk.copy_(values.unflatten(0, (len(chunk), -1)).mT)
     if bias is not None:
         output += bias[:, None]
     return (
@@ -63,10 +67,11 @@ def backward(
     grad_kernels = torch.zeros_like(kernels) if needed[3] else None
     needs_samples = needed[1] or needed[2]
     grad_weights = torch.empty_like(samples.weights) if needs_samples else None
-    for image, places, bags in _blocks(features.size(0), shape):
-        grad = grad_output[image, :, places]
-        indices = samples.indices[image, bags]
-        weights = samples.weights[image, bags]
+    for images, places, bags in _blocks(features.shape, shape):
+        # (p, O); of a single image, a view that the product can read.
+        grad = grad_output[images, :, places].mT.flatten(0, 1)
+        indices = samples.indices[images, bags].flatten(0, 1)
+        weights = samples.weights[images, bags].flatten(0, 1)
         if needed[3]:
             columns = gather(rows, indices, weights)
             _add_kernel_grad(grad_kernels, grad, columns, shape)
@@ -74,8 +79,9 @@ def backward(
             columns = _column_grad(kernels, grad, shape)
             columns = columns.view(-1, rows.size(1))
         if needs_samples:
-            grad_weights[image, bags] = gather_weight_grad(
-                columns, rows, indices
+            target = grad_weights[images, bags]
+            target.copy_(
+                gather_weight_grad(columns, rows, indices).view_as(target)
             )
         if needed[0]:
             scatter_add(grad_rows, columns, indices, weights)
@@ -91,19 +97,21 @@ def backward(
     )
 
 
-def _blocks(batch: int, shape: Geometry):
-    """Image, positions and bags of each block."""
+def _blocks(features: torch.Size, shape: Geometry):
+    """Images, positions and bags of each block: parts of one image, or the
+    whole of several. ``features`` is (N, C, H, W)."""
+    batch, channels = features[:2]
+    block = max(POSITIONS, COLUMNS // (channels * shape.taps))
+    parts = math.ceil(shape.positions / block)
+    size = math.ceil(shape.positions / parts)
+    together = max(block // shape.positions, 1)
     per_position = shape.taps * shape.deform_groups
-    num_blocks = math.ceil(shape.positions / BLOCK)
-    block = math.ceil(shape.positions / num_blocks)
-    for image in range(batch):
-        for start in range(0, shape.positions, block):
-            stop = min(start + block, shape.positions)
-            yield (
-                image,
-                slice(start, stop),
-                slice(start * per_position, stop * per_position),
-            )
+    for image in range(0, batch, together):
+        images = slice(image, min(image + together, batch))
+        for start in range(0, shape.positions, size):
+            stop = min(start + size, shape.positions)
+            bags = slice(start * per_position, stop * per_position)
+            yield images, slice(start, stop), bags
 
 
 def _kernels(weight: Tensor, shape: Geometry) -> Tensor:
@@ -122,8 +130,7 @@ def _weight_grad(grad_kernels: Tensor, weight: Tensor) -> Tensor:
 
 def _split(columns: Tensor, shape: Geometry) -> list[Tensor]:
     """(p * K * G, C / G) as one (p, K * C / g) per group of the weight."""
-    samples, channels = columns.shape
-    positions = samples // (shape.taps * shape.deform_groups)
+    positions = columns.size(0) // (shape.taps * shape.deform_groups)
     columns = columns.view(positions, shape.taps, shape.groups, -1)
     return [part.flatten(1) for part in columns.unbind(2)]
 
@@ -131,18 +138,17 @@ def _split(columns: Tensor, shape: Geometry) -> list[Tensor]:
 def _add_kernel_grad(
     grad_kernels: Tensor, grad: Tensor, columns: Tensor, shape: Geometry
 ) -> None:
-    """Add the product of ``grad`` (O, p) and columns to (g, O / g, K * C /
-    g)."""
+    """Add what ``grad`` (p, O) and columns make to (g, O / g, K * C / g)."""
     for target, part, columns_part in zip(
-        grad_kernels, grad.chunk(shape.groups), _split(columns, shape)
+        grad_kernels, grad.chunk(shape.groups, 1), _split(columns, shape)
     ):
-        target.addmm_(part, columns_part)
+        target.addmm_(part.t(), columns_part)
 
 
 def _column_grad(kernels: Tensor, grad: Tensor, shape: Geometry) -> Tensor:
-    """Gradient (p, K, g, C / g) of the columns from ``grad`` (O, p)."""
+    """Gradient (p, K, g, C / g) of the columns from ``grad`` (p, O)."""
     parts = [
-        torch.mm(part.t(), kernel).view(part.size(1), shape.taps, -1)
-        for part, kernel in zip(grad.chunk(shape.groups), kernels)
+        torch.mm(part, kernel).unflatten(1, (shape.taps, -1))
+        for part, kernel in zip(grad.chunk(shape.groups, 1), kernels)
     ]
     return parts[0] if len(parts) == 1 else torch.stack(parts, 2)

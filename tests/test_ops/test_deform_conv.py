@@ -109,9 +109,11 @@ def test_values_and_gradients_are_those_of_loops(seed, **sizes):
     check_against_loops(*random_case(seed, **sizes))
 
 
-def test_blocks_do_not_show(monkeypatch):
-    monkeypatch.setattr(deform_conv_rows, 'BLOCK', 7)
-    check_against_loops(*random_case(3, groups=2, deform_groups=2))
+@pytest.mark.parametrize('positions', [7, 70])
+def test_blocks_do_not_show(positions, monkeypatch):
+    monkeypatch.setattr(deform_conv_rows, 'COLUMNS', 1)
+    monkeypatch.setattr(deform_conv_rows, 'POSITIONS', positions)
+    check_against_loops(*random_case(3, batch=3, groups=2, deform_groups=2))
 
 
 def test_torchvision_backend_means_the_same(monkeypatch):
