@@ -11,3 +11,6 @@ queue_size = 500
 
 memory = dict(num_identities=num_identities, queue_size=queue_size)
 model = dict(roi_head=dict(loss_reid=memory))
+
+val_evaluator = dict(preset='dps')
+test_evaluator = dict(preset='dps')

@@ -4,7 +4,6 @@ import argparse
 import sys
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from mmdet_ps.utils.checkpoint import (
@@ -14,6 +13,10 @@ from mmdet_ps.utils.checkpoint import (
 )
 from mmdet_ps.utils.key_rules import rename_keys
 
+TABLE = 'roi_head.loss_reid.memory.lookup_table'
+QUEUE = 'roi_head.loss_reid.memory.queue'
+# SeqNet reserves a row too few for the training identities of PRW.
+PRW_ROWS, PRW_IDENTITIES = 482, 483
 PROJECTOR = r'roi_heads\.embedding_head\.projectors\.'
 RULES = [
     (r'(backbone\..*)', r'\1'),
@@ -47,13 +50,9 @@ RULES = [
         r'roi_heads\.embedding_head\.rescaler\.(.*)',
         r'roi_head.bbox_head.norm_scale.\1',
     ),
-    (
-        r'roi_heads\.reid_loss\.lut',
-        'roi_head.loss_reid.memory.lookup_table',
-    ),
-    (r'roi_heads\.reid_loss\.cq', 'roi_head.loss_reid.memory.queue'),
+    (r'roi_heads\.reid_loss\.lut', TABLE),
+    (r'roi_heads\.reid_loss\.cq', QUEUE),
 ]
-QUEUE = 'roi_head.loss_reid.memory.queue'
 FIRST_PERSON_DELTA = 4  # rows 0 to 3 are the background's
 
 
@@ -66,6 +65,10 @@ def convert(weights: dict[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
         elif '.fc_reg.' in key and value.ndim:
             weights[key] = value[FIRST_PERSON_DELTA:]
             dropped.append(f'{key}: rows of the background')
+    if len(weights.get(TABLE, ())) == PRW_ROWS:
+        table = weights[TABLE]
+        weights[TABLE] = table.new_zeros(PRW_IDENTITIES, table.size(1))
+        weights[TABLE][:PRW_ROWS] = table
     if QUEUE in weights:
         # The writing position is not saved there; slots of zeros are free.
         filled = weights[QUEUE].any(dim=1).sum()

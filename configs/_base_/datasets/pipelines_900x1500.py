@@ -12,7 +12,6 @@ two_stage_train_dataloader = dict(
     drop_last=True,
     batch_sampler=None,
     dataset=dict(
-        filter_cfg=dict(filter_unlabelled=False, min_size=32),
         pipeline=two_stage_train_pipeline,
     ),
 )
