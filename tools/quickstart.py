@@ -56,6 +56,7 @@ class Quickstart:
         self.settings = settings
         self.commit = _commit()
         self.lock = threading.Lock()
+        self.ran = False  # whether this call has run any stage
         self.stamps = work_dir / 'stages.json'
         self.done: dict[str, dict] = {}
         if self.stamps.is_file():
@@ -80,6 +81,7 @@ class Quickstart:
         if stage.name in self.done:
             self._say(f'{stage.name:32s} done before')
             return
+        self.ran = True
         start = time.time()
         log = self.work_dir / 'logs' / f'{stage.name}.log'
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -329,6 +331,8 @@ def main() -> None:
 
     rows = collect(quickstart)
     _write(work_dir / 'metrics.json', json.dumps(rows, indent=1))
+    if quickstart.ran:
+        quickstart.done.pop('report', None)  # it would show old figures
     make_report = 'tools/analysis_tools/make_report.py'
     quickstart.run(
         [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mmdet.registry import METRICS
+from mmengine.config import ConfigDict
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
@@ -36,7 +37,9 @@ class DumpSearchResults(BaseMetric):
     ) -> None:
         super().__init__(collect_device=collect_device)
         self.out_file = out_file
-        self.header = dict(header or {}, version=__version__)
+        # Out of a config come its own dict classes; the file holds plain ones.
+        header = ConfigDict(header or {}).to_dict()
+        self.header = dict(header, version=__version__)
 
     def process(self, data_batch, data_samples: Sequence[dict]) -> None:
         """Keep arrays of each image on the CPU."""
