@@ -5,9 +5,7 @@ two_stage_train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadPersonAnnotations'),
     # More than one scale here is multi-scale training.
-    dict(
-        type='RandomChoiceResize', scales=[two_stage_scale], keep_ratio=True
-    ),
+    dict(type='RandomChoiceResize', scales=[two_stage_scale], keep_ratio=True),
     dict(type='FlipCopies'),
     dict(type='PackPersonSearchInputs'),
 ]

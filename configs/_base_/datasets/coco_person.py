@@ -1,0 +1,8 @@
+# COCO person, boxes without identities:
+# python tools/prepare_data.py coco-person data/coco
+_base_ = './person_search.py'
+data_root = '{{$DATA_ROOT:data}}/coco/'
+
+train_dataloader = dict(dataset=dict(data_root=data_root))
+val_dataloader = dict(dataset=dict(data_root=data_root))
+test_dataloader = dict(dataset=dict(data_root=data_root))

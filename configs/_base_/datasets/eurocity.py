@@ -1,0 +1,8 @@
+# EuroCity Persons, boxes without identities:
+# python tools/prepare_data.py eurocity data/ECP
+_base_ = './person_search.py'
+data_root = '{{$DATA_ROOT:data}}/ECP/'
+
+train_dataloader = dict(dataset=dict(data_root=data_root))
+val_dataloader = dict(dataset=dict(data_root=data_root))
+test_dataloader = dict(dataset=dict(data_root=data_root))
