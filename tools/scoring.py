@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from mmdet_ps.datasets.native.files import NativeRoot
 from mmdet_ps.datasets.native.protocols import read_protocols
+from mmdet_ps.datasets.native.registry import find_form
 from mmdet_ps.evaluation.functional import SearchScores, rank_all
 from mmdet_ps.evaluation.functional.detection_scores import detection_scores
 from mmdet_ps.evaluation.functional.significance import compare_paired
@@ -28,7 +30,7 @@ from mmdet_ps.evaluation.settings import (
     SearchSettings,
     preset_settings,
 )
-from mmdet_ps.structures import SearchResults
+from mmdet_ps.structures import PersonBoxes, SearchResults
 
 # Thresholds for scores that are class probability times centerness; the
 # scripts of methods with plain probabilities take 0.5.
@@ -67,6 +69,12 @@ def scoring_parser(description: str) -> argparse.ArgumentParser:
         '--intervals',
         action='store_true',
         help='add 95%% bootstrap intervals over queries',
+    )
+    parser.add_argument(
+        '--detection',
+        action='store_true',
+        help='detection scores from the native annotations, for files '
+        'without annotated boxes',
     )
     parser.add_argument(
         '--device', default='cpu', help='where similarities are computed'
@@ -171,7 +179,13 @@ def score_files(
         )
         if args.compare:
             print(f'{path}')
-        _print_scores(tables[-1], results, args.intervals)
+        intervals = intervals_of(tables[-1]) if args.intervals else None
+        print(format_scores(tables[-1], intervals))
+        if args.detection:
+            given = native_boxes(dataset, args.data_root, protocols[0].images)
+            _print_detection(results, given)
+        elif results.given is not None:
+            _print_detection(results, results.given)
         print(describe(settings))
         rows.append(score_rows(tables[-1], protocols))
     if args.compare:
@@ -180,16 +194,30 @@ def score_files(
         write_json(args.json, [row for part in rows for row in part])
 
 
-def _print_scores(
-    scores: ScoreTable, results: SearchResults, intervals: bool
-) -> None:
-    print(format_scores(scores, intervals_of(scores) if intervals else None))
-    if results.given is not None:
-        found = detection_scores(results.detections, results.given)
-        print(
-            f'detection: AP {100 * found["AP"]:.2f}, recall '
-            f'{100 * found["recall"]:.2f} (every detection of the file)'
+def _print_detection(results: SearchResults, given: PersonBoxes) -> None:
+    """All boxes, and those of known persons (whose AP means little)."""
+    every = detection_scores(results.detections, given)
+    known = detection_scores(results.detections, given, labelled_only=True)
+    print(
+        f'detection, whatever its score: AP {100 * every["AP"]:.2f}, recall '
+        f'{100 * every["recall"]:.2f}, recall of labelled persons '
+        f'{100 * known["recall"]:.2f}'
+    )
+
+
+def native_boxes(dataset: str, root: str, images: list[str]) -> PersonBoxes:
+    """The annotated boxes of the test images, in the order of ``images``."""
+    form = find_form(dataset)
+    split = form.read(NativeRoot(root, form.provenance)).split('test')
+    records = {record.img_path: record for record in split.records}
+    rows = []
+    for image in images:
+        record = records[image]
+        kept = ~record.ignored
+        rows.append(
+            dict(bboxes=record.boxes[kept], person_ids=record.person_ids[kept])
         )
+    return PersonBoxes.join(rows)
 
 
 def _print_comparison(first: ScoreTable, second: ScoreTable) -> None:

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
+from mmdet_ps.datasets.native.files import NativeRoot
 from mmdet_ps.datasets.native.protocols import read_protocols
+from mmdet_ps.datasets.native.registry import find_form
 from mmdet_ps.evaluation.results_file import load_results, save_results
 from mmdet_ps.evaluation.settings import preset_settings
 
@@ -253,7 +255,7 @@ def test_a_dump_is_scored_by_given_boxes(run, prw, tmp_path):
         'test_results_prw', path, '--data-root', prw, '--preset', 'dps',
         '--intervals', out=tmp_path / 'out.json',
     )  # fmt: skip
-    assert code is None and 'detection: AP' in out and '95% of mAP' in out
+    assert code is None and 'recall of labelled' in out and '95% of mAP' in out
     assert [r['protocol'] for r in rows] == ['standard', 'cross-camera']
     check_rows(rows, prw, 'prw', path, 'dps')
     code, out, _ = run(
@@ -306,6 +308,26 @@ def test_posetrack21(run, tmp_path):
     )  # fmt: skip
     assert code is None
     check_rows(rows, tmp_path, 'posetrack21', path, 'alignps')
+
+
+def test_detection_scores_of_a_legacy_file(run, tmp_path):
+    trees.prw(tmp_path)
+    base, *_ = read_protocols('prw', tmp_path)
+    truth = find_form('prw').read(NativeRoot(tmp_path)).split('test').records
+    # Every box is found, the first of each image twice.
+    images = []
+    for record in truth:
+        boxes = np.vstack([record.boxes, record.boxes[:1] + 1])
+        rows = np.ones((len(boxes), 9), np.float32)
+        rows[:, :4], rows[-1, 4] = boxes, 0.1
+        images.append([rows])
+    assert [r.img_path for r in truth] == base.images
+    path = write(tmp_path / 'r.pkl', images)
+    code, out, _ = run(
+        'test_results_prw', path, '--data-root', tmp_path, '--detection'
+    )
+    assert code is None
+    assert 'AP 100.00, recall 100.00, recall of labelled persons 100.00' in out
 
 
 @pytest.mark.parametrize(

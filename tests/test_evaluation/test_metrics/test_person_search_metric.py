@@ -9,6 +9,7 @@ from mmengine.structures import InstanceData
 
 from mmdet_ps.evaluation.results_file import load_results
 from mmdet_ps.structures import save_protocols
+from tests.distributed import run_distributed
 
 from ..small_world import FAR, PERSON, QUERY, SmallWorld
 
@@ -184,3 +185,71 @@ def test_rankings_are_kept_on_request_and_listed_for_chosen_queries(
     assert ranking.is_hit.tolist() == [True, False, True]
     metric.forget()
     assert metric.ranked is None
+
+
+def evaluate_shard(rank, world_size, protocol_file):
+    """What a rank does: every third image, the last ones padded."""
+    metric = METRICS.build(
+        dict(type='PersonSearchMetric', protocol_file=protocol_file)
+    )
+    mine = list(samples())
+    for number in range(rank, world_size * 2, world_size):
+        metric.process(None, [mine[number % len(mine)]])
+    return metric.evaluate(size=len(mine))
+
+
+def test_processes_gather_before_they_score(protocol_file):
+    alone = evaluate(
+        METRICS.build(
+            dict(type='PersonSearchMetric', protocol_file=protocol_file)
+        )
+    )
+    for figures in run_distributed(
+        evaluate_shard, 3, protocol_file, world_size=3
+    ):
+        assert figures == pytest.approx(alone)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='no GPU')
+def test_a_gpu_gives_the_same(protocol_file):
+    one, other = (
+        evaluate(
+            METRICS.build(
+                dict(
+                    type='PersonSearchMetric',
+                    protocol_file=protocol_file,
+                    device=device,
+                )
+            )
+        )
+        for device in ('cpu', 'cuda')
+    )
+    assert one == pytest.approx(other)
+
+
+def test_three_feature_sets(protocol_file):
+    """Two parts and their join, the join under the plain names."""
+    metric = METRICS.build(
+        dict(
+            type='PersonSearchMetric',
+            protocol_file=protocol_file,
+            protocols=['standard'],
+            query_embedding='matched-detection',
+        )
+    )
+    for sample in samples(given=False):
+        predicted = sample['pred_instances']
+        vectors = predicted.pop('embeddings')
+        predicted['dense_embeddings'] = vectors
+        # The second part cannot tell anyone apart.
+        predicted['roi_embeddings'] = torch.ones(len(vectors), 3)
+        predicted['embeddings'] = torch.cat(
+            [predicted['dense_embeddings'], predicted['roi_embeddings']], 1
+        )
+        metric.process(None, [sample])
+    found = metric.evaluate(size=4)
+    assert found['search/dense/mAP'] == pytest.approx(5 / 6)
+    assert found['search/mAP'] == pytest.approx(5 / 6)
+    # Four equal ones, two of them right.
+    assert found['search/roi/mAP'] == pytest.approx(0.5)
