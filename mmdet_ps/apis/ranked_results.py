@@ -7,7 +7,7 @@ import numpy as np
 from ..datasets.annotation_file import load_annotations
 from ..evaluation.functional import average_precision, rank
 from ..evaluation.results_file import ResultsFile, load_results
-from ..evaluation.settings import SearchSettings
+from ..evaluation.settings import SearchSettings, preset_settings
 from ..structures import RankedQueries, load_protocols
 
 # Scores of dense detectors are class probability times centerness.
@@ -57,10 +57,20 @@ def rank_results(
 
 
 def recommended_settings(results: ResultsFile) -> SearchSettings:
-    """Settings that a result file carries, or that its content allows."""
-    given = any('gt_embeddings' in record for record in results.records)
-    settings = SearchSettings(
-        score_thr=SCORE_THR,
-        query_embedding='given-box' if given else 'matched-detection',
-    )
-    return settings.with_options(**results.header.get('settings', {}))
+    """How the run that wrote a file was scored.
+
+    A file that does not say so is scored with a threshold that suits dense
+    detectors. Without embeddings of given boxes, as in legacy files, queries
+    are matched with detections.
+    """
+    header = results.header
+    if 'settings' in header:
+        settings = preset_settings(
+            header.get('preset'), header.get('dataset', '')
+        )
+    else:
+        settings = SearchSettings(score_thr=SCORE_THR)
+    settings = settings.with_options(**header.get('settings', {}))
+    if not any('gt_embeddings' in record for record in results.records):
+        settings = settings.with_options(query_embedding='matched-detection')
+    return settings

@@ -1,0 +1,88 @@
+import json
+
+import numpy as np
+import pytest
+
+from mmdet_ps.apis.ranked_results import (
+    SCORE_THR,
+    rank_results,
+    recommended_settings,
+)
+from mmdet_ps.evaluation.results_file import ResultsFile, save_results
+from mmdet_ps.structures import SearchProtocol
+
+BOX = [10, 10, 20, 40]
+
+
+def record(i, similarity, score=0.9, given=True):
+    """One person in image i, as alike to the query as said."""
+    vector = np.array([[similarity, np.sqrt(1 - similarity**2)]], np.float32)
+    box = np.array([[10, 10, 30, 50]], np.float32)
+    found = dict(
+        img_id=i,
+        img_path=f'data/X/frames/{i}.jpg',
+        bboxes=box,
+        scores=np.array([score], np.float32),
+        embeddings=vector,
+    )
+    if given:
+        found.update(gt_bboxes=box, gt_person_ids=np.array([0]),
+                     gt_embeddings=vector)  # fmt: skip
+    return found
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Query in image 0; the person is in 2 and 3, somebody else in 1."""
+    prepared = tmp_path / 'X' / 'prepared'
+    prepared.mkdir(parents=True)
+    names = [f'frames/{i}.jpg' for i in range(4)]
+    SearchProtocol(
+        'standard', names, [0], [0], [BOX], [0, 2], [2, 3], [BOX, BOX]
+    ).save(prepared / 'protocol.npz')
+    images = [dict(img_path=name, instances=[]) for name in names]
+    document = dict(metainfo={}, data_list=images)
+    (prepared / 'test.json').write_text(json.dumps(document))
+    return tmp_path / 'X'
+
+
+def test_rankings_scores_and_files_of_a_dump(root, tmp_path):
+    records = [record(i, s) for i, s in enumerate([1.0, 0.9, 0.8, 0.7])]
+    save_results(tmp_path / 'r.pkl', records[::-1], dict(dataset='x'))
+    ranked = rank_results(tmp_path / 'r.pkl', root)
+    # Wrong, right, right: precisions 1/2 and 2/3.
+    assert ranked.average_precisions == pytest.approx([(1 / 2 + 2 / 3) / 2])
+    assert ranked.rankings[0].images.tolist() == [1, 2, 3]
+    assert ranked.image_paths[2] == str(root / 'frames/2.jpg')
+
+
+def test_another_number_of_annotated_images_is_said(root, tmp_path):
+    records = [record(i, 0.5) for i in range(4)]
+    save_results(tmp_path / 'r.pkl', records, dict(dataset='x'))
+    test = root / 'prepared/test.json'
+    test.write_text(json.dumps(dict(metainfo={}, data_list=[])))
+    with pytest.raises(ValueError, match='names 0 images'):
+        rank_results(tmp_path / 'r.pkl', root)
+
+
+@pytest.mark.parametrize(
+    ('header', 'given', 'score_thr', 'query_embedding'),
+    [
+        ({}, False, SCORE_THR, 'matched-detection'),
+        (dict(dataset='prw'), True, SCORE_THR, 'given-box'),
+        (dict(settings=dict(score_thr=0.3)), True, 0.3, 'given-box'),
+        (
+            dict(dataset='cuhk-sysu', preset='alignps', settings={}),
+            True,
+            0.2,
+            'matched-detection',
+        ),
+    ],
+)
+def test_a_file_is_scored_as_its_run_was(
+    header, given, score_thr, query_embedding
+):
+    stored = ResultsFile([record(0, 0.5, given=given)], header)
+    settings = recommended_settings(stored)
+    assert settings.score_thr == score_thr
+    assert settings.query_embedding == query_embedding
