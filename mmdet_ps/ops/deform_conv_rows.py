@@ -14,10 +14,10 @@ from .bilinear_rows import (
 )
 from .deform_sampling import Geometry, Samples, sample, sample_grad
 
-# Output positions gathered at a time: as many as make columns of 6 MB, which
+# Output positions gathered at a time: as many as make columns of 3 MB, which
 # a cache holds, but enough for an efficient matrix product. Small maps share
 # a block.
-COLUMNS = 1_500_000
+COLUMNS = 750_000
 POSITIONS = 1024
 
 
