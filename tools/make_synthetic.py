@@ -9,9 +9,13 @@ import time
 from pathlib import Path
 
 from mmdet_ps.synthetic.jobs import default_workers
-from mmdet_ps.synthetic.make import SettingsClashError, make_sets
+from mmdet_ps.synthetic.make import (
+    SettingsClashError,
+    available_sets,
+    make_sets,
+)
 from mmdet_ps.synthetic.preview import write_sheets
-from mmdet_ps.synthetic.sizes import DEFAULT_SETS, SIZES
+from mmdet_ps.synthetic.sizes import SIZES
 
 
 def parse_args() -> argparse.Namespace:
@@ -50,7 +54,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    names = args.sets or DEFAULT_SETS[args.size]
+    names = args.sets or available_sets(args.size)
     unknown = [name for name in names if name not in SIZES[args.size]]
     if unknown:
         sys.exit(
@@ -64,6 +68,8 @@ def main() -> None:
         )
     except (SettingsClashError, OSError) as error:
         sys.exit(f'error: {error}')
+    except ModuleNotFoundError as error:
+        sys.exit(f'error: {error}; pip install {error.name}')
     for name in names if args.preview else []:
         for path in write_sheets(args.out, name, args.preview):
             print(f'{path}: contact sheet')

@@ -1,6 +1,6 @@
 """A synthetic world in the native forms of the real data sets."""
 
-from .make import make_sets
-from .sizes import DEFAULT_SETS, NUM_IDENTITIES, SIZES
+from .make import available_sets, make_sets
+from .sizes import NUM_IDENTITIES, SIZES
 
-__all__ = ['DEFAULT_SETS', 'NUM_IDENTITIES', 'SIZES', 'make_sets']
+__all__ = ['NUM_IDENTITIES', 'SIZES', 'available_sets', 'make_sets']

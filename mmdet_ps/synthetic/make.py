@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from .build import Build
@@ -22,7 +23,7 @@ from .forms import (
     prw,
     widerperson,
 )
-from .sizes import SIZES
+from .sizes import DEFAULT_SETS, SIZES
 
 FORMAT_VERSION = 2  # raise it when the same settings draw other pictures
 WRITERS: dict[str, Callable[[Build], None]] = {
@@ -43,11 +44,21 @@ WRITERS: dict[str, Callable[[Build], None]] = {
     'DukeMTMC-reID': dukemtmc.write,
     'LUPerson': luperson.write,
 }
+NEEDS = {'cuhk03_release': 'h5py'}  # set -> package
 MARK = '.synthetic.json'  # in a set's folder; holds its settings
 
 
 class SettingsClashError(ValueError):
     """The folder holds a set that was made with other settings."""
+
+
+def available_sets(size: str) -> list[str]:
+    """What a size makes by default, without what needs a missing package."""
+    return [
+        name
+        for name in DEFAULT_SETS[size]
+        if find_spec(NEEDS.get(name, 'numpy'))
+    ]
 
 
 def settings(name: str, seed: int, size: str) -> dict:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from mmdet_ps.synthetic import SIZES, make_sets
+from mmdet_ps.synthetic import available_sets, make_sets
 
 
 @pytest.fixture(scope='session')
 def tiny_world(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp('world')
-    make_sets(out, list(SIZES['tiny']), 0, 'tiny', 1, False, lambda _: None)
+    make_sets(out, available_sets('tiny'), 0, 'tiny', 1, False, lambda _: None)
     return out
 
 

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from mmdet_ps.synthetic import SIZES, make_sets
+from mmdet_ps.synthetic import available_sets, make_sets
 from mmdet_ps.synthetic.make import SettingsClashError
 
 
@@ -26,7 +26,7 @@ def different_files(one, other) -> list[str]:
 
 
 def test_bytes_depend_on_the_seed_only(tmp_path, tiny_world):
-    make_sets(tmp_path, list(SIZES['tiny']), 0, 'tiny', 2, False, quiet)
+    make_sets(tmp_path, available_sets('tiny'), 0, 'tiny', 2, False, quiet)
     assert different_files(tmp_path, tiny_world) == []
     name = 'Market-1501-v15.09.15'
     make_sets(tmp_path / 'other', [name], 1, 'tiny', 1, False, quiet)

@@ -2,9 +2,12 @@
 
 import runpy
 import sys
+from importlib.util import find_spec
 
 import cv2
 import pytest
+
+from mmdet_ps.synthetic import available_sets
 
 TOOL = 'tools/make_synthetic.py'
 
@@ -15,7 +18,8 @@ def run(monkeypatch, *arguments: object) -> None:
 
 
 def test_sheets_of_every_kind_of_set(monkeypatch, tmp_path):
-    names = ['PRW', 'MSMT17_V1', 'CityPersons', 'LUPerson', 'cuhk03_release']
+    names = ['PRW', 'MSMT17_V1', 'CityPersons', 'LUPerson']
+    names += ['cuhk03_release'] if find_spec('h5py') else []
     run(
         monkeypatch,
         tmp_path,
@@ -39,3 +43,17 @@ def test_errors_name_the_remedy(monkeypatch, tmp_path):
     (tmp_path / 'PRW').mkdir()
     with pytest.raises(SystemExit, match='error: .*PRW.*another folder'):
         run(monkeypatch, tmp_path, '--sets', 'PRW', '--size', 'tiny')
+
+
+def test_without_h5py_only_cuhk03_is_left_out(monkeypatch, tmp_path):
+    everything = available_sets('tiny')
+    monkeypatch.setitem(sys.modules, 'h5py', None)
+    assert set(everything) - set(available_sets('tiny')) <= {'cuhk03_release'}
+    assert 'cuhk03_release' not in available_sets('tiny')
+    with pytest.raises(SystemExit, match='pip install h5py'):
+        run(
+            monkeypatch,
+            tmp_path,
+            *('--size', 'tiny', '--sets', 'cuhk03_release'),
+        )
+    assert not (tmp_path / 'cuhk03_release').exists()

@@ -88,6 +88,7 @@ def test_cuhk03_references_lead_to_transposed_images(tiny_world):
 
 
 def test_cuhk03_protocol_counts_from_one(tiny_world):
+    pytest.importorskip('h5py')
     root = tiny_world / 'cuhk03_release'
     split = loadmat(root / 'cuhk03_new_protocol_config_detected.mat')
     files = split['filelist'].ravel()
