@@ -6,7 +6,7 @@ model = dict(
     type='ROIAlignPS',
     bbox_head=dict(loss_reid=dict(reduction='labelled')),
     rpn_head=dict(
-        type='RPNHead',
+        type='BatchedRPNHead',
         in_channels=1024,
         feat_channels=1024,
         anchor_generator=dict(
@@ -20,7 +20,7 @@ model = dict(
         loss_bbox=dict(type='L1Loss'),
     ),
     roi_head=dict(
-        type='PersonSearchRoIHead',
+        type='BatchedRoIHead',
         bbox_roi_extractor=dict(
             type='SingleRoIExtractor',
             roi_layer=dict(type='RoIAlign', output_size=14, sampling_ratio=0),

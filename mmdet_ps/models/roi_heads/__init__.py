@@ -1,12 +1,14 @@
 """RoI heads."""
 
 from . import bbox_heads
+from .batched_roi_head import BatchedRoIHead
 from .person_search_roi_head import PersonSearchRoIHead
 from .reid_head import SeparatedReIDHead
 from .separated_roi_head import SeparatedRoIHead
 from .sequential_roi_head import SequentialRoIHead
 
 __all__ = [
+    'BatchedRoIHead',
     'PersonSearchRoIHead',
     'SeparatedReIDHead',
     'SeparatedRoIHead',

@@ -1,0 +1,88 @@
+"""Matching boxes to persons and sampling them, for whole batches at once."""
+
+import torch
+from mmdet.structures.bbox import bbox_overlaps
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+# Beside the index of a person, what a box may be.
+BACKGROUND = -1
+UNUSED = -2
+
+
+def pad(rows: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Rows (n_i, ...) of B images as (B, N, ...), and (B, N) which are real.
+
+    There is room for one row at least.
+    """
+    counts = torch.tensor([len(r) for r in rows], device=rows[0].device)
+    padded = pad_sequence(list(rows), batch_first=True)
+    if padded.size(1) == 0:
+        padded = padded.new_zeros(len(rows), 1, *padded.shape[2:])
+    index = torch.arange(padded.size(1), device=counts.device)
+    return padded, index < counts[:, None]
+
+
+def masked_overlaps(
+    boxes: Tensor, usable: Tensor, persons: Tensor, real: Tensor
+) -> Tensor:
+    """IoU (B, N, M) of (B, N, 4) boxes and (B, M, 4) persons, -1 where the
+    box is not usable (B, N) or the person not real (B, M)."""
+    overlaps = bbox_overlaps(boxes, persons)
+    return overlaps.masked_fill(~(usable[:, :, None] & real[:, None]), -1)
+
+
+def assign_by_overlap(
+    overlaps: Tensor,
+    positive_from: float,
+    background_below: float,
+    low_quality_from: float | None = None,
+) -> Tensor:
+    """Index of the person each box is trained on, BACKGROUND or UNUSED.
+
+    Args:
+        overlaps (Tensor): (B, N, M), -1 where there is nothing to compare.
+        positive_from (float): IoU at which a box becomes a person's.
+        background_below (float): IoU below which it is background.
+        low_quality_from (float, optional): Every person also takes the boxes
+            that overlap it most, from this IoU on.
+
+    Returns:
+        Tensor: (B, N) int64.
+    """
+    best, index = overlaps.max(dim=2)
+    assigned = index.masked_fill(best < positive_from, UNUSED)
+    assigned = assigned.masked_fill(best < background_below, BACKGROUND)
+    if low_quality_from is not None:
+        most = overlaps.amax(dim=1, keepdim=True)
+        taken = (overlaps == most) & (most >= low_quality_from)
+        number = torch.arange(1, overlaps.size(2) + 1, device=taken.device)
+        last = (taken * number).amax(dim=2)
+        assigned = torch.where(last > 0, last - 1, assigned)
+    return assigned
+
+
+def sample(
+    assigned: Tensor, number: int, positive_share: float
+) -> tuple[Tensor, Tensor]:
+    """Draw at most ``number`` boxes of each image of (B, N) assigned ones.
+
+    Returns:
+        tuple[Tensor, Tensor]: masks (B, N) of the positives drawn, up to
+        their share, and of the background that fills up.
+    """
+    limit = torch.full_like(assigned[:, 0], int(number * positive_share))
+    positive = draw(assigned >= 0, limit)
+    rest = number - positive.sum(dim=1)
+    return positive, draw(assigned == BACKGROUND, rest)
+
+
+def draw(mask: Tensor, number: Tensor) -> Tensor:
+    """Up to ``number`` (B,) true places of each row of a (B, N) mask."""
+    keys = torch.rand(mask.shape, device=mask.device)
+    keys = keys.masked_fill(~mask, -1)
+    most = min(int(number.max()), mask.size(1))
+    keys, index = keys.topk(most, dim=1)
+    places = torch.arange(most, device=mask.device)
+    drawn = (keys >= 0) & (places < number[:, None])
+    return torch.zeros_like(mask).scatter(1, index, drawn)

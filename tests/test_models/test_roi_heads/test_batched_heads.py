@@ -1,0 +1,75 @@
+"""The batched RPN and RoI head against mmdet's loops, nothing sampled out."""
+
+import pytest
+import torch
+
+from mmdet_ps.models.roi_heads import BatchedRoIHead
+from mmdet_ps.structures.fields import IGNORED
+
+from ..tiny_alignps import tiny_model
+from ..two_stage import batch
+
+EVERYTHING = 10**6
+PERSONS = [([3, -1, 7], [3, 0]), ([2], []), ([], [])]
+
+
+def both(part, mmdets, **changes):
+    """The same weights in our head and in mmdet's."""
+    sampler = dict(sampler=dict(num=EVERYTHING, pos_fraction=0.5))
+    train_cfg = dict(rpn=sampler, rcnn=sampler)
+    ours = tiny_model(roi=True, train_cfg=train_cfg).train()
+    theirs = tiny_model(
+        roi=True, train_cfg=train_cfg, **{part: dict(type=mmdets)}
+    ).train()
+    theirs.load_state_dict(ours.state_dict())
+    return ours, theirs
+
+
+def inputs(model, persons):
+    data = model.data_preprocessor(batch(*persons), True)
+    with torch.no_grad():
+        model.backbone.eval()
+        stage = model.backbone(data['inputs'])[2]
+    return (stage,), data['data_samples']
+
+
+@pytest.mark.parametrize('persons', PERSONS)
+def test_losses_of_the_proposals(persons):
+    ours, theirs = both('rpn_head', 'RPNHead')
+    x, samples = inputs(ours, persons)
+    losses = ours.rpn_head.loss(x, samples)
+    for key, value in theirs.rpn_head.loss(x, samples).items():
+        torch.testing.assert_close(losses[key], sum(value))
+
+
+@pytest.mark.parametrize('persons', PERSONS)
+def test_losses_of_the_rois(persons):
+    ours, theirs = both('roi_head', 'PersonSearchRoIHead')
+    x, samples = inputs(ours, persons)
+    _, proposals = ours.rpn_head.loss_and_predict(x, samples)
+    ours.eval(), theirs.eval()  # norms that do not see the order
+    expected, *_ = theirs.roi_head.loss_and_embeddings(x, proposals, samples)
+    losses, embeddings, ids = ours.roi_head.loss_and_embeddings(
+        x, proposals, samples
+    )
+    assert set(losses) == set(expected)
+    for key, value in expected.items():
+        torch.testing.assert_close(losses[key], value, msg=key)
+    assert len(embeddings) == len(ids)
+    drawn, known = ours.roi_head.sampled_rois
+    assert torch.equal(known, ids) and len(drawn) == len(ids)
+    number = sum(map(len, persons))
+    assert (ids > IGNORED).sum() >= number
+
+
+def test_rois_are_limited():
+    model = tiny_model(roi=True).train()
+    x, samples = inputs(model, PERSONS[0])
+    _, proposals = model.rpn_head.loss_and_predict(x, samples)
+    assert isinstance(model.roi_head, BatchedRoIHead)
+    rois, ids, (labels, *_) = model.roi_head.draw_rois(proposals, samples)
+    for image in (0, 1):
+        own = rois[:, 0] == image
+        assert own.sum() <= 16
+        assert (labels[own] == 0).sum() <= 8
+    assert ((labels == 0) == (ids > IGNORED)).all()
