@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from ..test_docs import ROOT, blocks, write_python_blocks
 from .native_trees import save_image
 
@@ -16,6 +18,7 @@ b.jpg,120.5,10,150,90,ben
 """
 
 
+@pytest.mark.slow
 def test_the_shortest_dataset(tmp_path):
     for name in ('configs', 'tools', 'mmdet_ps'):
         (tmp_path / name).symlink_to(ROOT / name)

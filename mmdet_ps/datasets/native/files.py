@@ -98,8 +98,8 @@ def read_lines(path: str | Path) -> list[tuple[int, str]]:
     return [(n, line.strip()) for n, line in numbered if line.strip()]
 
 
-def read_json(path: str | Path, *keys: str):
-    """A JSON document; with ``keys``, an object that has all of them."""
+def read_json(path: str | Path, *keys: str) -> dict:
+    """A JSON object that has all of ``keys``."""
     try:
         with open(path, encoding='utf-8-sig') as file:
             document = json.load(file)

@@ -76,7 +76,7 @@ def structs(
         yield entry
 
 
-def field(record: np.void, name: str, where: str, path: str | Path):
+def field(record: np.void, name: str, where: str, path: str | Path) -> object:
     """The field ``name`` of a struct."""
     if name not in record.dtype.names:
         raise NativeDataError(
