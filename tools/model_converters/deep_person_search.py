@@ -1,7 +1,6 @@
 """Convert a checkpoint of deep-person-search (BSL, NAE or OIM)."""
 
 import argparse
-import os
 import pickle
 import re
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from mmdet_ps.utils.checkpoint import save_checkpoint
 from mmdet_ps.utils.key_rules import rename_keys
 
 BLOCK = r'\.(\d+)\.(.*)'
@@ -171,10 +171,7 @@ def convert_file(src: Path, dst: Path, trust: bool) -> None:
             f'{src}: key {error} is not of deep-person-search (BSL, NAE or '
             'OIM); give a checkpoint of that project, such as latest.pth'
         ) from error
-    dst.parent.mkdir(parents=True, exist_ok=True)
-    part = dst.with_name(dst.name + '.part')
-    torch.save(dict(state_dict=weights, meta=dict()), part)
-    os.replace(part, dst)
+    save_checkpoint(dict(state_dict=weights, meta=dict()), dst)
     print(f'{dst}: {len(weights)} tensors')
     for key in dropped:
         print(f'dropped {key}')

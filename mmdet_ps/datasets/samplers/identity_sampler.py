@@ -39,7 +39,7 @@ class IdentitySampler(Sampler):
         self.epoch = 0
         self.num_instances = num_instances
         self.num_identities, rest = divmod(batch_size, num_instances)
-        self.groups = identity_groups(dataset.get_person_ids())
+        self.groups = self.find_groups(dataset)
         if rest or len(self.groups) < self.num_identities:
             raise ValueError(
                 f'batches of {batch_size} with {num_instances} crops per '
@@ -50,6 +50,11 @@ class IdentitySampler(Sampler):
         chunks = sum(-(-len(g) // num_instances) for g in self.groups)
         per_step = self.num_identities * self.world_size
         self.num_batches = max(1, chunks // per_step)
+
+    @staticmethod
+    def find_groups(dataset) -> list[np.ndarray]:
+        """Indices of the crops of each labelled identity."""
+        return identity_groups(dataset.get_person_ids())
 
     def __iter__(self) -> Iterator[int]:
         """Indices of this rank; each run of P * K is a batch."""
