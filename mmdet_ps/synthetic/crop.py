@@ -107,11 +107,17 @@ def render_crop(spec: CropSpec) -> np.ndarray:
             height * 0.45,
             light,
         )
-    factor = rng.uniform(1, max(1.0, spec.coarseness))
-    if factor > 1.15:
-        small = (max(2, round(width / factor)), max(2, round(height / factor)))
-        image = cv2.resize(
-            cv2.resize(image, small, None, 0, 0, cv2.INTER_AREA),
-            (width, height),
-        )
-    return expose(image, spec.camera, rng)
+    return expose(_coarsen(image, rng, spec.coarseness), spec.camera, rng)
+
+
+def _coarsen(
+    image: np.ndarray, rng: np.random.Generator, coarseness: float
+) -> np.ndarray:
+    """The picture (H, W, 3) with the detail of a more distant person."""
+    height, width = image.shape[:2]
+    factor = rng.uniform(1, max(1.0, coarseness))
+    if factor <= 1.15:
+        return image
+    small = (max(2, round(width / factor)), max(2, round(height / factor)))
+    reduced = cv2.resize(image, small, None, 0, 0, cv2.INTER_AREA)
+    return cv2.resize(reduced, (width, height))

@@ -9,8 +9,8 @@ from .appearance import Person
 from .backdrop import Setting, paint_backdrop
 from .camera import Camera, expose
 from .canvas import cut_out, lay_over
-from .figure import make_figure
-from .placement import Placement, hidden_share, place_all
+from .figure import Figure, make_figure
+from .placement import MEAN_HEIGHT, Placement, hidden_share, place_all
 from .props import make_prop
 from .randomness import pick, stream
 from .shapes import extent
@@ -151,11 +151,47 @@ def _visible_box(mask: np.ndarray) -> tuple:
     )
 
 
+def _draw_by_depth(
+    rng: np.random.Generator,
+    spec: SceneSpec,
+    picture: np.ndarray,
+    places: list[Placement],
+    figures: list[Figure],
+) -> tuple[np.ndarray, list[int]]:
+    """Draw everybody and the props in place, the nearest last.
+
+    Returns what is seen at each pixel, (H, W) with actor + 1, and how many
+    pixels each actor would have if nothing stood in front.
+    """
+    owners = np.zeros(picture.shape[:2], np.uint16)
+    light = spec.camera.light
+    items = [
+        (place.foot[1], index, None) for index, place in enumerate(places)
+    ]
+    items += [
+        (place.foot[1], -1, (place, kind))
+        for place, kind in _place_props(rng, spec, places)
+    ]
+    solid = [0] * len(places)
+    for _, index, prop in sorted(items, key=lambda item: item[:2]):
+        if prop is None:
+            place = places[index]
+            shapes = figures[index].shapes
+            cut = cut_out(shapes, place.height, place.foot, light)
+            solid[index] = lay_over(picture, cut, owners, index + 1)
+        else:
+            place, kind = prop
+            thing = make_prop(rng, kind)
+            height = place.height * thing.height / MEAN_HEIGHT
+            cut = cut_out(thing.shapes, height, place.foot, light)
+            lay_over(picture, cut, owners, NOBODY)
+    return owners, solid
+
+
 def render_scene(spec: SceneSpec) -> tuple[np.ndarray, list[Sighting]]:
     """The picture (H, W, 3) uint8 and one sighting per actor, in order."""
     rng = stream(spec.seed, 'scene', spec.key)
     picture = backdrop(spec)
-    owners = np.zeros(picture.shape[:2], np.uint16)
     free = [actor.person for actor in spec.actors if not actor.placement]
     found = iter(
         place_all(
@@ -163,59 +199,40 @@ def render_scene(spec: SceneSpec) -> tuple[np.ndarray, list[Sighting]]:
         )
     )
     places = [actor.placement or next(found) for actor in spec.actors]
-    props = _place_props(rng, spec, places)
-    items = [
-        (place.foot[1], index, None) for index, place in enumerate(places)
-    ]
-    items += [(place.foot[1], -1, (place, kind)) for place, kind in props]
     figures = [
         make_figure(actor.person, place.pose)
         for actor, place in zip(spec.actors, places)
     ]
-    solid = [0] * len(places)
-    for _, index, prop in sorted(items, key=lambda item: item[:2]):
-        if prop is None:
-            place = places[index]
-            cut = cut_out(
-                figures[index].shapes,
-                place.height,
-                place.foot,
-                spec.camera.light,
-            )
-            solid[index] = lay_over(picture, cut, owners, index + 1)
-        else:
-            place, kind = prop
-            thing = make_prop(rng, kind)
-            lay_over(
-                picture,
-                cut_out(
-                    thing.shapes,
-                    place.height * thing.height / 1.72,
-                    place.foot,
-                    spec.camera.light,
-                ),
-                owners,
-                NOBODY,
-            )
+    owners, solid = _draw_by_depth(rng, spec, picture, places, figures)
     swing = 1 + rng.uniform(-1, 1) * spec.light_swing
     picture = expose(
         np.clip(picture * swing, 0, 255).astype(np.uint8), spec.camera, rng
     )
-    sightings = []
-    for index, (actor, place) in enumerate(zip(spec.actors, places)):
-        seen = owners == index + 1
-        joints = {
-            name: tuple(_to_pixels(point, place).tolist())
-            for name, point in figures[index].joints.items()
-        }
-        sightings.append(
-            Sighting(
-                actor.tag,
-                _box(figures[index].shapes, place),
-                _visible_box(seen),
-                _box(figures[index].head, place),
-                float(seen.sum() / max(1, solid[index])),
-                joints,
-            )
+    sightings = [
+        _sighting(
+            spec.actors[index].tag,
+            places[index],
+            figures[index],
+            owners == index + 1,
+            solid[index],
         )
+        for index in range(len(places))
+    ]
     return picture, sightings
+
+
+def _sighting(
+    tag: int, place: Placement, figure: Figure, seen: np.ndarray, solid: int
+) -> Sighting:
+    """What the mask (H, W) of its visible pixels says about a person."""
+    return Sighting(
+        tag,
+        _box(figure.shapes, place),
+        _visible_box(seen),
+        _box(figure.head, place),
+        float(seen.sum() / max(1, solid)),
+        {
+            name: tuple(_to_pixels(point, place).tolist())
+            for name, point in figure.joints.items()
+        },
+    )

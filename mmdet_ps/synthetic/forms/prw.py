@@ -10,7 +10,7 @@ from ..casting import cast_scenes
 from ..placement import border_placement
 from ..scene import Actor
 from .matlab import cell, save
-from .prw_ids import choose_ids
+from .prw_ids import PRWIds, choose_ids
 from .prw_queries import write_queries
 
 NUM_CAMERAS = 6
@@ -204,14 +204,19 @@ def write(build: Build) -> None:
         save_annotation(build, frame, index)
     for frame, row in queries:
         save_query_crop(build, frame, frame.boxes[row])
+    _save_lists(build, frames, ids)
+    _record_truth(build, every, queries, ids)
+
+
+def _save_lists(
+    build: Build, frames: dict[str, list[Frame]], ids: PRWIds
+) -> None:
     for split, own in frames.items():
-        save(
-            build.root / f'frame_{split}.mat',
-            **{f'img_index_{split}': cell([frame.stem for frame in own])},
-        )
+        stems = cell([frame.stem for frame in own])
+        path = build.root / f'frame_{split}.mat'
+        save(path, **{f'img_index_{split}': stems})
     save(build.root / 'ID_train.mat', ID_train=np.array([ids.train], float))
     save(build.root / 'ID_test.mat', ID_test2=np.array([ids.test], float))
-    _record_truth(build, every, queries, ids)
 
 
 def _record_truth(
