@@ -5,6 +5,7 @@ Each takes the run (see make_report.py) and is empty without material.
 
 import os
 import platform
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,14 @@ FOLDERS = {
 STARTS = {'scratch': 'from scratch', 'pretrained': 'pre-trained'}
 CURVES = ('loss', 'loss_reid', 'roi_loss_reid', 'loss_cls', 'loss_bbox')
 # More curves in one chart cannot be told apart.
-CURVES_PER_CHART = 4
+# Title of a chart -> the scalars it shows. The alignment wants its classifier
+# of sources near chance, 0.5.
+PRETRAINING_CURVES = {
+    'losses of scenes': r'det_(?P<name>(?!.*domain).*loss.*)',
+    'losses of crops': r'reid_(?P<name>(?!.*domain).*loss.*)',
+    'source accuracy, scenes': (r'det_(?P<name>.*)_domain_acc'),
+    'source accuracy, crops': (r'reid_(?P<name>.*)_domain_acc'),
+}
 
 
 def results(run: 'Run') -> list[str]:
@@ -105,24 +113,22 @@ def results(run: 'Run') -> list[str]:
 
 def curves(run: 'Run') -> list[str]:
     """Losses of pre-training and of every fine-tuning."""
-    losses = {
-        name: (steps, smoothed(values))
-        for name, (steps, values) in read_scalars(
-            run.work_dir / 'pretrain'
-        ).items()
-        if 'loss' in name
-    }
-    names = sorted(losses, key=lambda name: (name != 'loss', name))
+    scalars = read_scalars(run.work_dir / 'pretrain')
     pretraining = [
         line_chart(
-            'Pre-training',
-            {name: losses[name] for name in names[i : i + CURVES_PER_CHART]},
+            f'Pre-training: {title}',
+            {
+                match['name'].replace('_', ' '): (steps, smoothed(values))
+                for name, (steps, values) in sorted(scalars.items())
+                if (match := re.fullmatch(pattern, name))
+                and any(values)  # a scene has no identities to lose
+            },
             'iteration',
-            logarithmic=True,
+            logarithmic='loss' in title,
         )
-        for i in range(0, len(names), CURVES_PER_CHART)
+        for title, pattern in PRETRAINING_CURVES.items()
     ]
-    parts = [group('curves', *pretraining)] if pretraining else []
+    parts = [group('curves', *pretraining)] if any(pretraining) else []
     scalars = {
         (target, start): read_scalars(run.folder(target, start))
         for target in run.targets

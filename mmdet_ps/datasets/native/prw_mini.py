@@ -5,6 +5,7 @@ test set, because a network conditioned on the query has to see every pair.
 Each pair here is (person id, frame); the box stands in one's own
 query_info.txt.
 """
+
 PRW_MINI = (
     (484, 'c2s1_159941'), (493, 'c4s3_026629'), (495, 'c2s1_157566'),
     (504, 'c4s3_025379'), (537, 'c2s2_012212'), (559, 'c4s3_037479'),

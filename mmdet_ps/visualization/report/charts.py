@@ -4,9 +4,19 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-COLOURS = ('#2462cc', '#d07a10', '#1a9650', '#a03c9c', '#667084')
+COLOURS = (
+    '#2462cc',
+    '#d07a10',
+    '#1a9650',
+    '#a03c9c',
+    '#667084',
+    '#c23b3b',
+    '#1794a3',
+    '#8a6d3b',
+)
 WIDTH, HEIGHT = 440, 260
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 34, 38
+LEGEND_TOP = 21
 
 
 def line_chart(
@@ -38,7 +48,7 @@ def line_chart(
     y_axis = _Axis(
         [y for _, y in every],
         HEIGHT - BOTTOM,
-        TOP + 15 * (sum(34 + 6.6 * len(name) for name in curves) > WIDTH - 40),
+        TOP + _legend_places(list(curves))[-1][1] - LEGEND_TOP,
         logarithmic,
         zero=not logarithmic,
     )
@@ -173,18 +183,26 @@ def _grid(x_axis: _Axis | None, y_axis: _Axis, x_label: str) -> str:
     return ''.join(parts)
 
 
-def _legend(names: list[str]) -> str:
-    """Names with their colours; one that does not fit starts a new line."""
-    parts, x, y = [], float(LEFT), 21
-    for i, name in enumerate(names):
+def _legend_places(names: list[str]) -> list[tuple[float, int]]:
+    """Left and top of each name; one that does not fit starts a new line."""
+    places, x, y = [], float(LEFT), LEGEND_TOP
+    for name in names:
         width = 34 + 6.6 * len(name)
         if x > LEFT and x + width > WIDTH + 14:
             x, y = float(LEFT), y + 15
+        places.append((x, y))
+        x += width
+    return places
+
+
+def _legend(names: list[str]) -> str:
+    """Names with their colours."""
+    parts = []
+    for i, (name, (x, y)) in enumerate(zip(names, _legend_places(names))):
         colour = COLOURS[i % len(COLOURS)]
         parts.append(
             f'<rect x="{x:.0f}" y="{y}" width="14" height="4" rx="2" '
             f'fill="{colour}"/>'
         )
         parts.append(_text(x + 19, y + 6, name))
-        x += width
     return ''.join(parts)
