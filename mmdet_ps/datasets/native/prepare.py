@@ -60,7 +60,7 @@ def prepare(
         form.unpack(native_root)
     stamp = dict(
         source_stamp(native_root.path, form.sources.split()),
-        form=form.name,
+        domain=domain_name(form, native_root.path),
         format_version=FORMAT_VERSION,
     )
     if not (verify_only or dry_run or decode):
@@ -116,7 +116,7 @@ def _write(
 
 def domain_name(form: NativeForm, root: Path) -> str:
     """The form's name, with the number of a second folder of that form."""
-    name = root.resolve().name
+    name = root.absolute().name  # of the link, where it is one
     number = re.search(r'-\d+$', name) if form.matches(name) else None
     usual = any(
         name.lower() == folder.lower() for folder in form.folder.split('|')

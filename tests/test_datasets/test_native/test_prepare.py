@@ -149,3 +149,16 @@ def test_every_form_is_found_by_name_and_by_folder(form):
         assert find_form(folder) is form
         assert form.matches(f'{folder}-2')
     assert form.provenance and form.sources
+
+
+def test_a_link_names_the_domain(tmp_path):
+    trees.crowdhuman(tmp_path / 'elsewhere')
+    for name, domain in (
+        ('CrowdHuman', 'crowdhuman'),
+        ('CrowdHuman-2', 'crowdhuman-2'),
+    ):
+        (tmp_path / name).symlink_to(tmp_path / 'elsewhere')
+        out = tmp_path / 'out'  # the same: not reused for another domain
+        prepare(find_form('crowdhuman'), tmp_path / name, out)
+        document = json.loads((out / 'train.json').read_text())
+        assert document['metainfo']['domain'] == domain
