@@ -37,6 +37,8 @@ setup(
             'hypothesis>=6',
             'ruff',
             'codespell',
+            'h5py>=3',
+            'lmdb>=1.4',
         ],
         'cuhk03': ['h5py>=3'],
         'luperson': ['lmdb>=1.4'],
