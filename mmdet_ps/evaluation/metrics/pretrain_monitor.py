@@ -1,0 +1,104 @@
+"""Whether a pre-training works, before anything is fine-tuned from it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+from mmdet.registry import METRICS
+from mmengine.evaluator import BaseMetric
+
+from ..functional.box_matching import paired_iou
+from ..functional.neighbour_scores import neighbour_scores
+from ..records import record_of
+
+
+@METRICS.register_module()
+class PretrainMonitor(BaseMetric):
+    """Detection recall on held-out scenes, re-ID on held-out crops.
+
+    Images with labelled persons are taken for crops (or mosaics of them):
+    each person searched among all others of its source gives ``reid_mAP``
+    and ``reid_top1``. In the others, every given box should overlap a
+    detection: ``recall``. Per source, and as means over the sources.
+
+    A person is embedded from its given box where the model does that, else
+    by the detection that overlaps it most, if any does by ``iou_thr``.
+
+    Args:
+        score_thr: Detections below do not count.
+        iou_thr: Overlap of a found person.
+    """
+
+    default_prefix = 'monitor'
+
+    def __init__(
+        self,
+        score_thr: float = 0.2,
+        iou_thr: float = 0.5,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device, prefix)
+        self.score_thr = score_thr
+        self.iou_thr = iou_thr
+
+    def process(self, data_batch, data_samples: Sequence[dict]) -> None:
+        """Keep which persons each image showed and which were found."""
+        for data_sample in data_samples:
+            record = record_of(data_sample)
+            nearest, overlaps = self._nearest(record)
+            found = overlaps >= self.iou_thr
+            embeddings = record.get('gt_embeddings')
+            if embeddings is None:
+                embeddings = record['embeddings'][nearest] * found[:, None]
+            self.results.append(
+                dict(
+                    domain=data_sample.get('domain', 'images'),
+                    found=found,
+                    person_ids=record['gt_person_ids'],
+                    embeddings=embeddings,
+                )
+            )
+
+    def _nearest(self, record: dict) -> tuple[np.ndarray, np.ndarray]:
+        """Detection (M,) nearest to each given box, and its overlap (M,)."""
+        given = record['gt_bboxes']
+        kept = np.flatnonzero(record['scores'] >= self.score_thr)
+        if not len(kept):
+            # An embedding of no detection: one row of zeros at the end.
+            record['embeddings'] = np.pad(
+                record['embeddings'], ((0, 1), (0, 0))
+            )
+            return np.full(len(given), -1), np.zeros(len(given))
+        boxes = record['bboxes'][kept]
+        overlaps = paired_iou(
+            np.repeat(given, len(boxes), axis=0),
+            np.tile(boxes, (len(given), 1)),
+        ).reshape(len(given), len(boxes))
+        return kept[overlaps.argmax(axis=1)], overlaps.max(axis=1)
+
+    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
+        """All figures, in [0, 1]."""
+        by_domain = defaultdict(list)
+        for result in results:
+            by_domain[result['domain']].append(result)
+        figures = {}
+        for domain, images in by_domain.items():
+            person_ids = np.concatenate([i['person_ids'] for i in images])
+            if (person_ids >= 0).any():
+                scores = neighbour_scores(
+                    np.concatenate([i['embeddings'] for i in images]),
+                    person_ids,
+                )
+                figures[f'{domain}/reid_mAP'] = scores['mAP']
+                figures[f'{domain}/reid_top1'] = scores['top1']
+            elif len(person_ids):
+                found = np.concatenate([i['found'] for i in images])
+                figures[f'{domain}/recall'] = float(found.mean())
+        for name in ('recall', 'reid_mAP', 'reid_top1'):
+            values = [v for k, v in figures.items() if k.endswith('/' + name)]
+            if values:
+                figures[name] = float(np.mean(values))
+        return figures
