@@ -2,10 +2,12 @@
 
 from .pretrained import resnet18, resnet50, shufflenet_v1
 from .shufflenet_v1 import ShuffleNetV1
+from .shufflenet_v1_top import ShuffleNetV1Top
 from .split_resnet import SplitResNet, SplitResNetTop
 
 __all__ = [
     'ShuffleNetV1',
+    'ShuffleNetV1Top',
     'SplitResNet',
     'SplitResNetTop',
     'resnet18',

@@ -109,6 +109,51 @@ class ShuffleUnit(BaseModule):
         return self.act(features + out)
 
 
+def stage_width(stage: int, groups: int, widen_factor: float) -> int:
+    """Output channels of a stage, the multiple of 8 nearest to the table."""
+    channels = STAGE_CHANNELS[groups][stage] * widen_factor
+    rounded = max(8, int(channels + 4) // 8 * 8)
+    return rounded if rounded >= 0.9 * channels else rounded + 8
+
+
+def make_stage(
+    stage: int,
+    in_channels: int,
+    groups: int,
+    widen_factor: float,
+    norm_cfg: dict,
+    with_cp: bool = False,
+) -> nn.Sequential:
+    """The units of one stage; arguments as of :class:`ShuffleNetV1`."""
+    width = stage_width(stage, groups, widen_factor)
+    return nn.Sequential(
+        *[
+            ShuffleUnit(
+                width if unit else in_channels,
+                width,
+                groups,
+                # The stem's 24 channels are too few to be grouped.
+                first_groups=1 if stage == unit == 0 else groups,
+                downsample=unit == 0,
+                norm_cfg=norm_cfg,
+                with_cp=with_cp,
+            )
+            for unit in range(STAGE_UNITS[stage])
+        ]
+    )
+
+
+def init_shuffle_units(module: nn.Module) -> None:
+    """Normal weights as MMClassification sets them."""
+    for name, part in module.named_modules():
+        if isinstance(part, nn.Conv2d):
+            fan = part.weight.shape[1]
+            std = 0.01 if 'conv1' in name else 1.0 / fan
+            normal_init(part, mean=0, std=std)
+        elif isinstance(part, (_BatchNorm, nn.GroupNorm)):
+            constant_init(part, val=1, bias=0.0001)
+
+
 @MODELS.register_module()
 class ShuffleNetV1(BaseModule):
     """The backbone; its stages have strides 8, 16 and 32.
@@ -149,40 +194,19 @@ class ShuffleNetV1(BaseModule):
         )
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         self.layers = nn.ModuleList()
-        for stage, units in enumerate(STAGE_UNITS):
-            width = STAGE_CHANNELS[groups][stage] * widen_factor
-            width = _multiple_of_8(width)
-            blocks = []
-            for unit in range(units):
-                first = stage == 0 and unit == 0
-                blocks.append(
-                    ShuffleUnit(
-                        channels,
-                        width,
-                        groups,
-                        # The stem's 24 channels are too few to be grouped.
-                        first_groups=1 if first else groups,
-                        downsample=unit == 0,
-                        norm_cfg=norm_cfg,
-                        with_cp=with_cp,
-                    )
-                )
-                channels = width
-            self.layers.append(nn.Sequential(*blocks))
+        for stage in range(len(STAGE_UNITS)):
+            layer = make_stage(
+                stage, channels, groups, widen_factor, norm_cfg, with_cp
+            )
+            self.layers.append(layer)
+            channels = stage_width(stage, groups, widen_factor)
         self._freeze_stages()
 
     def init_weights(self) -> None:
         """Normal weights as MMClassification sets them."""
         super().init_weights()
-        if self.init_cfg:
-            return
-        for name, module in self.named_modules():
-            if isinstance(module, nn.Conv2d):
-                fan = module.weight.shape[1]
-                std = 0.01 if 'conv1' in name else 1.0 / fan
-                normal_init(module, mean=0, std=std)
-            elif isinstance(module, (_BatchNorm, nn.GroupNorm)):
-                constant_init(module, val=1, bias=0.0001)
+        if not self.init_cfg:
+            init_shuffle_units(self)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """(B, 3, H, W) to the maps of the stages in ``out_indices``."""
@@ -212,8 +236,3 @@ class ShuffleNetV1(BaseModule):
             for parameter in part.parameters():
                 parameter.requires_grad = False
 
-
-def _multiple_of_8(channels: float) -> int:
-    """The nearest multiple of 8 that loses at most a tenth."""
-    rounded = max(8, int(channels + 4) // 8 * 8)
-    return rounded if rounded >= 0.9 * channels else rounded + 8

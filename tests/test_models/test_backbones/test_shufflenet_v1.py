@@ -68,3 +68,14 @@ def test_checkpointing_changes_no_gradient():
 def test_wrong_groups_are_named():
     with pytest.raises(ValueError, match='groups=5'):
         ShuffleNetV1(groups=5)
+
+
+def test_the_top_is_the_backbones_last_stage():
+    torch.manual_seed(0)
+    backbone = ShuffleNetV1(out_indices=(1, 2)).eval()
+    top = MODELS.build(dict(type='ShuffleNetV1Top')).eval()
+    result = top.load_state_dict(backbone.state_dict(), strict=False)
+    assert not result.missing_keys
+    middle, last = backbone(torch.randn(1, 3, 64, 64))
+    torch.testing.assert_close(top(middle), last)
+    assert (top.in_channels, top.out_channels) == (480, 960)

@@ -1,0 +1,26 @@
+"""Hybrid pre-training of ROI-AlignPS on ResNet-18."""
+
+_base_ = [
+    '../_base_/datasets/pretrain_hybrid_six-sources.py',
+    '../_base_/models/roi-alignps_r18-full.py',
+    '../_base_/schedules/pretrain_iter.py',
+]
+
+model = dict(
+    _delete_=True,
+    type='HybridPretrainDetector',
+    detector={{_base_.model}},
+    num_identities={{_base_.pretrain_identities}},
+    queue_size={{_base_.pretrain_queue_size}},
+    alignment=dict(
+        type='IntraTaskAlignment',
+        domains={{_base_.domains}},
+        image=dict(
+            backbone=dict(in_channels=512),
+            neck=dict(in_channels=256, level=0),
+        ),
+        instance=dict(in_channels=256),
+        weight=0.1,
+        queue_size=256,
+    ),
+)
