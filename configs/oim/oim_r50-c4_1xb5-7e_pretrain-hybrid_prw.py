@@ -1,7 +1,11 @@
 """OIM on PRW, from hybrid pre-training."""
 
 _base_ = './oim_r50-c4_1xb5-7e_prw.py'
-pretrained_backbone = 'work_dirs/hybrid-pretrain_r50/backbone.pth'
+# Written by tools/format_epoch_weights_for_pretraining.sh.
+pretrained_backbone = (
+    'work_dirs/hybrid-pretrain_r50_8xb8-90k_crowdhuman-market/'
+    'pretrained_backbone.pth'
+)
 
 init_cfg = dict(type='Pretrained', checkpoint=pretrained_backbone)
 model = dict(

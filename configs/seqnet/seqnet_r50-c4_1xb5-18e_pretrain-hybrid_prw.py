@@ -1,7 +1,11 @@
 """SeqNet on PRW, from hybrid pre-training (a Caffe-style ResNet)."""
 
 _base_ = './seqnet_r50-c4_1xb5-18e_prw.py'
-pretrained_backbone = 'work_dirs/hybrid-pretrain_r50/backbone.pth'
+# Written by tools/format_epoch_weights_for_pretraining.sh.
+pretrained_backbone = (
+    'work_dirs/hybrid-pretrain_r50_8xb8-90k_crowdhuman-market/'
+    'pretrained_backbone.pth'
+)
 
 resnet = dict(
     style='caffe',

@@ -79,7 +79,53 @@ train_dataloader = dict(
         ],
     ),
 )
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters)
+# Held-out scenes and crops of each source, to watch the pre-training by.
+pack = dict(type='PackPersonSearchInputs')
+held_out_scenes = dict(
+    scenes,
+    ann_file='prepared/test.json',
+    test_mode=True,
+    pipeline=[
+        dict(type='LoadImageFromFile'),
+        dict(type='Resize', scale=(256, 160), keep_ratio=True),
+        dict(type='LoadPersonAnnotations'),
+        pack,
+    ],
+)
+held_out_crops = dict(
+    mosaic,
+    num_instances=1,
+    num_rounds=1,
+    pipeline=[pack],
+)
+test_crops = dict(crops, ann_file='prepared/test.json')
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=0,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='PersonConcatDataset',
+        datasets=[
+            dict(held_out_scenes, data_root=data_root + 'CrowdHuman/'),
+            dict(held_out_scenes, data_root=data_root + 'CrowdHuman-2/'),
+            dict(
+                held_out_crops,
+                dataset=dict(
+                    test_crops, data_root=data_root + 'Market-1501-v15.09.15/'
+                ),
+            ),
+            dict(
+                held_out_crops,
+                dataset=dict(test_crops, data_root=data_root + 'MSMT17_V1/'),
+            ),
+        ],
+    ),
+)
+val_evaluator = dict(type='PretrainMonitor')
+val_cfg = dict(type='ValLoop')
+train_cfg = dict(
+    type='IterBasedTrainLoop', max_iters=max_iters, val_interval=150
+)
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-3, weight_decay=1e-4),
