@@ -18,6 +18,7 @@ from .location_targets import (
     assign_to_boxes,
     distances_to_sides,
     flatten_levels,
+    image_of_each,
     inside_any_box,
 )
 from .map_centering import subtract_spatial_mean
@@ -224,7 +225,7 @@ class AlignPSHead(FCOSHead):
         """Index (B, P) of the box of each location; see assign_to_boxes."""
         return assign_to_boxes(
             boxes,
-            _image_of_each(batch_gt, boxes.device),
+            image_of_each(list(map(len, batch_gt)), boxes.device),
             grid,
             len(batch_gt),
             self.regress_ranges,
@@ -244,7 +245,7 @@ class AlignPSHead(FCOSHead):
             return None
         inside = inside_any_box(
             torch.cat([ignored.bboxes for ignored in batch_ignored]),
-            _image_of_each(batch_ignored, positive.device),
+            image_of_each(list(map(len, batch_ignored)), positive.device),
             grid,
             len(positive),
         )
@@ -291,11 +292,3 @@ class AlignPSHead(FCOSHead):
             )
             for i, meta in enumerate(batch_img_metas)
         ]
-
-
-def _image_of_each(
-    batch_instances: list[InstanceData], device: torch.device
-) -> Tensor:
-    """Index of the image of each instance of a batch, (G,)."""
-    counts = torch.tensor([len(i) for i in batch_instances], device=device)
-    return torch.arange(len(counts), device=device).repeat_interleave(counts)

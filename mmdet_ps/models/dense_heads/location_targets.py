@@ -43,6 +43,12 @@ class Grid(NamedTuple):
         ).repeat_interleave(torch.tensor(counts, device=device))
 
 
+def image_of_each(counts: list[int], device: torch.device) -> Tensor:
+    """Index of the image of each box, where images have ``counts``, (G,)."""
+    counts = torch.tensor(counts, device=device)
+    return torch.arange(len(counts), device=device).repeat_interleave(counts)
+
+
 def flatten_levels(maps: list[Tensor]) -> Tensor:
     """Level maps (B, C, H, W) as (B, P, C)."""
     return torch.cat([m.flatten(2) for m in maps], dim=2).transpose(1, 2)
