@@ -85,9 +85,11 @@ class HybridPretrainDetector(BaseDetector):
         self.capture = FeatureCapture(self.detector, list(image or {}))
         self.alignment = None
         if alignment is not None:
-            self.alignment = MODELS.build(
-                {**alignment, 'embedding_names': self.capture.loss_names}
-            )
+            # The detector starts from the weights it would have alone.
+            with torch.random.fork_rng(devices=[]):
+                self.alignment = MODELS.build(
+                    {**alignment, 'embedding_names': self.capture.loss_names}
+                )
 
     def loss(
         self,

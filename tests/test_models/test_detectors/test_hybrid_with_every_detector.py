@@ -1,0 +1,94 @@
+"""Hybrid pre-training around each of the package's detectors."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmdet.registry import MODELS
+from mmengine.config import Config
+from mmengine.optim import OptimWrapper
+from mmengine.registry import init_default_scope
+
+from mmdet_ps.structures.fields import UNLABELLED
+from tests.tiny_search_detector import branch_batch, make_sample
+
+ROOT = Path(__file__).parents[3]
+CONFIGS = sorted(ROOT.glob('configs/synthetic/hybrid-pretrain_*.py'))
+SHAPE = (96, 128)
+PERSONS = [[10, 10, 40, 80], [70, 20, 100, 90]]
+
+
+def build(path, seed=0):
+    init_default_scope('mmdet')
+    torch.manual_seed(seed)
+    model = MODELS.build(Config.fromfile(path).model)
+    model.init_weights()
+    return model
+
+
+def scene(domain, boxes=PERSONS):
+    return make_sample(boxes, [UNLABELLED] * len(boxes), domain, SHAPE)
+
+
+def crops(domain, person_ids):
+    return make_sample(PERSONS, person_ids, domain, SHAPE)
+
+
+def batches():
+    full = branch_batch(
+        det=[scene('crowdhuman'), scene('crowdhuman-2')],
+        reid=[crops('market1501', [3, 5]), crops('msmt17', [300, 301])],
+    )
+    poor = branch_batch(
+        det=[scene('crowdhuman', [])],
+        reid=[crops('msmt17', [UNLABELLED, UNLABELLED])],
+    )
+    return full, poor
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_rich_and_poor_batches_train(path):
+    model = build(path)
+    optimizer = OptimWrapper(torch.optim.SGD(model.parameters(), lr=1e-3))
+    for batch in batches():
+        log = model.train_step(batch, optimizer)
+        assert all(torch.isfinite(value).all() for value in log.values())
+    assert all(torch.isfinite(p).all() for p in model.parameters())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_crops_reach_every_identity_loss_and_no_tag_does(path):
+    model = build(path)
+    data = model.data_preprocessor(batches()[0], training=True)
+    seen = []
+    for name in model.capture.loss_names:
+        loss = model.detector.get_submodule(name)
+        loss.register_forward_pre_hook(
+            lambda module, args, kwargs: seen.append(kwargs['person_ids']),
+            with_kwargs=True,
+        )
+    losses = model.loss(data['inputs'], data['data_samples'])
+    # Ids as a detector alone would see them, each crop among them.
+    ids = torch.cat(seen)
+    assert set(ids.tolist()) <= {-2, -1, 3, 5, 300, 301}
+    assert {3, 5, 300, 301} <= set(ids.tolist())
+    for key, level in model.alignment.levels.items():
+        if key.startswith('reid_instance'):
+            assert (level.queue.filled > 0).all(), key
+    reid = [k for k in losses if k.startswith('reid_') and 'domain' not in k]
+    assert reid and all('reid' in key.removeprefix('reid_') for key in reid)
+
+
+@pytest.mark.slow
+def test_pretraining_and_scratch_share_their_random_start():
+    path = next(path for path in CONFIGS if 'nae' in path.stem)
+    wrapped = build(path, seed=7)
+    torch.manual_seed(7)
+    alone = MODELS.build(Config.fromfile(path).model.detector)
+    alone.init_weights()
+    ours = wrapped.detector.state_dict()
+    for key, value in alone.state_dict().items():
+        if value.shape == ours[key].shape:
+            assert torch.equal(value, ours[key]), key
