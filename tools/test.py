@@ -77,7 +77,7 @@ def main() -> None:
         ]
     check_data(cfg, ('test',))
     cfg.load_from = find_checkpoint(args.checkpoint, args.config)
-    start_processes(args.launcher)
+    start_processes(cfg)
     runner = Runner.from_cfg(cfg)
     metrics = runner.test()
     if args.json and runner.rank == 0:

@@ -61,7 +61,7 @@ def main() -> None:
     if args.seed is not None:
         cfg.randomness = dict(cfg.get('randomness') or {}, seed=args.seed)
     check_data(cfg, ('train', 'val'))
-    start_processes(args.launcher)
+    start_processes(cfg)
     Runner.from_cfg(cfg).train()
 
 

@@ -63,16 +63,22 @@ def load_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
-def start_processes(launcher: str) -> None:
+def start_processes(cfg: Config) -> None:
     """Join the process group when several processes run on CPUs.
 
     With a GPU mmengine does this itself; its start-up asks CUDA for a device
-    even where the group talks through gloo, which fails without a GPU.
+    even where the group talks through gloo, and gives the model's wrapper a
+    device number. Both fail without a GPU.
     """
     distributed = torch.distributed
-    if (
-        launcher == 'pytorch'
-        and not torch.cuda.is_available()
-        and not distributed.is_initialized()
-    ):
+    if cfg.launcher != 'pytorch' or torch.cuda.is_available():
+        return
+    if not distributed.is_initialized():
         distributed.init_process_group(backend='gloo')
+    if cfg.get('model_wrapper_cfg') is None:
+        cfg.model_wrapper_cfg = dict(
+            type='MMDistributedDataParallel',
+            device_ids=None,
+            broadcast_buffers=False,
+            find_unused_parameters=cfg.get('find_unused_parameters', False),
+        )

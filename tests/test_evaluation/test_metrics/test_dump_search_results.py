@@ -11,9 +11,7 @@ def test_a_header_out_of_a_config_is_stored_as_plain_containers(tmp_path):
     header = dict(preset='alignps', settings=dict(score_thr=0.3))
     # Built through a config, every dict in it is a class of mmengine's.
     metric = METRICS.build(
-        ConfigDict(
-            type='DumpSearchResults', out_file=str(path), header=header
-        )
+        ConfigDict(type='DumpSearchResults', out_file=str(path), header=header)
     )
     metric.evaluate(0)
     loaded = load_results(path).header
