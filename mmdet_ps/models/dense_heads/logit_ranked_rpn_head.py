@@ -21,6 +21,15 @@ class LogitRankedRPNHead(RPNHead):
     pixels drops the box; 0 keeps even empty boxes).
     """
 
+    def forward_single(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (B, A, H, W) and deltas (B, 4 * A, H, W) of a map.
+
+        In single precision, which the anchors take over: half a number
+        cannot tell pixels apart.
+        """
+        logits, deltas = super().forward_single(x)
+        return logits.float(), deltas.float()
+
     def _predict_by_feat_single(
         self,
         cls_score_list: list[Tensor],

@@ -15,7 +15,8 @@ from ..task_modules.batched_assignment import (
     pad,
     sample,
 )
-from .person_search_roi_head import PersonSearchRoIHead, reid_accuracy
+from .person_search_roi_head import PersonSearchRoIHead
+from .reid_accuracy import reid_accuracy
 
 
 @MODELS.register_module()

@@ -18,6 +18,7 @@ from mmdet_ps.structures.fields import IGNORED
 
 from .detection_selection import select_detections
 from .given_boxes import boxes_scale, given_boxes
+from .reid_accuracy import reid_accuracy
 
 
 @MODELS.register_module()
@@ -293,13 +294,3 @@ class PersonSearchRoIHead(StandardRoIHead):
             if cfg.get('confidence_weighted', False):
                 result.embeddings = result.embeddings * result.scores[:, None]
         return results
-
-
-def reid_accuracy(losses: list) -> dict[str, Tensor]:
-    """Share of labelled RoIs whose identity came out first, in percent."""
-    values = [
-        loss.accuracy
-        for loss in losses
-        if getattr(loss, 'accuracy', None) is not None
-    ]
-    return dict(acc_reid=torch.stack(values).mean()) if values else {}

@@ -54,7 +54,7 @@ class SequentialRoIHead(PersonSearchRoIHead):
 
     def _first_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:
         """The first stage's class logits and deltas for RoIs (N, 5)."""
-        roi_feats = self.bbox_roi_extractor(x, rois)
+        roi_feats = self.roi_features(x, rois)
         cls_score, bbox_pred = self.first_head(self.first_top(roi_feats))
         return dict(cls_score=cls_score, bbox_pred=bbox_pred)
 
