@@ -24,7 +24,7 @@ class PretrainMonitor(BaseMetric):
     detection: ``recall``. Per source, and as means over the sources.
 
     A person is embedded from its given box where the model does that, else
-    by the detection that overlaps it most, if any does by ``iou_thr``.
+    by the detection that overlaps it most, however unsure it is.
 
     Args:
         score_thr: Detections below do not count.
@@ -48,11 +48,12 @@ class PretrainMonitor(BaseMetric):
         """Keep which persons each image showed and which were found."""
         for data_sample in data_samples:
             record = record_of(data_sample)
-            nearest, overlaps = self._nearest(record)
-            found = overlaps >= self.iou_thr
+            overlaps = overlaps_of(record)
+            sure = record['scores'] >= self.score_thr
+            found = (overlaps[:, sure] >= self.iou_thr).any(axis=1)
             embeddings = record.get('gt_embeddings')
             if embeddings is None:
-                embeddings = record['embeddings'][nearest] * found[:, None]
+                embeddings = nearest_embeddings(record, overlaps)
             self.results.append(
                 dict(
                     domain=data_sample.get('domain', 'images'),
@@ -61,23 +62,6 @@ class PretrainMonitor(BaseMetric):
                     embeddings=embeddings,
                 )
             )
-
-    def _nearest(self, record: dict) -> tuple[np.ndarray, np.ndarray]:
-        """Detection (M,) nearest to each given box, and its overlap (M,)."""
-        given = record['gt_bboxes']
-        kept = np.flatnonzero(record['scores'] >= self.score_thr)
-        if not len(kept):
-            # An embedding of no detection: one row of zeros at the end.
-            record['embeddings'] = np.pad(
-                record['embeddings'], ((0, 1), (0, 0))
-            )
-            return np.full(len(given), -1), np.zeros(len(given))
-        boxes = record['bboxes'][kept]
-        overlaps = paired_iou(
-            np.repeat(given, len(boxes), axis=0),
-            np.tile(boxes, (len(given), 1)),
-        ).reshape(len(given), len(boxes))
-        return kept[overlaps.argmax(axis=1)], overlaps.max(axis=1)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """All figures, in [0, 1]."""
@@ -102,3 +86,22 @@ class PretrainMonitor(BaseMetric):
             if values:
                 figures[name] = float(np.mean(values))
         return figures
+
+
+def overlaps_of(record: dict) -> np.ndarray:
+    """IoU (M, n) of the given boxes with the detections of an image."""
+    given, boxes = record['gt_bboxes'], record['bboxes']
+    pairs = paired_iou(
+        np.repeat(given, len(boxes), axis=0), np.tile(boxes, (len(given), 1))
+    )
+    return pairs.reshape(len(given), len(boxes))
+
+
+def nearest_embeddings(record: dict, overlaps: np.ndarray) -> np.ndarray:
+    """Of each given box the embedding (M, D) of the detection that overlaps
+    it most, zeros if none does."""
+    embeddings = record['embeddings']
+    if not len(embeddings):
+        return np.zeros((len(overlaps), embeddings.shape[1]))
+    touched = overlaps.max(axis=1) > 0
+    return embeddings[overlaps.argmax(axis=1)] * touched[:, None]
