@@ -61,7 +61,10 @@ def test_the_method_of_add_a_method_trains_and_is_scored(tmp_path):
     assert len(drawn_in_the_test) == 1
 
 
-@pytest.mark.parametrize('page', sorted(ROOT.glob('docs/*.md')), ids=str)
+PAGES = [ROOT / 'README.md', *sorted(ROOT.glob('docs/*.md'))]
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
 def test_links_between_pages_lead_somewhere(page):
     text = FENCE.sub('', page.read_text())
     for target in re.findall(r'\]\(([^)#]+)(?:#[^)]*)?\)', text):
@@ -70,7 +73,7 @@ def test_links_between_pages_lead_somewhere(page):
 
 
 def test_tools_named_in_the_documentation_exist():
-    pages = [*ROOT.glob('docs/*.md'), *ROOT.glob('configs/*/README.md')]
+    pages = [*PAGES, *ROOT.glob('configs/*/README.md')]
     missing = []
     for page in pages:
         for path in re.findall(
