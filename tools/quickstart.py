@@ -27,6 +27,12 @@ TARGETS = {
     'prw': 'PRW',
     'posetrack21': 'PoseTrack21',
 }
+SOURCES = (
+    'CrowdHuman',
+    'CrowdHuman-2',
+    'Market-1501-v15.09.15',
+    'MSMT17_V1',
+)
 STARTS = ('scratch', 'pretrained')
 PRETRAIN_CONFIG = (
     'configs/synthetic/hybrid-pretrain_r18_1xb8-300_crowdhuman-market.py'
@@ -193,6 +199,7 @@ def pretraining_stages(
     pretrain = str(work_dir / 'pretrain')
     make = [python, 'tools/make_synthetic.py', data]
     make += ['--seed', str(settings.seed), '--size', settings.size]
+    make += ['--sets', *TARGETS.values(), *SOURCES]
     train = ['sh', 'run_train.sh', PRETRAIN_CONFIG, gpus]
     train += settings.train_options
     format_weights = 'tools/format_epoch_weights_for_pretraining.sh'
