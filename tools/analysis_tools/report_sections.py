@@ -166,7 +166,7 @@ def rankings(run: 'Run', target: str) -> list[str]:
             'Blue: the person looked for. Green: right. Red: somebody else, '
             'or a box that overlaps too little. Orange: an appearance that '
             'is not among the answers shown. Numbers are rank and cosine '
-            'similarity.'
+            'similarity, with two joined embeddings the sum of both.'
         ),
         side_by_side(
             list(zip(STARTS.values(), (first, second))),
