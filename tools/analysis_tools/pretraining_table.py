@@ -39,22 +39,24 @@ WARM_UP = 30
 STEP_COST = 2
 RATIO = 'train_dataloader.sampler.source_ratio'
 SOURCE = 'train_dataloader.dataset.datasets'
+ONE_SOURCE_A_BATCH = f'{RATIO}=[[4,0,4,0],[0,4,0,4]]'
+EVERYTHING = 'both, image and instance level'
 # Variant of the pre-training: options of the configuration.
 PARTS = {
     'no pre-training': None,
     'detection only': ['model.alignment=None', f'{RATIO}=[1,1,0,0]'],
     're-ID only': ['model.alignment=None', f'{RATIO}=[0,0,1,1]'],
     'both': ['model.alignment=None'],
-    'both, image level': [
-        'model.alignment.instance=None',
+    'both, image level': ['model.alignment.instance=None'],
+    'both, instance level': ['model.alignment.image=None'],
+    EVERYTHING: [],
+    f'{EVERYTHING}, weight 0.3': ['model.alignment.weight=0.3'],
+    # With all sources in every batch the queue has nothing to add.
+    f'{EVERYTHING}, one source a batch': [
+        ONE_SOURCE_A_BATCH,
         'model.alignment.queue_size=0',
     ],
-    'both, instance level': [
-        'model.alignment.image=None',
-        'model.alignment.queue_size=0',
-    ],
-    'both, image and instance level': ['model.alignment.queue_size=0'],
-    'everything (with the queue)': [],
+    f'{EVERYTHING}, one source a batch, queue': [ONE_SOURCE_A_BATCH],
 }
 DATA_SHARES = (0.25, 0.5)
 
@@ -83,7 +85,7 @@ def parse_args() -> argparse.Namespace:
         'of the methods and of the targets',
     )
     parser.add_argument('--pretrain-iters', type=int, default=200)
-    parser.add_argument('--finetune-iters', type=int, default=120)
+    parser.add_argument('--finetune-iters', type=int, default=150)
     parser.add_argument(
         '--jobs', type=int, default=2, help='runs at a time (default: 2)'
     )
@@ -234,7 +236,7 @@ def variants(args: argparse.Namespace) -> dict[str, list[str] | None]:
 
 def amount(share: float) -> str:
     """Name of the variant with a share of the data."""
-    return f'everything, {share:.0%} of the data'
+    return f'{EVERYTHING}, {share:.0%} of the data'
 
 
 def data_options(data_root: Path, share: float) -> list[str]:

@@ -130,6 +130,8 @@ optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-3, weight_decay=1e-4),
     clip_grad=dict(max_norm=10, norm_type=2),
+    # The domain classifiers must keep up with the features they judge.
+    paramwise_cfg=dict(custom_keys=dict(alignment=dict(lr_mult=5))),
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=30),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import cycle, islice
 
 import numpy as np
 from mmdet.datasets.samplers import MultiSourceSampler
@@ -19,7 +19,10 @@ class ResumableMultiSourceSampler(MultiSourceSampler):
     ``source_ratio`` holds over time, not by rounding within each batch: a
     source that is due 0.4 images per batch comes in two batches of five. So
     there may be more sources than images in a batch, and a ratio of 0 leaves
-    a source out. The shares of each batch are the same on all ranks.
+    a source out. Ratios of several batches are used in turn:
+    ``[[4, 0, 4, 0], [0, 4, 0, 4]]`` lets the first and the third source of
+    four take turns with the second and the fourth. The shares of each batch
+    are the same on all ranks.
 
     A resumed training does not load what it skips (mmengine calls
     :meth:`skip`), with any number of loader processes.
@@ -27,7 +30,8 @@ class ResumableMultiSourceSampler(MultiSourceSampler):
     Args:
         dataset: A concatenation of the sources.
         batch_size: Images of a batch, on each rank.
-        source_ratio: Share of every source.
+        source_ratio: Share of every source; or a list of such lists, one
+            per batch.
         num_instances: K of every source: its images come in groups of K of
             one identity (P x K sampling). 1 or None: no groups.
         **kwargs: See mmdet's ``MultiSourceSampler``.
@@ -39,10 +43,12 @@ class ResumableMultiSourceSampler(MultiSourceSampler):
         self,
         dataset,
         batch_size: int,
-        source_ratio: list[float],
+        source_ratio: list[float] | list[list[float]],
         num_instances: Sequence[int | None] | None = None,
         **kwargs,
     ) -> None:
+        self.ratios = np.atleast_2d(np.array(source_ratio, dtype=float))
+        source_ratio = self.ratios.sum(axis=0).tolist()
         super().__init__(dataset, batch_size, source_ratio, **kwargs)
         sizes = num_instances or [1] * len(source_ratio)
         self.num_instances = [size or 1 for size in sizes]
@@ -103,12 +109,11 @@ class ResumableMultiSourceSampler(MultiSourceSampler):
 
     def __iter__(self) -> Iterator[int]:
         streams = [self._stream(k) for k in range(len(self.source_ratio))]
-        shares = np.array(self.source_ratio, dtype=float)
-        shares *= self.batch_size / shares.sum()
-        due = np.zeros(len(shares))
+        shares = self.ratios / self.ratios.sum(axis=1, keepdims=True)
+        due = np.zeros(len(streams))
         position = 0
-        while True:
-            due += shares
+        for share in cycle(shares):
+            due += share * self.batch_size
             counts = fill(due, self.batch_size, self.num_instances)
             due -= counts
             for source, count in enumerate(counts):

@@ -15,13 +15,17 @@ from .gradient_reversal import (
     training_progress,
 )
 
+# About ten batches: two images of a source tell little about a classifier.
+RECALL_MOMENTUM = 0.9
+
 
 class DomainAlignment(nn.Module):
     """A domain classifier behind a gradient reversal, with a feature queue.
 
     The loss is the classifier's cross-entropy, every source counting the
-    same, over the batch and, if there is a queue, over what the queue holds:
-    so a batch of one source still trains a classifier of all sources. Its
+    same, over the batch and, for the sources that the batch lacks, over what
+    the queue holds: so a batch of one source still trains a classifier of all
+    sources, and a batch of all of them nothing that is out of date. Its
     gradient trains the classifier; the features of the batch receive minus
     ``weight * ramp`` times the gradient of their own mean cross-entropy.
     Without a queue and with the sources of a batch equally frequent that is
@@ -54,6 +58,8 @@ class DomainAlignment(nn.Module):
             in_channels, num_domains, hidden_channels
         )
         self.queue = FeatureQueue(num_domains, queue_size, in_channels)
+        # Share of each source's features that were told right, lately.
+        self.register_buffer('recalls', torch.full((num_domains,), torch.nan))
 
     @property
     def reversal_weight(self) -> float:
@@ -70,9 +76,9 @@ class DomainAlignment(nn.Module):
             domains: (N,) indices of the features' sources.
 
         Returns:
-            The loss, and the classifier's accuracy averaged over the sources
-            that were seen (1 / num_domains when nothing tells them apart),
-            None if there was nothing to classify.
+            The loss, and the classifier's accuracy on the features of the
+            latest batches, averaged over the sources (1 / num_domains when
+            nothing tells them apart); None before the first feature.
         """
         if features.shape[1] != self.in_channels:
             raise ValueError(
@@ -81,8 +87,10 @@ class DomainAlignment(nn.Module):
                 'correct it in the config'
             )
         queued, queued_domains = self.queue.rows()
-        seen = torch.cat([features.detach(), queued.to(features)])
-        seen_domains = torch.cat([domains, queued_domains])
+        # What is old would hold the classifier back where there is new.
+        absent = torch.isin(queued_domains, domains, invert=True)
+        seen = torch.cat([features.detach(), queued[absent].to(features)])
+        seen_domains = torch.cat([domains, queued_domains[absent]])
         logits = self.domain_classifier(seen)
         weights = _balanced_weights(seen_domains, self.num_domains)
         loss = _weighted_cross_entropy(logits, seen_domains, weights)
@@ -91,14 +99,26 @@ class DomainAlignment(nn.Module):
         adversarial = self._adversarial_loss(features, domains)
         loss = loss + adversarial - adversarial.detach()
 
-        hits = (logits.argmax(dim=1) == seen_domains).to(weights)
         self.queue.push(features, domains)
-        return loss, (hits * weights).sum() if len(hits) else None
+        self._note_accuracy(logits[: len(features)], domains)
+        known = self.recalls[~self.recalls.isnan()]
+        return loss, known.mean() if len(known) else None
 
     def no_rows(self) -> tuple[Tensor, Tensor]:
         """Features and domains of a batch that has none."""
         features = next(self.parameters()).new_zeros(0, self.in_channels)
         return features, features.new_zeros(0, dtype=torch.long)
+
+    @torch.no_grad()
+    def _note_accuracy(self, logits: Tensor, domains: Tensor) -> None:
+        """Take the logits (N, S) of a batch into the sources' recalls."""
+        hits = F.one_hot(domains, self.num_domains)
+        counts = hits.sum(dim=0)
+        right = hits[logits.argmax(dim=1) == domains].sum(dim=0)
+        latest = (right / counts).to(self.recalls)  # nan: none in the batch
+        mean = torch.lerp(self.recalls, latest, 1 - RECALL_MOMENTUM)
+        mean = torch.where(self.recalls.isnan(), latest, mean)
+        self.recalls = torch.where(counts > 0, mean, self.recalls)
 
     def _adversarial_loss(self, features: Tensor, domains: Tensor) -> Tensor:
         """Cross-entropy whose gradient reaches the features alone."""

@@ -34,6 +34,18 @@ def test_shares_hold_over_time_where_a_batch_is_too_small():
     assert counts == {0: 40, 1: 40, 2: 120}
 
 
+def test_ratios_of_several_batches_take_turns():
+    stream = iter(sampler(6, [[2, 0, 1], [0, 1, 1]]))
+    for _ in range(5):
+        assert Counter(sources(islice(stream, 6))) == {0: 4, 2: 2}
+        assert Counter(sources(islice(stream, 6))) == {1: 3, 2: 3}
+
+
+def test_ratios_of_unequal_length_are_an_error():
+    with pytest.raises(ValueError, match='inhomogeneous'):
+        sampler(6, [[2, 0, 1], [0, 1]])
+
+
 def test_a_ratio_of_zero_leaves_a_source_out():
     stream = iter(sampler(4, [0, 1, 1]))
     assert Counter(sources(islice(stream, 40))) == {1: 20, 2: 20}

@@ -60,15 +60,14 @@ def test_a_batch_of_one_source_is_contrasted_with_the_queue():
     loss, _ = module(second, second_domains)
     loss.backward()
 
+    # Of the queue only the source that the batch lacks.
     reference = second.detach().clone().requires_grad_()
     classifier = alignment(queue_size=5).domain_classifier
-    everything = torch.cat([first.detach(), reference.detach()])
+    everything = torch.cat([first[1:].detach(), reference.detach()])
     losses = F.cross_entropy(
-        classifier(everything),
-        torch.tensor([0, 1, 1, 0, 0]),
-        reduction='none',
+        classifier(everything), torch.tensor([1, 1, 0, 0]), reduction='none'
     )
-    expected = (losses[[0, 3, 4]].mean() + losses[[1, 2]].mean()) / 2
+    expected = losses.mean()
     expected.backward()
     torch.testing.assert_close(loss, expected)
     for ours, theirs in zip(
@@ -78,6 +77,37 @@ def test_a_batch_of_one_source_is_contrasted_with_the_queue():
     F.cross_entropy(classifier(reference), second_domains).backward()
     torch.testing.assert_close(second.grad, -0.4 * reference.grad)
     assert first.grad is None
+
+
+def test_a_batch_of_all_sources_is_aligned_as_without_a_queue():
+    module, plain = alignment(queue_size=5), alignment()
+    module(*batch([1, 1, 0]))
+    (ours, domains), (theirs, _) = batch([0, 0, 1]), batch([0, 0, 1])
+    loss, expected = module(ours, domains)[0], plain(theirs, domains)[0]
+    loss.backward()
+    expected.backward()
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(ours.grad, theirs.grad)
+
+
+def test_the_accuracy_is_a_mean_of_recent_recalls():
+    module = alignment()
+    # It says source 1 where the first number is larger than the second.
+    first, last = module.domain_classifier.layers[1::2]
+    for parameter in module.parameters():
+        torch.nn.init.zeros_(parameter)
+    with torch.no_grad():
+        first.weight[0, :2] = torch.tensor([1.0, -1.0])
+        last.weight[1, 0], last.bias[1] = 1.0, -0.1
+    says_0, says_1 = torch.eye(6)[1], torch.eye(6)[0]
+    rows = torch.stack([says_0, says_1, says_1, says_1]).double()
+    _, accuracy = module(rows, torch.tensor([0, 0, 1, 1]))
+    assert accuracy == pytest.approx((0.5 + 1) / 2)
+    # A batch of one source moves that source's recall alone.
+    _, accuracy = module(rows, torch.tensor([1, 1, 1, 1]))
+    assert accuracy == pytest.approx((0.5 + (0.9 * 1 + 0.1 * 0.75)) / 2)
+    _, accuracy = module(rows[:0], torch.tensor([], dtype=torch.long))
+    assert accuracy == pytest.approx((0.5 + 0.975) / 2)
 
 
 @pytest.mark.parametrize('queue_size', [0, 3])
