@@ -12,9 +12,7 @@ ALIGNMENT = re.compile(r'^alignment\.')
 IDENTITY_STATE = re.compile(r'(^|\.)loss(es)?(_\w+)?\.')
 # A two-stage detector may run the backbone's last stages on each RoI; they
 # keep the names they have in the backbone.
-TOP_STAGES = re.compile(
-    r'^roi_head\.(?:.*\.)?((?:layer[34]|layers\.2)\..*)$'
-)
+TOP_STAGES = re.compile(r'^roi_head\.(?:.*\.)?((?:layer[34]|layers\.2)\..*)$')
 
 
 def format_weights(state_dict: StateDict, keep: str) -> StateDict:

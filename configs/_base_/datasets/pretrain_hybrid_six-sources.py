@@ -59,9 +59,7 @@ val_dataloader = dict(
                 _base_.mosaic,
                 num_instances=1,
                 pipeline=[pack],
-                dataset=dict(
-                    _base_.market1501, ann_file='prepared/test.json'
-                ),
+                dataset=dict(_base_.market1501, ann_file='prepared/test.json'),
             ),
         ],
     ),

@@ -235,4 +235,3 @@ class ShuffleNetV1(BaseModule):
             part.eval()
             for parameter in part.parameters():
                 parameter.requires_grad = False
-
