@@ -21,7 +21,6 @@ from mmdet_ps.evaluation.report import (
     intervals_of,
     score_rows,
     score_table,
-    write_json,
 )
 from mmdet_ps.evaluation.results_file import ResultsFile, load_results
 from mmdet_ps.evaluation.settings import (
@@ -31,6 +30,7 @@ from mmdet_ps.evaluation.settings import (
     preset_settings,
 )
 from mmdet_ps.structures import PersonBoxes, SearchResults
+from mmdet_ps.utils.files import write_json
 
 # Thresholds for scores that are class probability times centerness; the
 # scripts of methods with plain probabilities take 0.5.
@@ -191,7 +191,8 @@ def score_files(
     if args.compare:
         _print_comparison(*tables)
     if args.json:
-        write_json(args.json, [row for part in rows for row in part])
+        rows = [row for part in rows for row in part]
+        write_json(args.json, rows, indent=1)
 
 
 def _print_detection(results: SearchResults, given: PersonBoxes) -> None:

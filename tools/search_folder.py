@@ -11,8 +11,6 @@ persons below the threshold are shown but not accepted.
 import argparse
 import csv
 import io
-import json
-import os
 import sys
 from pathlib import Path
 
@@ -36,6 +34,7 @@ from mmdet_ps.apis.open_search import (
     find_person,
     threshold_from_gallery,
 )
+from mmdet_ps.utils.files import write_json, write_text
 from mmdet_ps.utils.images import write_image
 from mmdet_ps.visualization.drawing import BLUE, GREEN, MUTED, draw_boxes
 from mmdet_ps.visualization.ranking_picture import Tile, draw_row
@@ -146,25 +145,17 @@ def draw(query: Tile, answers: list[Answer], title: str) -> np.ndarray:
     )
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Write beside, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + '.part')
-    beside.write_bytes(content)
-    os.replace(beside, path)
-
-
 def write_rows(out: Path, header: dict, answers: list[Answer]) -> None:
     """``ranking.json`` with the settings, ``ranking.csv`` with the rows."""
     rows = [answer.row() for answer in answers]
-    report = json.dumps(dict(**header, answers=rows), indent=1)
-    write_file(out / 'ranking.json', report.encode())
+    report = dict(**header, answers=rows)
+    write_json(out / 'ranking.json', report, indent=1)
     table = io.StringIO()
     names = list(rows[0]) if rows else ['rank']
     writer = csv.DictWriter(table, names, lineterminator='\n')
     writer.writeheader()
     writer.writerows(rows)
-    write_file(out / 'ranking.csv', table.getvalue().encode())
+    write_text(out / 'ranking.csv', table.getvalue())
 
 
 def run(args: argparse.Namespace) -> str:

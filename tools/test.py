@@ -1,8 +1,6 @@
 """Test a model: ``python tools/test.py CONFIG CHECKPOINT``."""
 
 import argparse
-import json
-import os
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -12,6 +10,7 @@ from mmengine.runner import Runner, find_latest_checkpoint
 import mmdet_ps  # noqa: F401  # registers every part
 from mmdet_ps.evaluation.settings import SearchSettings
 from mmdet_ps.utils.data_check import check_data
+from mmdet_ps.utils.files import write_json
 from mmdet_ps.utils.launch import (
     add_run_arguments,
     load_config,
@@ -81,10 +80,7 @@ def main() -> None:
     runner = Runner.from_cfg(cfg)
     metrics = runner.test()
     if args.json and runner.rank == 0:
-        part = Path(f'{args.json}.part')
-        part.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(metrics, indent=1))
-        os.replace(part, args.json)
+        write_json(args.json, metrics, indent=1)
 
 
 if __name__ == '__main__':

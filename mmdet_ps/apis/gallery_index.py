@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from mmdet_ps.utils.files import replacing
+
 from .footage import Frame, iterate_frames
 from .inference import Detections, detect
 
@@ -126,9 +128,7 @@ class GalleryIndex:
         )
 
     def save(self, path: str | Path) -> None:
-        """Write beside, then rename: a broken run leaves the old file."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Write the index; a broken run leaves the old file."""
         header = json.dumps(
             dict(
                 version=FORMAT_VERSION,
@@ -137,8 +137,7 @@ class GalleryIndex:
                 stamps=self.stamps,
             )
         )
-        beside = path.with_name(path.name + '.part')
-        with open(beside, 'wb') as file:
+        with replacing(path) as beside, open(beside, 'wb') as file:
             np.savez_compressed(
                 file,
                 header=np.array(header),
@@ -147,7 +146,6 @@ class GalleryIndex:
                 scores=self.scores,
                 embeddings=self.embeddings,
             )
-        os.replace(beside, path)
 
     @classmethod
     def load(cls, path: str | Path) -> 'GalleryIndex':

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from mmdet_ps.structures import SearchProtocol
 
@@ -39,15 +36,6 @@ def score_rows(
         )
         for (branch, protocol), found in scores.items()
     ]
-
-
-def write_json(path: str | Path, content) -> None:
-    """Write beside, then rename: never half a file."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f'{target.name}.part')
-    beside.write_text(json.dumps(content, indent=1) + '\n')
-    os.replace(beside, target)
 
 
 def intervals_of(

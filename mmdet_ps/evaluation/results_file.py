@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mmdet_ps.structures import PersonBoxes, SearchResults
+from mmdet_ps.utils.files import replacing
 
 from .safe_pickle import load_numbers
 
@@ -59,16 +59,12 @@ def save_results(
     path: str | Path, records: Sequence[dict], header: dict
 ) -> None:
     """Write our dump: a header and one dict of arrays per image."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f'{target.name}.part')
-    with open(beside, 'wb') as stream:
+    with replacing(path) as beside, open(beside, 'wb') as stream:
         pickle.dump(
             dict(header=dict(header, form=FORM), images=list(records)),
             stream,
             protocol=4,
         )
-    os.replace(beside, target)
 
 
 def load_results(path: str | Path) -> ResultsFile:

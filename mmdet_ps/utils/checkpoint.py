@@ -9,6 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from .files import replacing
+
 StateDict = dict[str, Tensor]
 # Batch counters of normalisation layers that old files lack.
 NEVER_MISSED = 'num_batches_tracked'
@@ -177,12 +179,6 @@ def load_weights(module: nn.Module, path: str | Path) -> LoadReport:
 
 
 def save_checkpoint(checkpoint: dict, path: str | Path) -> None:
-    """Write a checkpoint beside its place, then move it there."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f'{path.name}.part')
-    try:
-        torch.save(checkpoint, unfinished)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    """Write a checkpoint whole or not at all."""
+    with replacing(path) as beside:
+        torch.save(checkpoint, beside)

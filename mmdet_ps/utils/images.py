@@ -1,10 +1,11 @@
 """Reading and writing image files, with errors that name the file."""
 
-import os
 from pathlib import Path
 
 import cv2
 import numpy as np
+
+from .files import write_bytes
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -25,12 +26,8 @@ def read_image(path: str | Path) -> np.ndarray:
 def write_image(path: str | Path, image: np.ndarray) -> None:
     """Write an RGB uint8 array (H, W, 3), in the form of the suffix.
 
-    It is written beside and renamed, so that no half file is left.
+    No half file is left.
     """
-    path = Path(path)
     quality = [cv2.IMWRITE_JPEG_QUALITY, 92]
-    data = cv2.imencode(path.suffix, image[..., ::-1], quality)[1]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + '.part')
-    beside.write_bytes(data.tobytes())
-    os.replace(beside, path)
+    data = cv2.imencode(Path(path).suffix, image[..., ::-1], quality)[1]
+    write_bytes(path, data.tobytes())

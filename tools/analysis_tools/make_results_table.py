@@ -13,13 +13,13 @@ tools/test.py wrote with --json.
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import yaml
 
+from mmdet_ps.utils.files import write_json, write_text
 from mmdet_ps.utils.results_table import (
     published_table,
     replace_block,
@@ -60,14 +60,6 @@ def load_rows(path: Path) -> list[dict]:
     return rows
 
 
-def write(path: Path, text: str) -> None:
-    """Write beside, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + '.part')
-    beside.write_text(text)
-    os.replace(beside, path)
-
-
 def record(root: Path, config: str, scores: Path, seed: int) -> None:
     """Keep one result; one of the same configuration and seed goes."""
     try:
@@ -90,7 +82,7 @@ def record(root: Path, config: str, scores: Path, seed: int) -> None:
     ).stdout.strip()
     rows.append(dict(config=name, seed=seed, **figures, commit=commit))
     rows.sort(key=lambda row: (row['config'], row['seed']))
-    write(path, json.dumps(rows, indent=1) + '\n')
+    write_json(path, rows, indent=1)
 
 
 def render_all(root: Path) -> dict[Path, str]:
@@ -131,7 +123,7 @@ def run(args: argparse.Namespace) -> None:
             'python tools/analysis_tools/make_results_table.py'
         )
     for path, text in stale.items():
-        write(path, text)
+        write_text(path, text)
         print(f'wrote {path.relative_to(args.root)}')
 
 

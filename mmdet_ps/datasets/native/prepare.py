@@ -8,6 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mmdet_ps.utils.files import write_json
+
 from .errors import NativeDataError
 from .files import NativeRoot
 from .finish import finish
@@ -15,7 +17,7 @@ from .protocols import write_protocol
 from .records import NativeSet, Note
 from .registry import NativeForm
 from .stamp import source_stamp
-from .writing import FORMAT_VERSION, write_json, write_split
+from .writing import FORMAT_VERSION, write_split
 
 REPORT = 'report.json'
 

@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+
+from mmdet_ps.utils.files import write_json
 
 from .records import ImageRecord, Split
 
 FORMAT_VERSION = 1
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A path beside ``path`` to write to; renamed to it on success."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f'.{path.name}.{os.getpid()}.part')
-    try:
-        yield beside
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def write_json(path: Path, document: object, **options) -> None:
-    """Write JSON beside ``path``, then rename."""
-    with replacing(path) as beside, open(beside, 'w') as file:
-        json.dump(document, file, **options)
 
 
 def write_split(path: Path, split: Split, dataset: str, domain: str) -> None:

@@ -1,13 +1,14 @@
 """A single HTML file with everything in it: style, pictures, curves."""
 
 import base64
-import os
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
 import cv2
 import numpy as np
+
+from mmdet_ps.utils.files import write_text
 
 STYLE = """
 :root { --ink: #20242c; --muted: #667084; --line: #e3e6ec; --paper: #ffffff;
@@ -106,12 +107,8 @@ class Page:
         )
 
     def write(self, path: str | Path) -> None:
-        """Write beside, then rename."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(path.name + '.part')
-        beside.write_text(self.html(), encoding='utf-8')
-        os.replace(beside, path)
+        """Write the page as one file."""
+        write_text(path, self.html())
 
 
 def paragraph(text: str, kind: str = '') -> str:
