@@ -41,7 +41,7 @@ def work_dir(tmp_path):
     write_log(tmp_path / 'pretrain', [9.0, 5.0])
     (tmp_path / 'metrics.json').write_text(json.dumps(rows))
     stages = {'pre-train': dict(label='pre-training', seconds=61.2)}
-    (tmp_path / 'stages.json').write_text(json.dumps(stages))
+    (tmp_path / 'finished.json').write_text(json.dumps(stages))
     return tmp_path
 
 

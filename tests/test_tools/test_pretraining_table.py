@@ -1,5 +1,4 @@
 import json
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,62 +12,17 @@ def tools_on_path(monkeypatch):
     monkeypatch.syspath_prepend(str(TOOLS))
 
 
-SCORE = """
-import json, pathlib, sys
-folder = pathlib.Path(sys.argv[1]) / 'run/vis_data'
-folder.mkdir(parents=True, exist_ok=True)
-entry = {'search/mAP': float(sys.argv[2]), 'search/top1': 0.5}
-(folder / 'scalars.json').write_text(json.dumps(entry))
-(pathlib.Path(sys.argv[1]) / 'count').open('a').write('x')
-"""
+def test_the_last_scores_of_a_training_are_read(tmp_path):
+    from pretraining_report import read_scores
 
-
-def scored(name, score, needs=(), **row):
-    from experiment_runs import Run
-
-    command = [sys.executable, '-c', SCORE, '{work_dir}', str(score)]
-    return Run(name, [command], needs, row or dict(seed=0))
-
-
-def queue(tmp_path):
-    from experiment_runs import RunQueue
-
-    return RunQueue(tmp_path, 1, tmp_path, 'abc')
-
-
-def test_runs_are_done_once_and_leave_their_rows(tmp_path):
-    runs = [scored('a', 0.25, seed=1), scored('b', 0.5, needs=['a'], seed=2)]
-    for _ in range(2):
-        rows = []
-        assert queue(tmp_path).execute(runs, 2, rows.append) == []
-        assert rows == [
-            dict(seed=1, mAP=0.25, top1=0.5, commit='abc'),
-            dict(seed=2, mAP=0.5, top1=0.5, commit='abc'),
-        ]
-    assert (tmp_path / 'a/count').read_text() == 'x'
-
-
-def test_other_settings_are_not_mixed_up(tmp_path):
-    queue(tmp_path).execute([scored('a', 0.25)], 1, lambda row: None)
-    failures = queue(tmp_path).execute(
-        [scored('a', 0.75)], 1, lambda row: None
-    )
-    assert len(failures) == 1 and 'other settings' in failures[0]
-
-
-def test_a_failed_run_stops_only_those_that_need_it(tmp_path):
-    from experiment_runs import Run
-
-    bad = Run('bad', [[sys.executable, '-c', 'raise SystemExit(3)']])
-    rows = []
-    failures = queue(tmp_path).execute(
-        [bad, scored('child', 1.0, needs=['bad']), scored('other', 0.5)],
-        2,
-        rows.append,
-    )
-    assert len(failures) == 1 and 'log.txt' in failures[0]
-    assert [row['mAP'] for row in rows] == [0.5]
-    assert not (tmp_path / 'child').exists()
+    for name, score in (('20250101', 0.125), ('20250102', 0.25)):
+        log = tmp_path / name / 'vis_data/scalars.json'
+        log.parent.mkdir(parents=True)
+        entries = [{'loss': 1.0}, {'search/mAP': score, 'search/top1': 0.5}]
+        log.write_text('\n'.join(map(json.dumps, entries)))
+    assert read_scores(tmp_path) == dict(mAP=0.25, top1=0.5)
+    with pytest.raises(ValueError, match='hold no search/mAP'):
+        read_scores(tmp_path / 'nothing')
 
 
 def row(start, seed, score, target='prw'):
@@ -108,7 +62,7 @@ def options(**changes):
 
 
 def test_every_cell_has_its_run_and_its_needs_come_first():
-    from pretraining_table import table_runs
+    from pretraining_runs import table_runs
 
     runs = table_runs(options())
     names = [run.name for run in runs]
@@ -125,8 +79,7 @@ def test_every_cell_has_its_run_and_its_needs_come_first():
 
 
 def test_configurations_of_the_runs_exist():
-    from experiment_runs import ROOT
-    from pretraining_table import METHODS, TARGETS, table_runs
+    from pretraining_runs import METHODS, TARGETS, table_runs
 
     runs = table_runs(options(methods=list(METHODS), targets=TARGETS))
     configs = {
@@ -136,14 +89,14 @@ def test_configurations_of_the_runs_exist():
         if part.startswith('configs')
     }
     assert len(configs) == 3 + 9
-    assert all((ROOT / config).is_file() for config in configs)
+    assert all((TOOLS.parents[1] / config).is_file() for config in configs)
 
 
 def test_the_ablation_varies_parts_and_data(monkeypatch):
-    import pretraining_table
+    import pretraining_runs
 
-    monkeypatch.setattr(pretraining_table, 'number_of_images', lambda p: 400)
-    runs = pretraining_table.ablation_runs(options(seeds=[5]))
+    monkeypatch.setattr(pretraining_runs, 'number_of_images', lambda p: 400)
+    runs = pretraining_runs.ablation_runs(options(seeds=[5]))
     variants = [run.row['variant'] for run in runs if run.row]
     assert variants[:4] == [
         'no pre-training', 'detection only', 're-ID only', 'both'

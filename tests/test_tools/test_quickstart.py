@@ -24,7 +24,7 @@ def quickstart(work_dir: Path, *options: str) -> subprocess.CompletedProcess:
         },
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=3000,
     )
 
 
@@ -55,13 +55,13 @@ def test_every_stage_runs_once_and_what_is_missing_again(tmp_path):
     assert 'data:image/' in page
     assert 'src="http' not in page and 'href="http' not in page
 
-    stamps = tmp_path / 'stages.json'
+    stamps = tmp_path / 'finished.json'
     done = json.loads(stamps.read_text())
     del done['fine-tune_prw_scratch']
     stamps.write_text(json.dumps(done))
     result = quickstart(tmp_path, '--smoke')
     assert result.returncode == 0, result.stdout + result.stderr
-    ran = re.findall(r'\] (\S+) +[\d.]+ s\n', result.stdout)
+    ran = re.findall(r'\] (\S+) +[\d.]+ s  \d+ of \d+ done\n', result.stdout)
     assert set(ran) == {'fine-tune_prw_scratch', 'report'}
     check_figures(tmp_path, result.stdout)
 

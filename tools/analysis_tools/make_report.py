@@ -1,6 +1,6 @@
 """Write report.html of a quickstart run: tables, curves, pictures, settings.
 
-WORK_DIR is the folder of quickstart.sh: metrics.json, stages.json,
+WORK_DIR is the folder of quickstart.sh: metrics.json, finished.json,
 runs/<target>_<start>/results.pkl with the logs of each run, pretrain/. The
 page holds everything it shows and needs no network.
 """
@@ -73,7 +73,7 @@ class Run:
     @cached_property
     def stages(self) -> dict[str, dict]:
         """Stage -> label and seconds."""
-        path = self.work_dir / 'stages.json'
+        path = self.work_dir / 'finished.json'
         return json.loads(path.read_text()) if path.is_file() else {}
 
 

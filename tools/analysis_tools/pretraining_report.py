@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
-from experiment_runs import write_json, write_text
+from mmdet_ps.utils.files import write_json, write_text
 
 
 class ResultTable:
@@ -42,9 +42,26 @@ class ResultTable:
     def write(self) -> None:
         """Write the rows, and the table of their means."""
         rows = [self.rows[key] for key in sorted(self.rows)]
-        write_json(self.path, rows)
+        write_json(self.path, rows, indent=1)
         text = report(rows, self.column, self.columns)
         write_text(self.path.with_suffix('.md'), text)
+
+
+def read_scores(folder: Path) -> dict[str, float]:
+    """The last scores in the logs of a training."""
+    logs = sorted(folder.glob('*/vis_data/scalars.json'))
+    for log in reversed(logs):
+        for line in reversed(log.read_text().splitlines()):
+            entry = json.loads(line)
+            if 'search/mAP' in entry:
+                return dict(
+                    mAP=round(entry['search/mAP'], 4),
+                    top1=round(entry['search/top1'], 4),
+                )
+    raise ValueError(
+        f'the logs in {folder} hold no search/mAP: remove the folder and run '
+        'again'
+    )
 
 
 def report(rows: list[dict], column: str, columns: Sequence[str]) -> str:
