@@ -9,6 +9,7 @@ backbone`` writes.
 import os
 from pathlib import Path
 
+import torch
 from mmdet.models.backbones import ResNet
 from mmengine.logging import print_log
 from torch import nn
@@ -19,11 +20,12 @@ from .shufflenet_v1 import ShuffleNetV1
 
 CACHE_VARIABLE = 'MMDET_PS_WEIGHTS'
 DEFAULT_CACHE = '~/.cache/mmdet_ps'
-# The file each backbone's published weights are expected in.
+# Where psvis 1.6.0 downloads its weights from, and what each is called.
+PUBLISHED = 'https://huggingface.co/Alice10/psvision/resolve/main'
 FILES = {
     'resnet50': 'resnet50-ps12.pth',
     'resnet18': 'resnet18-ps15.pth',
-    'shufflenet_v1': 'shufflenet_v1-ps.pth',
+    'shufflenet_v1': 'shufflenetv1-ps19.pth',
 }
 
 
@@ -31,8 +33,9 @@ def resnet50(pretrained: bool | str = False, **options) -> nn.Module:
     """ResNet-50: (B, 3, H, W) to maps of 256, 512, 1024, 2048 channels.
 
     Args:
-        pretrained: True for the weights in the cache folder
-            (``$MMDET_PS_WEIGHTS`` or ``~/.cache/mmdet_ps``), or a file.
+        pretrained: True for the published weights, which are downloaded
+            into the cache folder (``$MMDET_PS_WEIGHTS`` or
+            ``~/.cache/mmdet_ps``) unless they are there; or a file.
         options: Of mmdet's ``ResNet``.
     """
     return _load('resnet50', ResNet(depth=50, **options), pretrained)
@@ -60,15 +63,21 @@ def shufflenet_v1(pretrained: bool | str = False, **options) -> nn.Module:
 
 
 def cached_weights(name: str) -> Path:
-    """Where the published weights of a backbone lie."""
+    """The published weights of a backbone, downloaded if need be."""
     folder = os.environ.get(CACHE_VARIABLE, DEFAULT_CACHE)
     path = Path(folder).expanduser() / FILES[name]
     if not path.is_file():
-        raise CheckpointError(
-            f'{name}(pretrained=True) wants {path}, which is not there: put '
-            f'{FILES[name]} of the psvis package into that folder (or name '
-            f'another by {CACHE_VARIABLE}), or pass the path of a file'
-        )
+        url = f'{PUBLISHED}/{path.name}'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.hub.download_url_to_file(url, str(path))
+        except OSError as error:  # of which urllib's errors are kinds
+            raise CheckpointError(
+                f'{name}(pretrained=True) wants {path}, which is not there '
+                f'and cannot be downloaded from {url} ({error}): put it '
+                f'there (or name another folder by {CACHE_VARIABLE}), or '
+                'pass the path of a file'
+            ) from None
     return path
 
 

@@ -1,7 +1,12 @@
 import pytest
 import torch
 
-from mmdet_ps.models.backbones import resnet18, resnet50, shufflenet_v1
+from mmdet_ps.models.backbones import (
+    pretrained,
+    resnet18,
+    resnet50,
+    shufflenet_v1,
+)
 from mmdet_ps.utils.checkpoint import CheckpointError
 
 FACTORIES = [resnet18, resnet50, shufflenet_v1]
@@ -29,11 +34,27 @@ def test_pretrained_true_looks_into_the_cache(tmp_path, monkeypatch):
     assert torch.equal(loaded['conv1.weight'], state['conv1.weight'])
 
 
+def test_published_weights_are_downloaded_once(tmp_path, monkeypatch):
+    monkeypatch.setenv('MMDET_PS_WEIGHTS', str(tmp_path / 'cache'))
+    monkeypatch.setattr(pretrained, 'PUBLISHED', tmp_path.as_uri())
+    published = tmp_path / 'shufflenetv1-ps19.pth'
+    state = save_backbone(shufflenet_v1, published)
+    for _ in range(2):
+        loaded = shufflenet_v1(pretrained=True).state_dict()
+        assert torch.equal(
+            loaded['conv1.conv.weight'], state['conv1.conv.weight']
+        )
+        published.unlink(missing_ok=True)
+
+
 @pytest.mark.parametrize('factory', FACTORIES)
-def test_a_missing_cache_file_is_named(factory, tmp_path, monkeypatch):
-    monkeypatch.setenv('MMDET_PS_WEIGHTS', str(tmp_path))
-    with pytest.raises(CheckpointError, match=str(tmp_path)):
+def test_what_cannot_be_downloaded_is_named(factory, tmp_path, monkeypatch):
+    monkeypatch.setenv('MMDET_PS_WEIGHTS', str(tmp_path / 'cache'))
+    monkeypatch.setattr(pretrained, 'PUBLISHED', tmp_path.as_uri())
+    with pytest.raises(CheckpointError, match=str(tmp_path / 'cache')) as e:
         factory(pretrained=True)
+    assert tmp_path.as_uri() in str(e.value)
+    assert not list((tmp_path / 'cache').iterdir())
 
 
 def test_a_file_of_another_backbone_is_an_error(tmp_path):
