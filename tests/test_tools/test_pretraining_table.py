@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import pytest
 
 TOOLS = Path(__file__).parents[2] / 'tools/analysis_tools'
@@ -41,16 +42,18 @@ def test_the_table_has_means_spreads_and_gains(tmp_path):
         table.add(row('scratch', seed, low))
     text = path.with_suffix('.md').read_text()
     assert '| nae | prw | 15.0 ± 7.1 | 15.0 ± 7.1 | 30.0 ± 14.1' in text
-    assert '+15.0' in text and 'ahead of the same random start in' in text
+    assert '| +15.0 |' in text and 'scratch: ahead in 1 of 1 cells.' in text
+    assert (
+        '![' in text and cv2.imread(str(path.with_suffix('.png'))) is not None
+    )
     # Rows are kept by later calls, replaced one by one, and in order.
     table = ResultTable(path, 'start', starts)
     table.add(row('pretrained', 1, 0.0))
     assert [r['mAP'] for r in json.loads(path.read_text())] == [
         0.1, 0.2, 0.2, 0.0
     ]  # fmt: skip
-    assert 'Not ahead of the same random start: nae on prw' in (
-        path.with_suffix('.md').read_text()
-    )
+    text = path.with_suffix('.md').read_text()
+    assert 'ahead in 0 of 1 cells; not for nae on prw.' in text
 
 
 def options(**changes):

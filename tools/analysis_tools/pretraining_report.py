@@ -7,7 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
+from pretraining_figure import draw_rows
+
 from mmdet_ps.utils.files import write_json, write_text
+
+PRETRAINED = 'pretrained'
 
 
 class ResultTable:
@@ -16,7 +20,7 @@ class ResultTable:
     Rows that an earlier call wrote stay, unless they are run again.
 
     Args:
-        path: The JSON file; the markdown lies beside it.
+        path: The JSON file; markdown and picture lie beside it.
         column: What is compared: ``start`` or ``variant``.
         columns: Its values, in order.
     """
@@ -40,10 +44,13 @@ class ResultTable:
         self.write()
 
     def write(self) -> None:
-        """Write the rows, and the table of their means."""
+        """Write the rows, the table of their means, and its picture."""
         rows = [self.rows[key] for key in sorted(self.rows)]
         write_json(self.path, rows, indent=1)
+        picture = self.path.with_suffix('.png')
+        draw_rows(rows, self.column, self.columns, picture)
         text = report(rows, self.column, self.columns)
+        text += f'\n![mAP of every row]({picture.name})\n'
         write_text(self.path.with_suffix('.md'), text)
 
 
@@ -95,11 +102,13 @@ def _has(rows: list[dict], value: str) -> bool:
 
 def _by_start(rows: list[dict], starts: list[str]) -> list[str]:
     """One line per method and target, two columns per start."""
+    others = [start for start in starts if start != PRETRAINED]
     head = [
         f'{start} {score}' for start in starts for score in ('mAP', 'top-1')
     ]
-    lines = _header(['method', 'target', *head, 'gain in mAP'])
-    behind, gains = [], []
+    gains = [f'gain over {start}' for start in others]
+    lines = _header(['method', 'target', *head, *gains])
+    ahead = {start: {} for start in others}
     for method, target in dict.fromkeys(
         (row['method'], row['target']) for row in rows
     ):
@@ -112,27 +121,32 @@ def _by_start(rows: list[dict], starts: list[str]) -> list[str]:
             ]
             for start in starts
         }
-        gain = _gain(cells.get('scratch', []), cells.get('pretrained', []))
-        gains.append(gain)
-        if gain is not None and gain <= 0:
-            behind.append(f'{method} on {target}')
         texts = [
             _spread(cells[start], key)
             for start in starts
             for key in ('mAP', 'top1')
         ]
-        text = '' if gain is None else f'{100 * gain:+.1f}'
-        lines.append(_line([method, target, *texts, text]))
-    lines.append('')
-    if behind:
-        lines.append(
-            f'Not ahead of the same random start: {", ".join(behind)}.'
-        )
-    elif gains and None not in gains:
-        lines.append(
-            'Pre-trained is ahead of the same random start in every cell.'
-        )
-    return lines
+        for start in others:
+            gain = _gain(cells[start], cells.get(PRETRAINED, []))
+            texts.append('-' if gain is None else f'{100 * gain:+.1f}')
+            if gain is not None:
+                ahead[start][f'{method} on {target}'] = gain > 0
+        lines.append(_line([method, target, *texts]))
+    return [
+        *lines,
+        '',
+        *(_verdict(*item) for item in ahead.items() if item[1]),
+    ]
+
+
+def _verdict(start: str, ahead: dict[str, bool]) -> str:
+    """In how many cells the pre-trained start has the higher mAP."""
+    behind = [cell for cell, is_ahead in ahead.items() if not is_ahead]
+    text = (
+        f'* Pre-trained against {start}: ahead in '
+        f'{len(ahead) - len(behind)} of {len(ahead)} cells'
+    )
+    return text + (f'; not for {", ".join(behind)}.' if behind else '.')
 
 
 def _by_variant(rows: list[dict], variants: list[str]) -> list[str]:

@@ -1,0 +1,69 @@
+"""The rows of an experiment as a picture: a dot per seed, a bar per mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from mmdet_ps.utils.files import replacing
+
+COLOURS = ('#9a9a9a', '#c9a227', '#2b6cb0')
+LINE_HEIGHT = 0.3  # inches
+
+
+def draw_rows(
+    rows: list[dict], column: str, columns: Sequence[str], path: Path
+) -> None:
+    """Write a PNG with the mAP of all rows.
+
+    Args:
+        rows: With ``method``, ``target``, ``seed`` and ``mAP``.
+        column: What is compared: ``start``, a colour each within a group per
+            method and target; or ``variant``, a line each.
+        columns: Its values, in order.
+        path: The file.
+    """
+    lines = _lines(rows, column, columns)
+    figure = Figure((7.5, 0.9 + LINE_HEIGHT * len(lines)), layout='tight')
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.set_axisbelow(True)
+    axes.grid(axis='x', color='#e4e4e4')
+    colours = dict(zip(columns, COLOURS)) if column == 'start' else {}
+    for place, (_, value, scores) in enumerate(lines):
+        colour = colours.get(value, COLOURS[-1])
+        axes.barh(place, mean(scores), height=0.8, color=colour, alpha=0.45)
+        axes.plot(scores, [place] * len(scores), 'o', ms=4, color=colour)
+    axes.set_yticks(range(len(lines)), [name for name, _, _ in lines])
+    axes.invert_yaxis()
+    axes.set_xlim(left=0)
+    axes.set_xlabel('mAP in percent; bar: mean, dots: seeds')
+    for side in ('top', 'right'):
+        axes.spines[side].set_visible(False)
+    with replacing(path) as beside:
+        figure.savefig(beside, dpi=110, format='png')
+
+
+def _lines(
+    rows: list[dict], column: str, columns: Sequence[str]
+) -> list[tuple[str, str, list[float]]]:
+    """Name, value of the column and scores of each line, top to bottom."""
+    lines = []
+    for method, target in dict.fromkeys(
+        (row['method'], row['target']) for row in rows
+    ):
+        for value in columns:
+            scores = [
+                100 * row['mAP']
+                for row in rows
+                if (row['method'], row['target'], row[column])
+                == (method, target, value)
+            ]
+            if scores:
+                where = f'{method}, {target}: ' if column == 'start' else ''
+                lines.append((where + value, value, scores))
+    return lines
