@@ -21,6 +21,11 @@ def load_annotations(ann_file: str) -> tuple[dict, list[dict]]:
         document
     ):
         metainfo, data_list = from_coco(document, ann_file)
+    elif isinstance(document, dict) and 'crops' in document:
+        raise ValueError(
+            f'{ann_file}: a compact list of crops, which only '
+            'ReIDCropDataset reads: use that, or name another file'
+        )
     else:
         raise ValueError(
             f'{ann_file}: neither an annotation file of this '

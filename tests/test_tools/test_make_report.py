@@ -127,3 +127,12 @@ def test_a_folder_without_a_run_is_a_one_line_error(tool, tmp_path):
     with pytest.raises(SystemExit, match='metrics.json cannot be read') as e:
         tool.main([str(tmp_path)])
     assert '\n' not in str(e.value)
+
+
+def test_a_set_that_cannot_be_drawn_is_named(tool, work_dir):
+    path = work_dir / 'data/LUPerson/prepared/train.json'
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(dict(metainfo={}, crops=dict(paths='a.npy'))))
+    tool.main([str(work_dir)])
+    html = (work_dir / 'report.html').read_text()
+    assert re.search(r'>LUPerson<.*\n?.*Not shown.*compact list of crops', html)

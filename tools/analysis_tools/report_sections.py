@@ -236,7 +236,12 @@ def sources(run: 'Run') -> list[str]:
     parts = []
     for ann_file in sorted(run.data_root.glob('*/prepared/train.json')):
         root = ann_file.parents[1]
-        annotations = Annotations(load_annotations(str(ann_file))[1], root)
+        try:
+            data_list = load_annotations(str(ann_file))[1]
+        except ValueError as error:
+            parts += [heading(root.name), note(f'Not shown. {error}')]
+            continue
+        annotations = Annotations(data_list, root)
         counts = annotations.counts()
         told = ', '.join(f'{n} {kind}' for kind, n in counts.items())
         parts += [heading(root.name), note(f'Training part: {told}.')]
