@@ -135,4 +135,4 @@ def test_a_set_that_cannot_be_drawn_is_named(tool, work_dir):
     path.write_text(json.dumps(dict(metainfo={}, crops=dict(paths='a.npy'))))
     tool.main([str(work_dir)])
     html = (work_dir / 'report.html').read_text()
-    assert re.search(r'>LUPerson<.*\n?.*Not shown.*compact list of crops', html)
+    assert re.search(r'>LUPerson<.*\n?.*Not shown.*compact list of crop', html)

@@ -61,7 +61,7 @@ model = dict(
     train_cfg=dict(
         rpn=dict(
             assigner=dict(
-                type='MaxIoUAssigner',
+                type='PersonAssigner',
                 pos_iou_thr=0.7,
                 neg_iou_thr=0.3,
                 min_pos_iou=0.3,
@@ -86,7 +86,7 @@ model = dict(
         rcnn=dict(
             # Boxes that overlap between 0.1 and 0.5 are not trained on.
             assigner=dict(
-                type='MaxIoUAssigner',
+                type='PersonAssigner',
                 pos_iou_thr=0.5,
                 neg_iou_thr=0.1,
                 min_pos_iou=0.5,

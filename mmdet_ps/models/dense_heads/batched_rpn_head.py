@@ -12,6 +12,7 @@ from ..task_modules.batched_assignment import (
     masked_overlaps,
     pad,
     sample,
+    without_ignored,
 )
 
 
@@ -19,10 +20,9 @@ from ..task_modules.batched_assignment import (
 class BatchedRPNHead(RPNHead):
     """mmdet's RPN on one level, without a loop over images in the loss.
 
-    ``train_cfg`` is mmdet's, for ``MaxIoUAssigner`` and ``RandomSampler``;
-    ignored instances are background, as there by default. Proposals are
-    mmdet's: their NMS goes image by image, which costs less than one over
-    all boxes of a batch.
+    ``train_cfg`` is mmdet's, for ``PersonAssigner`` and ``RandomSampler``.
+    Proposals are mmdet's: their NMS goes image by image, which costs less
+    than one over all boxes of a batch.
     """
 
     def loss_by_feat(
@@ -40,7 +40,8 @@ class BatchedRPNHead(RPNHead):
             bbox_preds (list[Tensor]): (B, 4 * A, H, W) deltas.
             batch_gt_instances (list): With ``bboxes``.
             batch_img_metas (list[dict]): With ``img_shape``.
-            batch_gt_instances_ignore (list, optional): Unused.
+            batch_gt_instances_ignore (list, optional): With ``bboxes``, or
+                None for an image without.
         """
         (logits,), (deltas,) = cls_scores, bbox_preds
         (anchors,) = self.prior_generator.grid_priors(
@@ -51,6 +52,12 @@ class BatchedRPNHead(RPNHead):
         deltas = deltas.permute(0, 2, 3, 1).reshape(images, -1, 4)
         persons, real = pad([gt.bboxes for gt in batch_gt_instances])
         assigned = self._assign(anchors, persons, real, batch_img_metas)
+        assigned = without_ignored(
+            assigned,
+            anchors.expand(images, -1, -1),
+            batch_gt_instances_ignore,
+            self.assigner,
+        )
         positive, negative = sample(
             assigned, self.sampler.num, self.sampler.pos_fraction
         )

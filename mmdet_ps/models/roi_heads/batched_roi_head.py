@@ -14,6 +14,7 @@ from ..task_modules.batched_assignment import (
     masked_overlaps,
     pad,
     sample,
+    without_ignored,
 )
 from .person_search_roi_head import PersonSearchRoIHead
 from .reid_accuracy import reid_accuracy
@@ -23,7 +24,7 @@ from .reid_accuracy import reid_accuracy
 class BatchedRoIHead(PersonSearchRoIHead):
     """``PersonSearchRoIHead`` without a loop over images in the loss.
 
-    ``train_cfg`` is mmdet's, for ``MaxIoUAssigner`` and ``RandomSampler``;
+    ``train_cfg`` is mmdet's, for ``PersonAssigner`` and ``RandomSampler``;
     the persons themselves are always among the proposals.
     """
 
@@ -66,6 +67,12 @@ class BatchedRoIHead(PersonSearchRoIHead):
             self.bbox_assigner.pos_iou_thr,
             self.bbox_assigner.neg_iou_thr,
         ).masked_fill(~usable, UNUSED)
+        assigned = without_ignored(
+            assigned,
+            boxes,
+            [s.get('ignored_instances') for s in batch_data_samples],
+            self.bbox_assigner,
+        )
         # The persons come first among the boxes, each is its own.
         first = assigned[:, : real.size(1)]
         itself = torch.arange(real.size(1), device=real.device)

@@ -1,9 +1,18 @@
 """Matching boxes to persons and sampling them, for whole batches at once."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import torch
 from mmdet.structures.bbox import bbox_overlaps
+from mmengine.structures import InstanceData
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
+
+if TYPE_CHECKING:
+    from .person_assigner import PersonAssigner
 
 # Beside the index of a person, what a box may be.
 BACKGROUND = -1
@@ -30,6 +39,22 @@ def masked_overlaps(
     box is not usable (B, N) or the person not real (B, M)."""
     overlaps = bbox_overlaps(boxes, persons)
     return overlaps.masked_fill(~(usable[:, :, None] & real[:, None]), -1)
+
+
+def lies_in(boxes: Tensor, regions: Tensor, share: float) -> Tensor:
+    """Whether more than a share of each box lies in one region.
+
+    Args:
+        boxes: (..., N, 4).
+        regions: (..., M, 4), M may be 0.
+        share: In [0, 1).
+
+    Returns:
+        bool (..., N).
+    """
+    if regions.size(-2) == 0:
+        return torch.zeros_like(boxes[..., 0], dtype=torch.bool)
+    return (bbox_overlaps(boxes, regions, mode='iof') > share).any(dim=-1)
 
 
 def assign_by_overlap(
@@ -60,6 +85,30 @@ def assign_by_overlap(
         last = (taken * number).amax(dim=2)
         assigned = torch.where(last > 0, last - 1, assigned)
     return assigned
+
+
+def without_ignored(
+    assigned: Tensor,
+    boxes: Tensor,
+    batch_ignored: Sequence[InstanceData | None] | None,
+    rule: PersonAssigner,
+) -> Tensor:
+    """Assigned boxes (B, N), the background in ignored regions UNUSED.
+
+    Args:
+        assigned: (B, N); see :func:`assign_by_overlap`.
+        boxes: (B, N, 4).
+        batch_ignored: B times ``bboxes`` (m, 4), or None.
+        rule: Says how far inside.
+    """
+    given = [
+        boxes.new_zeros(0, 4) if ignored is None else ignored.bboxes
+        for ignored in batch_ignored or ()
+    ]
+    if not any(map(len, given)):
+        return assigned
+    spared = rule.spared(boxes, pad(given)[0])
+    return assigned.masked_fill(spared & (assigned == BACKGROUND), UNUSED)
 
 
 def sample(

@@ -1,13 +1,15 @@
 """Assignment of anchors to persons by overlap, without a loop over persons."""
 
 import torch
-from mmdet.models.task_modules.assigners import AssignResult, MaxIoUAssigner
+from mmdet.models.task_modules.assigners import AssignResult
 from mmdet.registry import TASK_UTILS
 from torch import Tensor
 
+from .person_assigner import PersonAssigner
+
 
 @TASK_UTILS.register_module()
-class BestAnchorAssigner(MaxIoUAssigner):
+class BestAnchorAssigner(PersonAssigner):
     """Overlap thresholds; the best anchors of a person are always positive.
 
     An anchor that is one of the best of any person (ties included) goes to
@@ -16,6 +18,7 @@ class BestAnchorAssigner(MaxIoUAssigner):
     Args:
         pos_iou_thr: overlap from which an anchor is positive.
         neg_iou_thr: overlap under which an anchor is negative.
+        kwargs: of ``PersonAssigner``.
     """
 
     def __init__(

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from mmengine.structures import InstanceData
 
 from mmdet_ps.models.roi_heads import BatchedRoIHead
 from mmdet_ps.structures.fields import IGNORED
@@ -25,27 +26,34 @@ def both(part, mmdets, **changes):
     return ours, theirs
 
 
-def inputs(model, persons):
-    data = model.data_preprocessor(batch(*persons), True)
+def inputs(model, persons, ignored=False):
+    data = batch(*persons)
+    if ignored:  # the left half of the first image
+        data['data_samples'][0].ignored_instances = InstanceData(
+            bboxes=torch.tensor([[0.0, 0, 64, 96], [70, 0, 80, 9]])
+        )
+    data = model.data_preprocessor(data, True)
     with torch.no_grad():
         model.backbone.eval()
         stage = model.backbone(data['inputs'])[2]
     return (stage,), data['data_samples']
 
 
+@pytest.mark.parametrize('ignored', [False, True])
 @pytest.mark.parametrize('persons', PERSONS)
-def test_losses_of_the_proposals(persons):
+def test_losses_of_the_proposals(persons, ignored):
     ours, theirs = both('rpn_head', 'RPNHead')
-    x, samples = inputs(ours, persons)
+    x, samples = inputs(ours, persons, ignored)
     losses = ours.rpn_head.loss(x, samples)
     for key, value in theirs.rpn_head.loss(x, samples).items():
         torch.testing.assert_close(losses[key], sum(value))
 
 
+@pytest.mark.parametrize('ignored', [False, True])
 @pytest.mark.parametrize('persons', PERSONS)
-def test_losses_of_the_rois(persons):
+def test_losses_of_the_rois(persons, ignored):
     ours, theirs = both('roi_head', 'PersonSearchRoIHead')
-    x, samples = inputs(ours, persons)
+    x, samples = inputs(ours, persons, ignored)
     _, proposals = ours.rpn_head.loss_and_predict(x, samples)
     ours.eval(), theirs.eval()  # norms that do not see the order
     expected, *_ = theirs.roi_head.loss_and_embeddings(x, proposals, samples)
@@ -60,6 +68,18 @@ def test_losses_of_the_rois(persons):
     assert torch.equal(known, ids) and len(drawn) == len(ids)
     number = sum(map(len, persons))
     assert (ids > IGNORED).sum() >= number
+
+
+def test_no_background_is_drawn_from_ignored_regions():
+    ours, _ = both('roi_head', 'PersonSearchRoIHead')
+    drawn = {}
+    for ignored in (False, True):
+        x, samples = inputs(ours, PERSONS[0], ignored)
+        _, proposals = ours.rpn_head.loss_and_predict(x, samples)
+        rois, _, (labels, *_) = ours.roi_head.draw_rois(proposals, samples)
+        inside = (rois[:, 0] == 0) & (rois[:, 3] <= 64) & (labels == 1)
+        drawn[ignored] = int(inside.sum())
+    assert drawn[False] > 0 and drawn[True] == 0
 
 
 def test_rois_are_limited():
