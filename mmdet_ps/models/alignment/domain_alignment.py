@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from ..losses.distributed import all_gather_rows
 from .domain_classifier import DomainClassifier
 from .feature_queue import FeatureQueue
 from .gradient_reversal import (
@@ -112,9 +113,12 @@ class DomainAlignment(nn.Module):
     @torch.no_grad()
     def _note_accuracy(self, logits: Tensor, domains: Tensor) -> None:
         """Take the logits (N, S) of a batch into the sources' recalls."""
-        hits = F.one_hot(domains, self.num_domains)
-        counts = hits.sum(dim=0)
-        right = hits[logits.argmax(dim=1) == domains].sum(dim=0)
+        answers = torch.stack([logits.argmax(dim=1), domains], dim=1)
+        said, domains = all_gather_rows(answers).unbind(dim=1)
+        counts = torch.bincount(domains, minlength=self.num_domains)
+        right = torch.bincount(
+            domains[said == domains], minlength=self.num_domains
+        )
         latest = (right / counts).to(self.recalls)  # nan: none in the batch
         mean = torch.lerp(self.recalls, latest, 1 - RECALL_MOMENTUM)
         mean = torch.where(self.recalls.isnan(), latest, mean)
