@@ -59,13 +59,17 @@ def read_cuhk_sysu_protocols(
     files.update(SUBSETS)
     wanted = names or [n for n, (file, _) in files.items() if root.has(file)]
     read: dict[str, Galleries] = {}
-    protocols = []
-    for name in wanted:
+
+    def lists(name: str) -> Galleries:
         file, variable = files[name]
         if file not in read:
             read[file] = read_galleries(root.file(file), variable, stems)
-        protocols.append(_protocol(name, images, read[file]))
-    _share_ids(protocols)
+        return read[file]
+
+    protocols = [_protocol(name, images, lists(name)) for name in wanted]
+    subsets = [p for p in protocols if p.name in SUBSETS]
+    if subsets:
+        _share_ids(subsets, lists('gallery-all'))
     return protocols
 
 
@@ -171,27 +175,17 @@ def _protocol(
     )
 
 
-def _share_ids(protocols: list[SearchProtocol]) -> None:
+def _share_ids(subsets: list[SearchProtocol], whole: Galleries) -> None:
     """Queries of the subsets take the number they have in the whole list."""
-    whole = [p for p in protocols if p.name not in SUBSETS]
-    if not whole:
-        return
-    numbers = {
-        (image, *box): k
-        for k, (image, box) in enumerate(
-            zip(whole[0].query_images.tolist(), whole[0].query_boxes.tolist())
+
+    def places(images: np.ndarray, boxes: np.ndarray) -> list[tuple]:
+        rows = zip(images.tolist(), boxes.tolist())
+        return [(image, *box) for image, box in rows]
+
+    asked = places(whole.query_images, whole.query_boxes)
+    numbers = {place: k for k, place in enumerate(asked)}
+    for protocol in subsets:
+        own = places(protocol.query_images, protocol.query_boxes)
+        protocol.query_ids = np.array(
+            [numbers.get(place, len(asked) + k) for k, place in enumerate(own)]
         )
-    }
-    for protocol in protocols:
-        if protocol.name in SUBSETS:
-            protocol.query_ids = np.array(
-                [
-                    numbers.get((image, *box), len(numbers) + k)
-                    for k, (image, box) in enumerate(
-                        zip(
-                            protocol.query_images.tolist(),
-                            protocol.query_boxes.tolist(),
-                        )
-                    )
-                ]
-            )
