@@ -12,25 +12,27 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from .ties import descending
+
 
 def first_images(
     similarities: np.ndarray,
     members: np.ndarray,
     image_of: np.ndarray,
     count: int,
+    ties: str = 'stable',
 ) -> np.ndarray:
     """Images of the ``count`` most similar detections, each once.
 
     Args:
         similarities: (G,) of all detections.
-        members: (M,) detections in the gallery of the query.
+        members: (M,) detections in the gallery of the query, in its order.
         image_of: (G,) image of each detection.
         count: k1.
+        ties: Which of equally similar ones come first.
     """
-    if len(members) > count:
-        values = similarities[members]
-        members = members[np.argpartition(values, -count)[-count:]]
-    return np.unique(image_of[members])
+    order = descending(similarities[members], ties)[:count]
+    return np.unique(image_of[members[order]])
 
 
 def matched_similarity(

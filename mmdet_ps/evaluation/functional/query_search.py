@@ -9,11 +9,11 @@ import numpy as np
 from mmdet_ps.structures import Ranking, SearchProtocol, SearchResults
 
 from ..settings import SearchSettings
-from .box_matching import Candidates, find_candidates
+from .box_matching import Candidates, find_candidates, ragged_pairs
 from .gallery import Gallery
 from .query_embeddings import embed_queries, query_boxes_of
 from .reranking import QueryContext
-from .ties import Tie, tied_ranks
+from .ties import Tie, gallery_entries, tied_ranks
 
 
 @dataclass
@@ -63,7 +63,7 @@ class QuerySearch:
         num_relevant = int(amounts[counted].sum())
         missing = not self.found[query]
         if self.gallery.reranker and not missing:
-            members = np.flatnonzero(weights[self.gallery.image_of] > 0)
+            members = self._members(query, weights)
             similarities = self.gallery.reranker(
                 self._context(query), similarities, members, parts
             )
@@ -88,6 +88,12 @@ class QuerySearch:
             or (missing and settings.missing_query == 'skip'),
             **self._list(similarities, weights, hits, missing),
         )
+
+    def _members(self, query: int, weights: np.ndarray) -> np.ndarray:
+        """(M,) detections of the gallery of a query, in its order."""
+        images = gallery_entries(self.protocol, query, weights, 'skip')
+        _, members = ragged_pairs(images, self.gallery.boxes.offsets)
+        return members
 
     def _hits(
         self, entries: slice, similarities: np.ndarray, usable: np.ndarray

@@ -13,6 +13,7 @@ from .box_matching import paired_iou
 from .graph_matching import first_images, matched_similarity
 from .k_reciprocal import reranked_distances
 from .query_embeddings import SAME_BOX_IOU
+from .ties import descending
 
 # The list that k-reciprocal re-ranking may reorder, in units of k1.
 REORDERED = 10
@@ -62,7 +63,7 @@ class Reranker:
         members: np.ndarray,
         parts: tuple[str, ...],
     ) -> np.ndarray:
-        """(G,) new similarities; ``members`` (M,) are in the gallery."""
+        """(G,) new similarities; ``members`` (M,) in gallery order."""
         if not len(members):
             return similarities
         if self.settings.cbgm:
@@ -77,21 +78,24 @@ class Reranker:
         )
 
     def _companions(self, context: QueryContext, count: int) -> np.ndarray:
-        """The best scored other persons of the query image."""
+        """The best scored other persons of the query image.
+
+        Where the query is a given box, every detection of it is left out.
+        """
+        ties = 'stable'
         inside = self.boxes.of_image(context.image)
         others = np.arange(inside.start, inside.stop)
         if context.row >= 0:
             others = others[self.numbers[others] != context.row]
+            ties = self.settings.ties
         elif len(others):
             overlap = paired_iou(
                 self.boxes.bboxes[others],
                 np.broadcast_to(context.bbox, (len(others), 4)),
             )
-            best = overlap.argmax()
-            if overlap[best] >= SAME_BOX_IOU:
-                others = np.delete(others, best)
-        scores = self.boxes.scores[others]
-        return others[np.argsort(-scores, kind='stable')][:count]
+            others = others[overlap <= SAME_BOX_IOU]
+        order = descending(self.boxes.scores[others], ties)
+        return others[order][:count]
 
     def _match_graphs(self, context, similarities, members, parts):
         first, companions = self.settings.cbgm
@@ -101,7 +105,10 @@ class Reranker:
             for part in parts
         }
         changed = similarities.copy()
-        for image in first_images(similarities, members, self.image_of, first):
+        images = first_images(
+            similarities, members, self.image_of, first, self.settings.ties
+        )
+        for image in images:
             inside = self.boxes.of_image(image)
             edges = sum(
                 asked[part] @ self._vectors(inside, part).T for part in parts

@@ -15,6 +15,40 @@ from .box_matching import Candidates
 DECISIVE = 10
 
 
+def descending(values: np.ndarray, ties: str) -> np.ndarray:
+    """Places of ``values`` (N,), greatest first.
+
+    Args:
+        values: (N,).
+        ties: ``stable``: equal values keep their order; ``numpy``: they take
+            the one that ``argsort(...)[::-1]`` gives them.
+    """
+    if ties == 'numpy':
+        return np.argsort(values)[::-1]
+    return np.argsort(-values, kind='stable')
+
+
+def gallery_entries(
+    protocol: SearchProtocol, query: int, weights: np.ndarray, duplicates: str
+) -> np.ndarray:
+    """(E,) image of each gallery entry, in the order of the dataset.
+
+    Args:
+        protocol: Whose query it is.
+        query: Index of the query.
+        weights: (I,) how often each image stands in the gallery.
+        duplicates: As in the settings; ``skip`` names each image once.
+    """
+    listed = protocol.listed(query)
+    if duplicates == 'skip':
+        _, first = np.unique(listed, return_index=True)
+        listed = listed[np.sort(first)]
+    rest = np.flatnonzero(weights)
+    if len(listed):
+        rest = rest[~np.isin(rest, listed)]
+    return np.concatenate([listed, rest])
+
+
 @dataclass
 class Tie:
     """The gallery of one query, to be put in its order.
@@ -39,17 +73,6 @@ class Tie:
     similarities: np.ndarray
     weights: np.ndarray
 
-    def entries(self) -> np.ndarray:
-        """(E,) image of each gallery entry, in the order of the dataset."""
-        listed = self.protocol.listed(self.query)
-        if self.settings.duplicates == 'skip':
-            _, first = np.unique(listed, return_index=True)
-            listed = listed[np.sort(first)]
-        rest = np.flatnonzero(self.weights)
-        if len(listed):
-            rest = rest[~np.isin(rest, listed)]
-        return np.concatenate([listed, rest])
-
     def sequence(self, hit_entries: np.ndarray) -> tuple:
         """Similarities (N,) in gallery order, and the place of each hit."""
         relevant = self.protocol.relevant(self.query)
@@ -61,7 +84,10 @@ class Tie:
         hit_of = dict(zip(hit_entries.tolist(), range(len(hit_entries))))
         values, length = [], 0
         places = np.full(len(hit_entries), -1)
-        for image in self.entries().tolist():
+        entries = gallery_entries(
+            self.protocol, self.query, self.weights, self.settings.duplicates
+        )
+        for image in entries.tolist():
             members = np.arange(*self.boxes.offsets[image : image + 2])
             if expected.get(image):
                 members = self._within(members)
@@ -76,10 +102,8 @@ class Tie:
 
     def _within(self, members: np.ndarray) -> np.ndarray:
         """Detections of a relevant image, most similar first."""
-        values = self.similarities[members]
-        if self.settings.ties == 'numpy':
-            return members[np.argsort(values)[::-1]]
-        return members[np.argsort(-values, kind='stable')]
+        order = descending(self.similarities[members], self.settings.ties)
+        return members[order]
 
 
 def tied_ranks(
@@ -103,10 +127,7 @@ def tied_ranks(
     if not listed and not (early and tie.settings.ties == 'numpy'):
         return _ranks_by_number(tie, hits, above)
     values, places = tie.sequence(hit_entries)
-    if tie.settings.ties == 'numpy':
-        order = np.argsort(values)[::-1]
-    else:
-        order = np.argsort(-values, kind='stable')
+    order = descending(values, tie.settings.ties)
     ranks = np.empty(len(values), np.int64)
     ranks[order] = np.arange(1, len(values) + 1)
     return ranks[places]
