@@ -110,7 +110,7 @@ def test_an_interrupted_write_leaves_nothing_half_done(tmp_path, monkeypatch):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(json, 'dump', stop)
+    monkeypatch.setattr(os, 'replace', stop)
     with pytest.raises(KeyboardInterrupt):
         prepare(find_form('prw'), root)
     monkeypatch.undo()
