@@ -115,3 +115,20 @@ def test_the_ablation_varies_parts_and_data(monkeypatch):
         'train_dataloader.dataset.datasets.2.dataset.indices=100',
         'train_dataloader.dataset.datasets.3.dataset.indices=100',
     ]
+
+
+def test_variants_say_how_many_seeds_they_rest_on(tmp_path):
+    from pretraining_report import ResultTable
+
+    table = ResultTable(tmp_path / 'ablation.json', 'variant', ['none', 'all'])
+    for variant, seed, score in (
+        ('none', 0, 0.1),
+        ('all', 0, 0.2),
+        ('all', 1, 0.4),
+    ):
+        entry = row('', seed, score)
+        del entry['start']
+        table.add(dict(entry, variant=variant))
+    text = (tmp_path / 'ablation.md').read_text()
+    assert '| none | 1 | 10.0 | 10.0 |' in text
+    assert '| all | 2 | 30.0 ± 14.1 | 30.0 ± 14.1 |' in text

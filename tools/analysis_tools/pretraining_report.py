@@ -156,7 +156,7 @@ def _by_variant(rows: list[dict], variants: list[str]) -> list[str]:
         (row['method'], row['target']) for row in rows
     ):
         lines += [f'{method}, {target}:', '']
-        lines += _header(['pre-training', 'mAP', 'top-1'])
+        lines += _header(['pre-training', 'seeds', 'mAP', 'top-1'])
         for variant in variants:
             cell = [
                 row
@@ -165,7 +165,14 @@ def _by_variant(rows: list[dict], variants: list[str]) -> list[str]:
                 == (method, target, variant)
             ]
             lines.append(
-                _line([variant, _spread(cell, 'mAP'), _spread(cell, 'top1')])
+                _line(
+                    [
+                        variant,
+                        str(len(cell)),
+                        _spread(cell, 'mAP'),
+                        _spread(cell, 'top1'),
+                    ]
+                )
             )
         lines.append('')
     return lines
