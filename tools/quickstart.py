@@ -213,14 +213,15 @@ def main() -> None:
         queue.finished.setdefault('install', install)
     settings = Settings(args.seed, args.smoke)
     gpus = str(min(1, torch.cuda.device_count()))
-    failures = queue.execute(stages(work_dir, settings, gpus), args.workers)
+    runs = stages(work_dir, settings, gpus)
+    if any(run.name not in queue.finished for run in runs):
+        queue.forget('report')  # it would show old figures
+    failures = queue.execute(runs, args.workers)
     if failures:
         sys.exit('error: ' + '\n       '.join(failures))
 
     rows = collect(work_dir, args.seed, queue.finished)
     write_json(work_dir / 'metrics.json', rows, indent=1)
-    if queue.ran:
-        queue.forget('report')  # it would show old figures
     make_report = 'tools/analysis_tools/make_report.py'
     command = [sys.executable, make_report, str(work_dir)]
     failures = queue.execute([Run('report', [command], label='report')])

@@ -1,10 +1,9 @@
 """BSL on a thin ResNet-18, for small images from a random start."""
 
-_base_ = './bsl_r50-c4.py'
+_base_ = ['./bsl_r50-c4.py', './thin_r18-c4.py']
 
 resnet = dict(depth=18, base_channels=16, init_cfg=None)
 
-# An eighth of the image: at 240 x 160 a person is some 60 pixels high.
 model = dict(
     # Nothing is frozen: there are no pre-trained statistics to keep.
     backbone=dict(
@@ -14,24 +13,12 @@ model = dict(
         strides=(1, 2, 1),
         **resnet,
     ),
-    rpn_head=dict(
-        in_channels=64,
-        feat_channels=64,
-        anchor_generator=dict(
-            sizes=[16, 24, 36, 54, 80], ratios=[3], stride=8
-        ),
-    ),
+    rpn_head={{_base_.thin.rpn_head}},
     roi_head=dict(
-        bbox_roi_extractor=dict(out_channels=64, featmap_strides=[8]),
+        bbox_roi_extractor={{_base_.thin.roi_head.bbox_roi_extractor}},
         bbox_head=dict(in_channels=64, channels=64),
         reid_head=dict(top=resnet),
     ),
-    train_cfg=dict(
-        rpn_proposal=dict(nms_pre=400, max_per_img=100),
-        rcnn=dict(sampler=dict(num=32)),
-    ),
-    test_cfg=dict(
-        rpn=dict(nms_pre=400, max_per_img=50),
-        rcnn=dict(max_per_img=30),
-    ),
+    train_cfg={{_base_.thin.train_cfg}},
+    test_cfg={{_base_.thin.test_cfg}},
 )

@@ -1,18 +1,12 @@
 """SeqNet on a thin ResNet-18, for small images from a random start."""
 
-_base_ = './seqnet_r50-c4.py'
+_base_ = ['./seqnet_r50-c4.py', './thin_r18-c4.py']
 
 resnet = dict(depth=18, base_channels=16, c4_blocks=2, init_cfg=None)
 
 model = dict(
     backbone=dict(frozen_stages=-1, strides=(1, 2, 1), **resnet),
-    rpn_head=dict(
-        in_channels=64,
-        feat_channels=64,
-        anchor_generator=dict(
-            sizes=[16, 24, 36, 54, 80], ratios=[3], stride=8
-        ),
-    ),
+    rpn_head={{_base_.thin.rpn_head}},
     roi_head=dict(
         bbox_roi_extractor=dict(
             out_channels=64,
@@ -25,12 +19,9 @@ model = dict(
         bbox_head=dict(in_channels=128, embed_dims=128, c4_channels=64),
         loss_reid=dict(embed_dims=128),
     ),
-    train_cfg=dict(
-        rpn_proposal=dict(nms_pre=400, max_per_img=100),
-        rcnn=dict(sampler=dict(num=32)),
-    ),
+    train_cfg={{_base_.thin.train_cfg}},
     test_cfg=dict(
-        rpn=dict(nms_pre=400, max_per_img=50),
+        rpn={{_base_.thin.test_cfg.rpn}},
         rcnn=dict(
             first=dict(score_thr=0.05, max_per_img=30),
             score_thr=0.05,

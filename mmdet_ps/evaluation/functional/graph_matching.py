@@ -31,8 +31,15 @@ def first_images(
         count: k1.
         ties: Which of equally similar ones come first.
     """
-    order = descending(similarities[members], ties)[:count]
-    return np.unique(image_of[members[order]])
+    values = similarities[members]
+    if len(members) > count:
+        # Their order matters only if the last of them has an equal.
+        last = np.partition(values, -count)[-count]
+        first = np.flatnonzero(values >= last)
+        if len(first) > count:
+            first = descending(values, ties)[:count]
+        members = members[first]
+    return np.unique(image_of[members])
 
 
 def matched_similarity(
