@@ -16,7 +16,7 @@ MAY_IMPORT = {
     'ops': ('utils',),
     'synthetic': ('structures', 'utils'),
     'datasets': ('structures', 'utils'),
-    'models/losses': ('structures', 'utils'),
+    'models/losses': ('structures', 'utils', 'models/layers'),
     'models/alignment': ('structures', 'utils', 'models/losses'),
     'models/backbones': ('utils', 'models/layers'),
     'models/necks': ('utils', 'models/layers'),

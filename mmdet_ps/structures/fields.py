@@ -15,3 +15,6 @@ the original image, as mmdet's test pipelines do):
 
 UNLABELLED = -1
 IGNORED = -2
+
+# Of a branch's name in a loader's batch: the second views of its pictures.
+SECOND_VIEW = '_second_view'

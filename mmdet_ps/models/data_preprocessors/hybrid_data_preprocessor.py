@@ -3,10 +3,17 @@
 from mmdet.models.data_preprocessors import MultiBranchDataPreprocessor
 from mmdet.registry import MODELS
 
+from mmdet_ps.structures.fields import SECOND_VIEW
+
 
 @MODELS.register_module()
 class HybridDataPreprocessor(MultiBranchDataPreprocessor):
     """mmdet's preprocessor of branches, for batches that may lack a branch.
+
+    The second views that ``TwoViews`` packs join their branch, behind the
+    first ones: a view is an image of the batch like any other. The metainfo
+    of both says ``picture``, the place of the picture in the loader's batch,
+    which tells the views that belong together.
 
     Args:
         data_preprocessor: The preprocessor of each branch, usually the one
@@ -27,6 +34,8 @@ class HybridDataPreprocessor(MultiBranchDataPreprocessor):
             a branch without samples is left out.
         """
         if training:
+            data = {key: dict(values) for key, values in data.items()}
+            _join_views(data)
             present = [
                 branch
                 for branch, samples in data['data_samples'].items()
@@ -37,3 +46,16 @@ class HybridDataPreprocessor(MultiBranchDataPreprocessor):
                 for key, values in data.items()
             }
         return super().forward(data, training)
+
+
+def _join_views(data: dict[str, dict[str, list]]) -> None:
+    """Append the second views of each branch to the first ones, in place."""
+    names = [n for n in data['data_samples'] if n.endswith(SECOND_VIEW)]
+    for name in names:
+        branch = name.removesuffix(SECOND_VIEW)
+        for views in (branch, name):
+            for picture, sample in enumerate(data['data_samples'][views]):
+                if sample is not None:
+                    sample.set_metainfo(dict(picture=picture))
+        for values in data.values():
+            values[branch] = [*values[branch], *values.pop(name)]

@@ -6,6 +6,7 @@ from .memory_triplet_loss import MemoryTripletLoss
 from .mutual_information_loss import MutualInformationLoss
 from .oim_loss import OIMLoss
 from .softmax_identity_loss import SoftmaxIdentityLoss
+from .two_view_loss import TwoViewLoss
 
 __all__ = [
     'IdentityLoss',
@@ -14,4 +15,5 @@ __all__ = [
     'MutualInformationLoss',
     'OIMLoss',
     'SoftmaxIdentityLoss',
+    'TwoViewLoss',
 ]
