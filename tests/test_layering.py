@@ -1,4 +1,5 @@
-"""The direction of dependencies inside the package, read off its imports."""
+"""The direction of dependencies, read off the imports: inside the library,
+and from the laboratory to the library, never back."""
 
 import ast
 import re
@@ -6,15 +7,17 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / 'mmdet_ps'
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / 'mmdet_ps'
+LABORATORY = ROOT / 'lab'
 
-# folder -> folders of the package it may import. The longest matching folder
-# counts; a folder may always import itself.
+# folder -> folders it may import: those of the library without its name,
+# those of the laboratory with theirs. The longest matching folder counts; a
+# folder may always import itself.
 MAY_IMPORT = {
     'structures': (),
     'utils': (),
     'ops': ('utils',),
-    'synthetic': ('structures', 'utils'),
     'datasets': ('structures', 'utils'),
     'models/losses': ('structures', 'utils', 'models/layers'),
     'models/alignment': ('structures', 'utils', 'models/losses'),
@@ -47,21 +50,28 @@ MAY_IMPORT = {
         'datasets',
         'evaluation',
     ),
+    # Draws native files from numbers alone, so that readers are tested
+    # against something that does not know them.
+    'lab/synthetic': (),
+    'lab': ('utils', 'lab/synthetic'),
 }
 DATASETS = ('cuhk', 'sysu', 'prw', 'posetrack', 'market1501', 'msmt',
             'crowdhuman', 'luperson')  # fmt: skip
 
 
 def modules():
-    """All files of the package below its top level, and their folder."""
+    """All files below the top level of the library, those of the laboratory,
+    and their folder."""
     for path in sorted(PACKAGE.rglob('*.py')):
         folder = path.relative_to(PACKAGE).parent.as_posix()
         if folder != '.':
             yield path, folder
+    for path in sorted(LABORATORY.rglob('*.py')):
+        yield path, path.relative_to(ROOT).parent.as_posix()
 
 
 def imported_folders(source, folder):
-    """Folders of the package that a module in ``folder`` imports."""
+    """What a module in ``folder`` imports, as paths of the table's form."""
     found = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -69,7 +79,9 @@ def imported_folders(source, folder):
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ''
             if node.level:
-                here = ['mmdet_ps', *folder.split('/')]
+                here = folder.split('/')
+                if here[0] != 'lab':
+                    here.insert(0, 'mmdet_ps')
                 here = here[: len(here) - node.level + 1]
                 base = '.'.join([*here, base]).rstrip('.')
             # "from ..models import losses" may import a folder.
@@ -79,7 +91,7 @@ def imported_folders(source, folder):
         found.update(
             name.removeprefix('mmdet_ps.').replace('.', '/')
             for name in names
-            if name.startswith('mmdet_ps.')
+            if name.startswith(('mmdet_ps.', 'lab.'))
         )
     return found
 
@@ -103,7 +115,7 @@ def offences(source, folder):
     return sorted(
         name
         for name in imported_folders(source, folder)
-        if (PACKAGE / name.split('/')[0]).is_dir()
+        if (name.startswith('lab/') or (PACKAGE / name.split('/')[0]).is_dir())
         and not any(inside(name, place) for place in allowed)
     )
 
@@ -121,6 +133,12 @@ def offences(source, folder):
         ('def f():\n    from ..utils import x', 'structures', ['utils/x']),
         ('from ..version import __version__', 'structures', []),
         ('import torch\nfrom .fields import x', 'structures', []),
+        ('from lab.run_queue import x', 'utils', ['lab/run_queue/x']),
+        ('from mmdet_ps.utils import x', 'lab/synthetic', ['utils/x']),
+        ('from mmdet_ps.utils import x', 'lab', []),
+        ('from ..make import x', 'lab/synthetic/forms', []),
+        ('from ...experiments import x', 'lab/synthetic/forms',
+         ['lab/experiments/x']),
     ],
 )  # fmt: skip
 def test_the_test_sees_what_it_should(source, folder, expected):
@@ -129,14 +147,14 @@ def test_the_test_sees_what_it_should(source, folder, expected):
 
 def test_imports_follow_the_table():
     wrong = [
-        f'{path.relative_to(PACKAGE)} imports {", ".join(names)}'
+        f'{path.relative_to(ROOT)} imports {", ".join(names)}'
         for path, folder in modules()
         if (names := offences(path.read_text(), folder))
     ]
     assert not wrong, '\n'.join(wrong)
 
 
-def test_the_package_knows_neither_tools_nor_configs_nor_machine_paths():
+def test_the_library_knows_no_laboratory_no_tool_and_no_machine_path():
     wrong = []
     for path in PACKAGE.rglob('*.py'):
         source = path.read_text()
@@ -144,7 +162,7 @@ def test_the_package_knows_neither_tools_nor_configs_nor_machine_paths():
             if isinstance(node, ast.Import | ast.ImportFrom):
                 names = [alias.name for alias in node.names]
                 names.append(getattr(node, 'module', None) or '')
-                if {'tools', 'configs', 'tests'} & {
+                if {'lab', 'tools', 'configs', 'tests'} & {
                     name.split('.')[0] for name in names
                 } and not getattr(node, 'level', 0):
                     wrong.append(f'{path}: {ast.unparse(node)}')

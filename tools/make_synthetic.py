@@ -3,78 +3,12 @@
 python tools/make_synthetic.py data --size quick
 """
 
-import argparse
 import sys
-import time
 from pathlib import Path
 
-from mmdet_ps.synthetic.jobs import default_workers
-from mmdet_ps.synthetic.make import (
-    SettingsClashError,
-    available_sets,
-    make_sets,
-)
-from mmdet_ps.synthetic.preview import write_sheets
-from mmdet_ps.synthetic.sizes import SIZES
-
-
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument('out', type=Path, help='folder the sets are put in')
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--size', choices=SIZES, default='quick')
-    parser.add_argument(
-        '--sets',
-        nargs='+',
-        metavar='NAME',
-        help='only these (default: what configs need; tiny: all)',
-    )
-    parser.add_argument(
-        '--workers',
-        type=int,
-        default=default_workers(),
-        help='processes; the result does not depend on it',
-    )
-    parser.add_argument(
-        '--preview',
-        type=Path,
-        metavar='DIR',
-        help='also write contact sheets (PNG) of the sets to DIR',
-    )
-    parser.add_argument(
-        '--overwrite',
-        action='store_true',
-        help='replace sets made with other settings',
-    )
-    return parser.parse_args()
-
-
-def main() -> None:
-    args = parse_args()
-    names = args.sets or available_sets(args.size)
-    unknown = [name for name in names if name not in SIZES[args.size]]
-    if unknown:
-        sys.exit(
-            f'unknown set {unknown[0]}: size {args.size} has '
-            f'{", ".join(SIZES[args.size])}'
-        )
-    start = time.time()
-    try:
-        make_sets(
-            args.out, names, args.seed, args.size, args.workers, args.overwrite
-        )
-    except (SettingsClashError, OSError) as error:
-        sys.exit(f'error: {error}')
-    except ModuleNotFoundError as error:
-        sys.exit(f'error: {error}; pip install {error.name}')
-    for name in names if args.preview else []:
-        for path in write_sheets(args.out, name, args.preview):
-            print(f'{path}: contact sheet')
-    print(f'{args.out}: {len(names)} sets in {time.time() - start:.1f} s')
-
+# The laboratory is not installed: it lies beside this folder.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from lab.synthetic.command import main
 
 if __name__ == '__main__':
     main()

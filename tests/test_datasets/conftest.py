@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from lab.synthetic.make import make_sets
+from lab.synthetic.sizes import SIZES
 from mmdet_ps.datasets.native.prepare import Report, prepare
 from mmdet_ps.datasets.native.registry import find_folders
-from mmdet_ps.synthetic.make import make_sets
-from mmdet_ps.synthetic.sizes import SIZES
 
 
 @dataclass

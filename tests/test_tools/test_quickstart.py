@@ -68,17 +68,3 @@ def test_every_stage_runs_once_and_what_is_missing_again(tmp_path):
     result = quickstart(tmp_path, '--smoke', '--seed', '1')
     assert result.returncode != 0
     assert 'choose another --work-dir' in result.stderr
-
-
-def test_only_what_needs_the_pretraining_waits_for_it(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / 'tools'))
-    import quickstart as tool
-
-    runs = tool.stages(Path('/anywhere'), tool.Settings(0, False), '0')
-    names = [run.name for run in runs]
-    assert names[:2] == ['synthetic-data', 'pre-train'] and len(names) == 8
-    for run in runs[2:]:
-        weights = any('pretrained_all.pth' in c for c in run.commands[0])
-        assert weights == run.name.endswith('_pretrained')
-        assert weights == ('pre-train' in run.needs)
-        assert 'synthetic-data' in run.needs

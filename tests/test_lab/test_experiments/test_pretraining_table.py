@@ -5,17 +5,14 @@ from types import SimpleNamespace
 import cv2
 import pytest
 
-TOOLS = Path(__file__).parents[2] / 'tools/analysis_tools'
+from lab.experiments import trainings
+from lab.experiments.result_table import ResultTable, read_scores
+from lab.experiments.trainings import METHODS, TARGETS, table_runs
 
-
-@pytest.fixture(autouse=True)
-def tools_on_path(monkeypatch):
-    monkeypatch.syspath_prepend(str(TOOLS))
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_last_scores_of_a_training_are_read(tmp_path):
-    from pretraining_report import read_scores
-
     for name, score in (('20250101', 0.125), ('20250102', 0.25)):
         log = tmp_path / name / 'vis_data/scalars.json'
         log.parent.mkdir(parents=True)
@@ -32,8 +29,6 @@ def row(start, seed, score, target='prw'):
 
 
 def test_the_table_has_means_spreads_and_gains(tmp_path):
-    from pretraining_report import ResultTable
-
     starts = ['scratch', 'pretrained']
     path = tmp_path / 'pretraining.json'
     table = ResultTable(path, 'start', starts)
@@ -65,8 +60,6 @@ def options(**changes):
 
 
 def test_every_cell_has_its_run_and_its_needs_come_first():
-    from pretraining_runs import table_runs
-
     runs = table_runs(options())
     names = [run.name for run in runs]
     assert len(names) == len(set(names)) == 2 * 2 * (1 + 3)
@@ -82,8 +75,6 @@ def test_every_cell_has_its_run_and_its_needs_come_first():
 
 
 def test_configurations_of_the_runs_exist():
-    from pretraining_runs import METHODS, TARGETS, table_runs
-
     runs = table_runs(options(methods=list(METHODS), targets=TARGETS))
     configs = {
         part
@@ -92,14 +83,12 @@ def test_configurations_of_the_runs_exist():
         if part.startswith('configs')
     }
     assert len(configs) == 3 + 9
-    assert all((TOOLS.parents[1] / config).is_file() for config in configs)
+    assert all((ROOT / config).is_file() for config in configs)
 
 
 def test_the_ablation_varies_parts_and_data(monkeypatch):
-    import pretraining_runs
-
-    monkeypatch.setattr(pretraining_runs, 'number_of_images', lambda p: 400)
-    runs = pretraining_runs.ablation_runs(options(seeds=[5]))
+    monkeypatch.setattr(trainings, 'number_of_images', lambda p: 400)
+    runs = trainings.ablation_runs(options(seeds=[5]))
     variants = [run.row['variant'] for run in runs if run.row]
     assert variants[:4] == [
         'no pre-training', 'detection only', 're-ID only', 'both'
@@ -118,8 +107,6 @@ def test_the_ablation_varies_parts_and_data(monkeypatch):
 
 
 def test_variants_say_how_many_seeds_they_rest_on(tmp_path):
-    from pretraining_report import ResultTable
-
     table = ResultTable(tmp_path / 'ablation.json', 'variant', ['none', 'all'])
     for variant, seed, score in (
         ('none', 0, 0.1),

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mmdet_ps.synthetic.appearance import Wardrobe, draw_population
-from mmdet_ps.synthetic.backdrop import Setting
-from mmdet_ps.synthetic.camera import Camera
-from mmdet_ps.synthetic.placement import Placement, covered_share
-from mmdet_ps.synthetic.randomness import stream
-from mmdet_ps.synthetic.scene import Actor, SceneSpec, render_scene
-from mmdet_ps.synthetic.skeleton import Pose
+from lab.synthetic.appearance import Wardrobe, draw_population
+from lab.synthetic.backdrop import Setting
+from lab.synthetic.camera import Camera
+from lab.synthetic.placement import Placement, covered_share
+from lab.synthetic.randomness import stream
+from lab.synthetic.scene import Actor, SceneSpec, render_scene
+from lab.synthetic.skeleton import Pose
 
 PEOPLE = draw_population(stream(0, 'scene test'), 4, Wardrobe())
 QUIET = Camera(noise=0.0, light=0.0)

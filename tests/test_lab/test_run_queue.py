@@ -2,7 +2,7 @@ import json
 import subprocess
 import sys
 
-from mmdet_ps.utils.run_queue import Run, RunQueue, current_commit, steps_of
+from lab.run_queue import Run, RunQueue, current_commit, steps_of
 
 COUNT = """
 import pathlib, sys

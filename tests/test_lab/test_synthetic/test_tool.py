@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import cv2
 import pytest
 
-from mmdet_ps.synthetic import available_sets
+from lab.synthetic import available_sets
 
 TOOL = 'tools/make_synthetic.py'
 

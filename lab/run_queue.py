@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .files import write_json
+from mmdet_ps.utils.files import write_json
 
 FINISHED = 'finished.json'
 TAIL_LINES = 15
@@ -203,5 +203,5 @@ def current_commit(root: Path) -> str:
         ).stdout.strip()
 
     commit = git('rev-parse', '--short=12', 'HEAD') or 'unknown'
-    changed = git('status', '--porcelain', '--', 'mmdet_ps', 'configs')
+    changed = git('status', '--porcelain', '--', 'mmdet_ps', 'lab', 'configs')
     return commit + ('+' if changed else '')

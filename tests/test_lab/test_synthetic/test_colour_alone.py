@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from mmdet_ps.synthetic.appearance import draw_population
-from mmdet_ps.synthetic.crop import CropSpec, render_crop
-from mmdet_ps.synthetic.domains import DOMAINS, domain_camera
-from mmdet_ps.synthetic.randomness import stream
+from lab.synthetic.appearance import draw_population
+from lab.synthetic.crop import CropSpec, render_crop
+from lab.synthetic.domains import DOMAINS, domain_camera
+from lab.synthetic.randomness import stream
 
 NUM_PERSONS = 40
 BINS = [12, 4, 4]  # hue, saturation, value

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmdet_ps.utils.run_queue import Run
+from ..run_queue import Run
 
 TARGETS = ('cuhk-sysu', 'prw', 'posetrack21')
 STARTS = ('scratch', 'scratch-equal-compute', 'pretrained')

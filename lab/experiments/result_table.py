@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
-from pretraining_figure import draw_rows
-
 from mmdet_ps.utils.files import write_json, write_text
+
+from .figure import draw_rows
 
 PRETRAINED = 'pretrained'
 

@@ -2,14 +2,14 @@
 
 from collections import Counter
 
-from mmdet_ps.synthetic.appearance import (
+from lab.synthetic.appearance import (
     LOOK_ALIKES,
     MIN_DIFFERENT_TRAITS,
     Wardrobe,
     draw_population,
     num_different_traits,
 )
-from mmdet_ps.synthetic.randomness import stream
+from lab.synthetic.randomness import stream
 
 
 def test_any_two_persons_of_the_same_colours_differ_elsewhere():

@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from mmdet_ps.synthetic import available_sets, make_sets
-from mmdet_ps.synthetic.make import SettingsClashError
+from lab.synthetic import available_sets, make_sets
+from lab.synthetic.make import SettingsClashError
 
 
 def quiet(_: str) -> None:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.io import loadmat
 
-from mmdet_ps.synthetic.forms.prw_ids import ALL_TEST, ALL_TRAIN, choose_ids
-from mmdet_ps.synthetic.randomness import stream
+from lab.synthetic.forms.prw_ids import ALL_TEST, ALL_TRAIN, choose_ids
+from lab.synthetic.randomness import stream
 
 KEYS = ('box_new', 'anno_file', 'anno_previous')
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdet_ps.synthetic import available_sets, make_sets
+from lab.synthetic import available_sets, make_sets
 
 
 @pytest.fixture(scope='session')

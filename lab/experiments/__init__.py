@@ -1,0 +1,1 @@
+"""What hybrid pre-training is worth: short trainings and their tables."""

@@ -1,0 +1,234 @@
+"""The whole pipeline on synthetic data, from rendering to a report.
+
+Renders the synthetic datasets, prepares them, pre-trains, formats the
+weights, fine-tunes on every target from pre-trained weights and from the same
+random start, tests, and prints one table. A finished stage is not run again;
+an interrupted training continues from its last checkpoint.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmdet_ps.utils.files import write_json
+
+from .run_queue import Run, RunQueue, current_commit
+
+ROOT = Path(__file__).resolve().parents[1]
+METHOD = 'roi-alignps'
+TARGETS = {
+    'cuhk-sysu': 'CUHK-SYSU',
+    'prw': 'PRW',
+    'posetrack21': 'PoseTrack21',
+}
+SOURCES = (
+    'CrowdHuman',
+    'CrowdHuman-2',
+    'Market-1501-v15.09.15',
+    'MSMT17_V1',
+)
+STARTS = ('scratch', 'pretrained')
+PRETRAIN_CONFIG = (
+    'configs/synthetic/hybrid-pretrain_r18_1xb8-300_crowdhuman-market.py'
+)
+FINETUNE_CONFIG = 'configs/synthetic/{method}_r18_1xb4-300_{target}.py'
+
+
+@dataclass
+class Settings:
+    """What decides the figures of a quickstart.
+
+    ``smoke`` runs every stage on the smallest data for a few steps: it shows
+    that the pipeline works, its scores mean nothing.
+    """
+
+    seed: int
+    smoke: bool
+
+    @property
+    def size(self) -> str:
+        """Size preset of the synthetic data."""
+        return 'tiny' if self.smoke else 'quick'
+
+    @property
+    def train_options(self) -> list[str]:
+        """Options of tools/train.py."""
+        options = ['--seed', str(self.seed), '--resume', '--cfg-options']
+        if self.smoke:
+            options += ['train_cfg.max_iters=4']
+        # Tested once, afterwards, with the results kept.
+        parts = ('cfg', 'dataloader', 'evaluator')
+        return options + [f'val_{part}=None' for part in parts]
+
+
+def stages(work_dir: Path, settings: Settings, gpus: str) -> list[Run]:
+    """All stages but the report, each behind those it needs.
+
+    Fine-tuning from a random start needs no pre-training, so it runs beside
+    it where there is a second core.
+    """
+    starts = [(target, start) for start in STARTS for target in TARGETS]
+    return [
+        data_stage(work_dir, settings),
+        pretraining_stage(work_dir, settings, gpus),
+        *(finetuning_stage(work_dir, settings, *s, gpus) for s in starts),
+    ]
+
+
+def data_stage(work_dir: Path, settings: Settings) -> Run:
+    """Render the synthetic datasets and prepare them."""
+    data = str(work_dir / 'data')
+    make = [sys.executable, 'tools/make_synthetic.py', data]
+    make += ['--seed', str(settings.seed), '--size', settings.size]
+    make += ['--sets', *TARGETS.values(), *SOURCES]
+    prepare = [sys.executable, 'tools/prepare_data.py', 'all', data]
+    return Run('synthetic-data', [make, prepare], label='synthetic data')
+
+
+def pretraining_stage(work_dir: Path, settings: Settings, gpus: str) -> Run:
+    """Pre-train, and format the weights."""
+    folder = str(work_dir / 'pretrain')
+    train = ['sh', 'run_train.sh', PRETRAIN_CONFIG, gpus]
+    train += settings.train_options
+    script = 'tools/format_epoch_weights_for_pretraining.sh'
+    return Run(
+        'pre-train',
+        [train, ['sh', script, folder]],
+        needs=['synthetic-data'],
+        environment=dict(WORK_DIR=folder),
+        label='pre-training',
+    )
+
+
+def finetuning_stage(
+    work_dir: Path, settings: Settings, target: str, start: str, gpus: str
+) -> Run:
+    """Fine-tune on one target from one start, and test."""
+    config = FINETUNE_CONFIG.format(method=METHOD, target=target)
+    folder = work_dir / 'runs' / f'{target}_{start}'
+    train = ['sh', 'run_train_alignps.sh', config, gpus]
+    needs = ['synthetic-data']
+    if start == 'pretrained':
+        train.append(str(work_dir / 'pretrain/pretrained_all.pth'))
+        needs.append('pre-train')
+    train += settings.train_options
+    test = [sys.executable, 'tools/test.py', config, str(folder)]
+    test += ['--work-dir', str(folder), '--out', str(folder / 'results.pkl')]
+    test += ['--json', str(folder / 'scores.json')]
+    return Run(
+        f'fine-tune_{folder.name}',
+        [train, test],
+        needs=needs,
+        environment=dict(WORK_DIR=str(folder)),
+        label='fine-tuning and testing',
+    )
+
+
+def collect(work_dir: Path, seed: int, finished: dict) -> list[dict]:
+    """The rows of ``metrics.json``, read from the runs."""
+    rows = []
+    for target in TARGETS:
+        for start in STARTS:
+            name = f'{target}_{start}'
+            path = work_dir / 'runs' / name / 'scores.json'
+            scores = json.loads(path.read_text())
+            rows.append(
+                dict(
+                    target=target,
+                    method=METHOD,
+                    start=start,
+                    seed=seed,
+                    mAP=scores['search/mAP'],
+                    top1=scores['search/top1'],
+                    commit=finished[f'fine-tune_{name}']['commit'],
+                )
+            )
+    return rows
+
+
+def print_tables(rows: list[dict], finished: dict[str, dict]) -> None:
+    """Print the scores, and how the time splits."""
+    print(f'\n{"target":14s}{"start":12s}{"mAP":>8s}{"top-1":>8s}')
+    for row in rows:
+        print(
+            f'{row["target"]:14s}{row["start"]:12s}'
+            f'{100 * row["mAP"]:8.1f}{100 * row["top1"]:8.1f}'
+        )
+    totals: dict[str, float] = {}
+    for run in finished.values():
+        totals[run['label']] = totals.get(run['label'], 0) + run['seconds']
+    print('\nseconds by stage (those that ran side by side are added up)')
+    for label, seconds in totals.items():
+        print(f'  {label:28s}{seconds:8.1f}')
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    cores = os.cpu_count() or 1
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        '--work-dir', type=Path, default=Path('work_dirs/quickstart')
+    )
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=min(6, cores),
+        help='trainings at a time (default: one per core)',
+    )
+    parser.add_argument(
+        '--installed-in',
+        type=float,
+        help='seconds the installation took, for the table of times',
+    )
+    parser.add_argument(
+        '--smoke',
+        action='store_true',
+        help='a few steps on the smallest data: shows that every stage works',
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run every stage that is not done, then show what came out."""
+    args = parse_args()
+    begin = time.time()
+    work_dir = args.work_dir.resolve()
+    threads = max(1, (os.cpu_count() or 1) // args.workers)
+    queue = RunQueue(
+        work_dir,
+        cwd=ROOT,
+        environment=dict(
+            DATA_ROOT=str(work_dir / 'data'), OMP_NUM_THREADS=str(threads)
+        ),
+        notes=dict(commit=current_commit(ROOT)),
+    )
+    if args.installed_in:
+        install = dict(label='install', seconds=args.installed_in)
+        queue.finished.setdefault('install', install)
+    import torch  # here, so that --help is quick
+
+    settings = Settings(args.seed, args.smoke)
+    gpus = str(min(1, torch.cuda.device_count()))
+    runs = stages(work_dir, settings, gpus)
+    if any(run.name not in queue.finished for run in runs):
+        queue.forget('report')  # it would show old figures
+    failures = queue.execute(runs, args.workers)
+    if failures:
+        sys.exit('error: ' + '\n       '.join(failures))
+
+    rows = collect(work_dir, args.seed, queue.finished)
+    write_json(work_dir / 'metrics.json', rows, indent=1)
+    make_report = 'tools/analysis_tools/make_report.py'
+    command = [sys.executable, make_report, str(work_dir)]
+    failures = queue.execute([Run('report', [command], label='report')])
+    if failures:
+        sys.exit(f'error: {failures[0]}')
+    print_tables(rows, queue.finished)
+    print(f'\nthis call took {time.time() - begin:.0f} s')
+    print(f'figures  {work_dir / "metrics.json"}')
+    print(f'pictures {work_dir / "report.html"}')
