@@ -1,0 +1,107 @@
+"""How commands end: a mistake is one line, a bug is a traceback."""
+
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+
+from mmdet_ps.utils.command_line import (
+    ArgumentParser,
+    one_line,
+    run_command,
+)
+from mmdet_ps.utils.errors import UserError
+
+
+def end_of(error, capsys):
+    """Exit status and stderr of a command that raises."""
+
+    def main():
+        raise error
+
+    with pytest.raises(SystemExit) as stop:
+        run_command(main)
+    return stop.value.code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    'error, line',
+    [
+        (UserError('a.pth: empty;\n  get it again'), 'a.pth: empty; get it'),
+        (FileNotFoundError(errno.ENOENT, 'No such file', 'x.json'), 'x.json:'),
+        (OSError(errno.ENOSPC, 'No space left', 'x.json'), 'free some space'),
+        (OSError(errno.EROFS, 'Read-only', 'x.json'), 'can be written to'),
+        (PermissionError(errno.EACCES, 'Denied', 'x.json'), 'permissions'),
+        (FileNotFoundError('data: missing'), 'data: missing'),
+        (KeyboardInterrupt(), 'interrupted'),
+        (MemoryError(), 'out of memory'),
+    ],
+)
+def test_a_mistake_is_one_line(error, line, capsys):
+    status, text = end_of(error, capsys)
+    assert status == 1
+    assert text.startswith('error: ') and text.count('\n') == 1
+    assert line in text
+
+
+@pytest.mark.parametrize('error', [KeyError('x'), ValueError('y')])
+def test_a_bug_is_a_traceback_with_the_request_to_report_it(error, capsys):
+    status, text = end_of(error, capsys)
+    assert status == 1
+    assert text.startswith('Traceback') and 'check_env.py' in text
+    assert 'error: ' not in text.splitlines()[0]
+
+
+def test_the_status_of_main_is_kept():
+    for given, expected in ((None, 0), (0, 0), (2, 2)):
+        with pytest.raises(SystemExit) as stop:
+            run_command(lambda given=given: given)
+        assert stop.value.code == expected
+
+
+def test_the_traceback_of_a_mistake_can_be_asked_for(capsys, monkeypatch):
+    monkeypatch.setenv('MMDET_PS_TRACEBACK', '1')
+    status, text = end_of(UserError('wrong'), capsys)
+    assert 'Traceback' in text and text.endswith('error: wrong\n')
+
+
+def test_a_mistake_found_by_a_loading_worker_is_its_last_line():
+    torch_words = (
+        'Caught UserError in DataLoader worker process 0.\n'
+        'Original Traceback (most recent call last):\n  File "x", line 3\n'
+        'mmdet_ps.utils.errors.UserError: a.jpg: damaged\n'
+    )
+    assert one_line(UserError(torch_words)) == 'a.jpg: damaged'
+
+
+def test_a_wrong_option_is_one_line_with_the_nearest_one():
+    parser = ArgumentParser(prog='train.py')
+    parser.add_argument('--load-from')
+    parser.add_argument('--seed', type=int)
+    with pytest.raises(UserError, match=r'did you mean --load-from\?.*--help'):
+        parser.parse_args(['--lod-from', 'x'])
+    with pytest.raises(UserError, match='--seed: invalid int value: .*--help'):
+        parser.parse_args(['--seed', 'x'])
+
+
+def test_output_that_nobody_reads_or_no_disk_takes_is_one_line(tmp_path):
+    script = tmp_path / 'tool.py'
+    script.write_text(
+        'from mmdet_ps.utils.command_line import run_command\n'
+        'run_command(lambda: print("x" * 100000))\n'
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    ends = [writer]
+    if os.path.exists('/dev/full'):
+        ends.append(os.open('/dev/full', os.O_WRONLY))
+    for out in ends:
+        done = subprocess.run(
+            [sys.executable, script], stdout=out, stderr=subprocess.PIPE
+        )
+        os.close(out)
+        text = done.stderr.decode()
+        assert done.returncode == 1
+        assert text.startswith('error: ') and text.count('\n') == 1
