@@ -13,7 +13,7 @@ from tqdm import tqdm
 from mmdet_ps.structures.annotated_image import AnnotatedImage
 
 from .crop_index import load_crops
-from .samplers.units import identity_groups
+from .samplers.identity_sampler import identity_groups
 
 LOAD = [dict(type='LoadImageFromFile'), dict(type='LoadPersonAnnotations')]
 

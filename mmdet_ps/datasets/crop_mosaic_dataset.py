@@ -12,7 +12,7 @@ from mmdet.structures.bbox import HorizontalBoxes
 from mmengine.dataset import force_full_init
 
 from .permutation import shuffled
-from .samplers.units import draw, identity_groups
+from .samplers.identity_sampler import draw, identity_groups
 
 
 @DATASETS.register_module()

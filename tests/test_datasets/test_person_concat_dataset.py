@@ -7,9 +7,9 @@ from mmengine.registry import DATASETS, init_default_scope
 from mmengine.runner import Runner
 
 import mmdet_ps  # noqa: F401
-from mmdet_ps.datasets.leaks import LeakError
 from mmdet_ps.datasets.native import find_form
 from mmdet_ps.datasets.native.prepare import prepare
+from mmdet_ps.datasets.person_concat_dataset import LeakError
 
 from . import native_trees as trees
 from .crops import crop_config

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +19,6 @@ from .finish import finish
 from .protocols import write_protocol
 from .records import NativeSet, Note
 from .registry import NativeForm
-from .stamp import source_stamp
 from .writing import FORMAT_VERSION, write_split
 
 REPORT = 'report.json'
@@ -124,6 +126,30 @@ def domain_name(form: NativeForm, root: Path) -> str:
         name.lower() == folder.lower() for folder in form.folder.split('|')
     )
     return form.name + (number[0] if number and not usual else '')
+
+
+def source_stamp(root: Path, sources: Iterable[str]) -> dict:
+    """Number of source files, and a digest of names, sizes and times."""
+    digest, files = hashlib.sha256(), 0
+    for source in sources:
+        for path in _files(Path(root) / source):
+            status = os.stat(path)
+            name = os.path.relpath(path, root)
+            digest.update(
+                f'{name} {status.st_size} {status.st_mtime_ns}\n'.encode()
+            )
+            files += 1
+    return dict(files=files, digest=digest.hexdigest())
+
+
+def _files(path: Path) -> Iterator[str]:
+    if path.is_file():
+        yield str(path)
+    for folder, below, names in os.walk(path, followlinks=True):
+        below.sort()
+        for name in sorted(names):
+            if os.path.exists(os.path.join(folder, name)):
+                yield os.path.join(folder, name)
 
 
 def _reusable(root: Path, out: Path, stamp: dict) -> Report | None:

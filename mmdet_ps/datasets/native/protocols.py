@@ -18,7 +18,6 @@ from . import posetrack21, prw
 from .cuhk_sysu_protocols import read_cuhk_sysu_protocols
 from .errors import REFETCH, NativeDataError
 from .files import NativeRoot
-from .prw_mini import PRW_MINI
 
 PROTOCOLS = {
     'cuhk-sysu': (
@@ -149,7 +148,7 @@ def _mini_rows(queries: list) -> list[int] | None:
     rows = {
         (person_id, stem): k for k, (person_id, _, stem) in enumerate(queries)
     }
-    found = [rows.get(pair) for pair in PRW_MINI]
+    found = [rows.get(pair) for pair in prw.PRW_MINI]
     return None if None in found else found
 
 

@@ -9,8 +9,6 @@ from mmdet.registry import DATA_SAMPLERS
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
-from .units import draw, identity_groups
-
 
 @DATA_SAMPLERS.register_module()
 class IdentitySampler(Sampler):
@@ -99,3 +97,19 @@ class IdentitySampler(Sampler):
     def set_epoch(self, epoch: int) -> None:
         """Make the order that of an epoch."""
         self.epoch = epoch
+
+
+def draw(group: np.ndarray, count: int, rng: np.random.Generator) -> list[int]:
+    """``count`` members of a group, repeated only where there are fewer."""
+    rounds = -(-count // len(group))
+    drawn = np.concatenate([rng.permutation(group) for _ in range(rounds)])
+    return drawn[:count].tolist()
+
+
+def identity_groups(person_ids: np.ndarray) -> list[np.ndarray]:
+    """Indices of the crops of each labelled identity, ascending ids."""
+    person_ids = np.asarray(person_ids)
+    labelled = np.flatnonzero(person_ids >= 0)
+    order = labelled[np.argsort(person_ids[labelled], kind='stable')]
+    starts = np.flatnonzero(np.diff(person_ids[order])) + 1
+    return np.split(order, starts) if len(order) else []

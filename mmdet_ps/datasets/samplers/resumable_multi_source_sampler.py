@@ -9,7 +9,7 @@ import numpy as np
 from mmdet.datasets.samplers import MultiSourceSampler
 from mmdet.registry import DATA_SAMPLERS
 
-from .units import identity_groups, identity_units
+from .identity_sampler import draw, identity_groups
 
 
 @DATA_SAMPLERS.register_module()
@@ -138,3 +138,12 @@ def fill(due: np.ndarray, total: int, sizes: Sequence[int]) -> np.ndarray:
         source = int(np.argmax(owed))
         counts[source] += sizes[source]
     return counts
+
+
+def identity_units(
+    groups: list[np.ndarray], count: int, rng: np.random.Generator
+) -> Iterator[list[int]]:
+    """``count`` crops of one identity; every identity once each time round."""
+    while True:
+        for identity in rng.permutation(len(groups)):
+            yield draw(groups[identity], count, rng)

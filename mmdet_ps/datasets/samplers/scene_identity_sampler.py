@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from mmdet.registry import DATA_SAMPLERS
 
-from .identity_sampler import IdentitySampler
-from .units import identity_groups
+from .identity_sampler import IdentitySampler, identity_groups
 
 
 @DATA_SAMPLERS.register_module()

@@ -1,9 +1,11 @@
 """Transforms that know identities."""
 
-from .filtering import FilterPersonAnnotations
-from .flip_copies import FlipCopies
-from .formatting import PackPersonSearchInputs
-from .loading import LoadPersonAnnotations
+from .persons import (
+    FilterPersonAnnotations,
+    FlipCopies,
+    LoadPersonAnnotations,
+    PackPersonSearchInputs,
+)
 from .two_views import TwoViews
 
 __all__ = [

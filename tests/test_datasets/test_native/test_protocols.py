@@ -13,7 +13,7 @@ from mmdet_ps.datasets.native.protocols import (
     read_protocols,
     write_protocol,
 )
-from mmdet_ps.datasets.native.prw_mini import PRW_MINI
+from mmdet_ps.datasets.native.prw import PRW_MINI
 from mmdet_ps.structures import load_protocols
 
 from .. import native_trees as trees

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmcv.transforms import Compose
+from mmdet.structures.bbox import HorizontalBoxes
 from mmengine.registry import init_default_scope
 
 import mmdet_ps  # noqa: F401
+from mmdet_ps.datasets.transforms import FlipCopies
 
 init_default_scope('mmdet')
 WIDTH, HEIGHT, TILE = 160, 96, 32
@@ -193,3 +195,25 @@ def test_no_person_is_an_ordinary_image():
     assert sample.gt_instances.bboxes.shape == (0, 4)
     assert sample.gt_instances.person_ids.shape == (0,)
     assert inputs.shape == (3, HEIGHT, WIDTH)
+
+
+def marked(**marks):
+    return dict(
+        img=np.arange(6).reshape(1, 6, 1),
+        img_shape=(1, 6),
+        gt_bboxes=HorizontalBoxes([[0.0, 0, 2, 1]]),
+        **marks,
+    )
+
+
+def test_copies_are_mirrored_with_their_boxes():
+    results = FlipCopies()(marked(flipped_copy=True))
+    assert results['img'].ravel().tolist() == [5, 4, 3, 2, 1, 0]
+    assert results['gt_bboxes'].tensor.tolist() == [[4, 0, 6, 1]]
+    assert results['flip'] is True
+
+
+def test_originals_stay():
+    results = FlipCopies()(marked())
+    assert results['img'].ravel().tolist() == [0, 1, 2, 3, 4, 5]
+    assert results['flip'] is False
