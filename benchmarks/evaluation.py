@@ -14,8 +14,8 @@ import time
 import numpy as np
 import torch
 
-from mmdet_ps.evaluation.functional import SearchScores, rank_all
 from mmdet_ps.evaluation.report import format_table
+from mmdet_ps.evaluation.search import SearchScores, rank_all
 from mmdet_ps.evaluation.settings import SearchSettings
 from mmdet_ps.structures import PersonBoxes, SearchProtocol, SearchResults
 

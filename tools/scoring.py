@@ -11,9 +11,6 @@ import numpy as np
 from mmdet_ps.datasets.native.files import NativeRoot
 from mmdet_ps.datasets.native.protocols import read_protocols
 from mmdet_ps.datasets.native.registry import find_form
-from mmdet_ps.evaluation.functional import SearchScores, rank_all
-from mmdet_ps.evaluation.functional.detection_scores import detection_scores
-from mmdet_ps.evaluation.functional.significance import compare_paired
 from mmdet_ps.evaluation.report import (
     describe,
     format_comparison,
@@ -23,6 +20,9 @@ from mmdet_ps.evaluation.report import (
     score_table,
 )
 from mmdet_ps.evaluation.results_file import ResultsFile, load_results
+from mmdet_ps.evaluation.search import SearchScores, rank_all
+from mmdet_ps.evaluation.search.detection_scores import detection_scores
+from mmdet_ps.evaluation.search.significance import compare_paired
 from mmdet_ps.evaluation.settings import (
     CHOICES,
     PRESETS,

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from ..datasets.annotation_file import load_annotations
-from ..evaluation.functional import average_precision, rank
 from ..evaluation.results_file import ResultsFile, load_results
+from ..evaluation.search import average_precision, rank
 from ..evaluation.settings import SearchSettings, preset_settings
 from ..structures import RankedQueries, load_protocols
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from mmdet_ps.structures import SearchProtocol
 
-from .functional import SearchScores
-from .functional.search_ranking import RankingTable
-from .functional.significance import Comparison, confidence_interval
+from .search import SearchScores
+from .search.search_ranking import RankingTable
+from .search.significance import Comparison, confidence_interval
 from .settings import EVALUATOR_VERSION, SearchSettings
 
 FIGURES = ('mAP', 'top1', 'top5', 'top10')

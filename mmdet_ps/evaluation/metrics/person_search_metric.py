@@ -15,11 +15,11 @@ from mmdet_ps.structures import (
     load_protocols,
 )
 
-from ..functional import average_precision, rank, rank_all
-from ..functional.detection_scores import detection_scores
 from ..records import record_of
 from ..report import FIGURES, describe, format_scores, score_table
 from ..results_file import align_records, to_results
+from ..search import average_precision, rank, rank_all
+from ..search.detection_scores import detection_scores
 from ..settings import SearchSettings, preset_settings
 
 

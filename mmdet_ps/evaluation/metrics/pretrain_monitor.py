@@ -9,9 +9,9 @@ import numpy as np
 from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
-from ..functional.box_matching import paired_iou
-from ..functional.neighbour_scores import neighbour_scores
 from ..records import record_of
+from ..search.box_matching import paired_iou
+from ..search.neighbour_scores import neighbour_scores
 
 
 @METRICS.register_module()

@@ -12,7 +12,7 @@ import pytest
 from scipy.io import savemat
 
 from mmdet_ps.datasets.native.protocols import read_protocols
-from mmdet_ps.evaluation.functional import average_precision, rank_all
+from mmdet_ps.evaluation.search import average_precision, rank_all
 from mmdet_ps.evaluation.settings import preset_settings
 from mmdet_ps.structures import PersonBoxes, SearchResults
 

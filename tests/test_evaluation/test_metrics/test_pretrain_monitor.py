@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from mmdet_ps.evaluation.functional.neighbour_scores import neighbour_scores
 from mmdet_ps.evaluation.metrics import PretrainMonitor
+from mmdet_ps.evaluation.search.neighbour_scores import neighbour_scores
 
 
 def test_each_row_is_searched_among_the_others():

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from .ties import descending
+from .gallery_order import descending
 
 
 def first_images(

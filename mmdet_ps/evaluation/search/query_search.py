@@ -11,9 +11,9 @@ from mmdet_ps.structures import Ranking, SearchProtocol, SearchResults
 from ..settings import SearchSettings
 from .box_matching import Candidates, find_candidates, ragged_pairs
 from .gallery import Gallery
+from .gallery_order import GalleryOrder, gallery_entries
 from .query_embeddings import embed_queries, query_boxes_of
 from .reranking import QueryContext
-from .ties import Tie, gallery_entries, tied_ranks
 
 
 @dataclass
@@ -150,22 +150,17 @@ class QuerySearch:
             -values, -values, 'left'
         )
         if (counts - above > alone).any():
-            ranks = tied_ranks(
-                Tie(
-                    self.protocol,
-                    self.candidates,
-                    self.gallery.boxes,
-                    self.gallery.image_of,
-                    self.settings,
-                    query,
-                    similarities,
-                    weights,
-                ),
-                hits,
-                hit_entries,
-                above,
-                counts,
+            order = GalleryOrder(
+                self.protocol,
+                self.candidates,
+                self.gallery.boxes,
+                self.gallery.image_of,
+                self.settings,
+                query,
+                similarities,
+                weights,
             )
+            ranks = order.ranks(hits, hit_entries, above, counts)
         order = np.argsort(ranks, kind='stable')
         return ranks[order], counts[order]
 

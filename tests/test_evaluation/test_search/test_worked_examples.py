@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from mmdet_ps.evaluation.functional import (
+from mmdet_ps.evaluation.search import (
     SearchScores,
     average_precision,
     rank,
 )
-from mmdet_ps.evaluation.functional.average_precision import (
+from mmdet_ps.evaluation.search.average_precision import (
     trapezoid_precision,
 )
-from mmdet_ps.evaluation.functional.detection_scores import detection_scores
+from mmdet_ps.evaluation.search.detection_scores import detection_scores
 from mmdet_ps.evaluation.settings import PRESETS, preset_settings
 from mmdet_ps.structures import Ranking
 

@@ -10,10 +10,10 @@ from mmdet_ps.structures import PersonBoxes
 
 from ..settings import SearchSettings
 from .box_matching import paired_iou
+from .gallery_order import descending
 from .graph_matching import first_images, matched_similarity
 from .k_reciprocal import reranked_distances
 from .query_embeddings import SAME_BOX_IOU
-from .ties import descending
 
 # The list that k-reciprocal re-ranking may reorder, in units of k1.
 REORDERED = 10

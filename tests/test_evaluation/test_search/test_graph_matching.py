@@ -8,8 +8,8 @@ query, (0.9, 0.44), is no companion and would leave its similarity at 0.6.
 import numpy as np
 import pytest
 
-from mmdet_ps.evaluation.functional import SearchScores, rank
-from mmdet_ps.evaluation.functional.graph_matching import first_images
+from mmdet_ps.evaluation.search import SearchScores, rank
+from mmdet_ps.evaluation.search.graph_matching import first_images
 from mmdet_ps.evaluation.settings import preset_settings
 
 from ..small_world import FAR, QUERY, SmallWorld

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mmdet_ps.evaluation.functional import average_precision, rank
-from mmdet_ps.evaluation.functional.k_reciprocal import reranked_distances
+from mmdet_ps.evaluation.search import average_precision, rank
+from mmdet_ps.evaluation.search.k_reciprocal import reranked_distances
 from mmdet_ps.evaluation.settings import SearchSettings
 
 from ..random_world import random_world

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from mmdet_ps.evaluation.functional import (
+from mmdet_ps.evaluation.search import (
     SearchScores,
     average_precision,
     found_within,
 )
-from mmdet_ps.evaluation.functional.detection_scores import step_precision
+from mmdet_ps.evaluation.search.detection_scores import step_precision
 from mmdet_ps.structures import Ranking
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mmdet_ps.evaluation.functional import (
+from mmdet_ps.evaluation.search import (
     average_precision,
     found_within,
     rank,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmdet_ps.evaluation.functional.rounding import rounded_corners
+from mmdet_ps.evaluation.search.rounding import rounded_corners
 
 LEFT = np.array([[-1.7030, 295.5756, 74.6436, 338.2289]])
 INSIDE = np.array([[849.7009, 619.8089, 172.6134, 440.8639]])

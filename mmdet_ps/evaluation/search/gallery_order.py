@@ -1,4 +1,4 @@
-"""Places in a ranked list where a hit and another detection tie."""
+"""The order of a gallery, which decides where equally similar ones stand."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def gallery_entries(
 
 
 @dataclass
-class Tie:
-    """The gallery of one query, to be put in its order.
+class GalleryOrder:
+    """The gallery of one query in the order of the dataset.
 
     Args:
         protocol: Whose query it is.
@@ -105,42 +105,40 @@ class Tie:
         order = descending(self.similarities[members], self.settings.ties)
         return members[order]
 
+    def ranks(
+        self,
+        hits: np.ndarray,
+        hit_entries: np.ndarray,
+        above: np.ndarray,
+        counts: np.ndarray,
+    ) -> np.ndarray:
+        """(H,) places of hits, 1 = first, with ties broken by this order.
 
-def tied_ranks(
-    tie: Tie,
-    hits: np.ndarray,
-    hit_entries: np.ndarray,
-    above: np.ndarray,
-    counts: np.ndarray,
-) -> np.ndarray:
-    """(H,) places of hits, 1 = first, with ties broken by gallery order.
+        Args:
+            hits: (H,) detections that are hits, most similar first.
+            hit_entries: (H,) relevant entry of each, counted within the
+                query.
+            above: (H,) detections more similar than the hit.
+            counts: (H,) detections at least as similar.
+        """
+        listed = len(self.protocol.listed(self.query)) > 0
+        early = ((counts - above > 1) & (above < DECISIVE)).any()
+        if not listed and not (early and self.settings.ties == 'numpy'):
+            return self._ranks_by_number(hits, above)
+        values, places = self.sequence(hit_entries)
+        order = descending(values, self.settings.ties)
+        ranks = np.empty(len(values), np.int64)
+        ranks[order] = np.arange(1, len(values) + 1)
+        return ranks[places]
 
-    Args:
-        tie: The gallery.
-        hits: (H,) detections that are hits, most similar first.
-        hit_entries: (H,) relevant entry of each, counted within the query.
-        above: (H,) detections more similar than the hit.
-        counts: (H,) detections at least as similar.
-    """
-    listed = len(tie.protocol.listed(tie.query)) > 0
-    early = ((counts - above > 1) & (above < DECISIVE)).any()
-    if not listed and not (early and tie.settings.ties == 'numpy'):
-        return _ranks_by_number(tie, hits, above)
-    values, places = tie.sequence(hit_entries)
-    order = descending(values, tie.settings.ties)
-    ranks = np.empty(len(values), np.int64)
-    ranks[order] = np.arange(1, len(values) + 1)
-    return ranks[places]
-
-
-def _ranks_by_number(
-    tie: Tie, hits: np.ndarray, above: np.ndarray
-) -> np.ndarray:
-    """(H,) places where gallery order is the order of the detections."""
-    ranks = above + 1
-    for place, hit in enumerate(hits):
-        before = np.flatnonzero(
-            tie.similarities[:hit] == tie.similarities[hit]
-        )
-        ranks[place] += (tie.weights[tie.image_of[before]] > 0).sum()
-    return ranks
+    def _ranks_by_number(
+        self, hits: np.ndarray, above: np.ndarray
+    ) -> np.ndarray:
+        """(H,) places where this order is the order of the detections."""
+        ranks = above + 1
+        for place, hit in enumerate(hits):
+            before = np.flatnonzero(
+                self.similarities[:hit] == self.similarities[hit]
+            )
+            ranks[place] += (self.weights[self.image_of[before]] > 0).sum()
+        return ranks

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmdet_ps.evaluation.functional.significance import (
+from mmdet_ps.evaluation.search.significance import (
     bootstrap_means,
     compare_paired,
     confidence_interval,
