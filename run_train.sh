@@ -4,7 +4,7 @@ set -eu
 USAGE='usage: sh run_train.sh [CONFIG] [GPUS] [options of tools/train.py]
 Pre-trains a person-search detector on sub-task data. WORK_DIR= sets the
 output folder, DATA_ROOT= the folder of the datasets.'
-CONFIG=configs/hybrid_pretrain/hybrid-pretrain_r50_8xb8-90k_crowdhuman-market.py
+CONFIG=configs/hybrid_pretrain/hybrid-pretrain_r50_8xb8-90k_six-sources.py
 . "$(dirname -- "$0")/tools/launch.sh"
 
 [ -z "$CHECKPOINT" ] || set -- --load-from "$CHECKPOINT" "$@"

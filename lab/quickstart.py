@@ -33,7 +33,7 @@ SOURCES = (
 )
 STARTS = ('scratch', 'pretrained')
 PRETRAIN_CONFIG = (
-    'configs/synthetic/hybrid-pretrain_r18_1xb8-300_crowdhuman-market.py'
+    'configs/synthetic/hybrid-pretrain_r18_1xb8-300_four-sources.py'
 )
 FINETUNE_CONFIG = 'configs/synthetic/{method}_r18_1xb4-300_{target}.py'
 

@@ -29,6 +29,17 @@ def test_name_and_length(path):
     assert len(path.stem) <= 70
 
 
+PRETRAININGS = [path for path in CONFIGS if 'hybrid-pretrain_' in path.stem]
+
+
+@pytest.mark.parametrize('path', PRETRAININGS, ids=str)
+def test_a_pretraining_is_named_by_the_number_of_its_sources(path):
+    cfg = Config.fromfile(ROOT / path)
+    number = dict(four=4, six=6)[path.stem.split('_')[-1].split('-')[0]]
+    assert len(cfg.train_dataloader.dataset.datasets) == number
+    assert len(cfg.train_dataloader.sampler.source_ratio) == number
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('path', CONFIGS, ids=str)
 def test_model_builds(path):

@@ -3,8 +3,7 @@
 _base_ = './roi-alignps_r50_1xb5-24e_cuhk-sysu.py'
 # Written by tools/format_epoch_weights_for_pretraining.sh.
 load_from = (
-    'work_dirs/hybrid-pretrain_r50_8xb8-90k_crowdhuman-market/'
-    'pretrained_all.pth'
+    'work_dirs/hybrid-pretrain_r50_8xb8-90k_six-sources/pretrained_all.pth'
 )
 model = dict(
     backbone=dict(init_cfg=None),

@@ -3,7 +3,7 @@
 _base_ = './seqnet_r50-c4_1xb5-20e_cuhk-sysu.py'
 # Written by tools/format_epoch_weights_for_pretraining.sh.
 pretrained_backbone = (
-    'work_dirs/hybrid-pretrain_r50_8xb8-90k_crowdhuman-market/'
+    'work_dirs/hybrid-pretrain_r50_8xb8-90k_six-sources/'
     'pretrained_backbone.pth'
 )
 

@@ -18,7 +18,7 @@ METHODS = {
 }
 FINETUNE_CONFIG = 'configs/synthetic/{}_1xb4-300_{}.py'
 PRETRAIN_CONFIG = (
-    'configs/synthetic/hybrid-pretrain_{}_1xb8-300_crowdhuman-market.py'
+    'configs/synthetic/hybrid-pretrain_{}_1xb8-300_four-sources.py'
 )
 WARM_UP = 30
 # A pre-training step takes 8 pictures, a fine-tuning step 4.
