@@ -1,0 +1,106 @@
+"""Videos frame by frame: the container's clock, and damage that ends nothing.
+
+Frames are counted by decoding from the start. Seeking by number is off by
+some frames in many codecs, and the number of frames in the header is often
+an estimate.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+VIDEO_SUFFIXES = frozenset(
+    '.3gp .avi .flv .gif .m2ts .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpeg .mpg '
+    '.mts .ogv .ts .webm .wmv'.split()
+)
+USUAL_RATE = 25.0  # of a video whose header does not say
+# So many failures in a row are the end; fewer are damage in the middle.
+END_OF_VIDEO = 50
+
+
+class VideoReader:
+    """The frames of a video, forwards.
+
+    A frame that cannot be decoded is left out and keeps its number, so that
+    the frames behind it have the number that an intact video would give
+    them.
+
+    Args:
+        path (str | Path): The video.
+
+    Attributes:
+        index (int): Number of the current frame, from 0; -1 before the
+            first.
+        seconds (float): Its time by the container's clock, from the start
+            of the video; frames of equal length are not assumed.
+        damaged (list[int]): Numbers of the frames left out so far.
+        rate (float): Mean number of frames in a second, by the header.
+        promised (int): Number of frames by the header, 0 where it does not
+            say.
+        size (tuple[int, int]): Width and height, as frames are decoded.
+
+    Raises:
+        ValueError: If OpenCV cannot read the file.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        # FFmpeg prints thousands of lines about one damaged frame.
+        os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise FileNotFoundError(f'{path} is not there: check the path')
+        self._video = cv2.VideoCapture(str(path))
+        if not self._video.isOpened():
+            raise ValueError(
+                f'{path} is neither an image nor a video OpenCV can read: '
+                'convert it, for example with ffmpeg to H.264 in MP4'
+            )
+        rate = self._video.get(cv2.CAP_PROP_FPS)
+        self.rate = rate if 0 < rate < 1000 else USUAL_RATE
+        promised = self._video.get(cv2.CAP_PROP_FRAME_COUNT)
+        self.promised = int(promised) if 0 < promised < 1e9 else 0
+        sizes = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+        self.size = tuple(int(self._video.get(size)) for size in sizes)
+        self.index, self.seconds = -1, 0.0
+        self.damaged: list[int] = []
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._video.release()
+
+    def advance(self) -> bool:
+        """Go to the next frame that can be decoded; False at the end."""
+        for failures in range(END_OF_VIDEO):
+            if self._video.grab():
+                lost = range(self.index + 1, self.index + 1 + failures)
+                self.damaged += lost
+                self.index += failures + 1
+                self.seconds = self._clock()
+                return True
+        return False
+
+    def picture(self) -> np.ndarray | None:
+        """The current frame as a BGR uint8 array (H, W, 3).
+
+        None where it turns out to be damaged; it is then among ``damaged``.
+        """
+        found, image = self._video.retrieve()
+        if not found or image is None or 0 in image.shape:
+            self.damaged.append(self.index)
+            return None
+        return image
+
+    def _clock(self) -> float:
+        seconds = self._video.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        # Some containers have no clock, and OpenCV then answers nonsense.
+        usable = math.isfinite(seconds) and seconds >= self.seconds
+        if not usable or (seconds == 0 and self.index > 0):
+            seconds = self.index / self.rate
+        return round(seconds, 3)
