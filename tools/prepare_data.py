@@ -18,6 +18,7 @@ from pathlib import Path
 from mmdet_ps.datasets.native import FORMS, NativeDataError, find_form
 from mmdet_ps.datasets.native.prepare import Report, format_report, prepare
 from mmdet_ps.datasets.native.registry import find_folders
+from mmdet_ps.utils.errors import UserError
 
 DAMAGED, DIFFERS = 1, 2
 
@@ -56,6 +57,14 @@ def parse_args() -> argparse.Namespace:
         help='decode every image, to find damaged ones',
     )
     parser.add_argument(
+        '--option',
+        action='append',
+        default=[],
+        metavar='NAME=VALUE',
+        help='a choice that the dataset offers, see docs/datasets.md; e.g. '
+        'mot: --option split=time --option apart=5',
+    )
+    parser.add_argument(
         '--workers',
         type=int,
         default=min(8, os.cpu_count() or 1),
@@ -88,6 +97,7 @@ def prepare_named(args: argparse.Namespace) -> list[Report]:
             dry_run=args.dry_run,
             decode=args.decode,
             workers=args.workers,
+            options=form.choose(args.option),
         )
         print(format_report(report), end='\n\n', flush=True)
         reports.append(report)
@@ -99,7 +109,7 @@ def main() -> int:
     args = parse_args()
     try:
         reports = prepare_named(args)
-    except (NativeDataError, OSError) as error:
+    except (NativeDataError, UserError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return DAMAGED
     if (args.verify_only or args.strict) and any(

@@ -15,9 +15,10 @@ import cv2
 import numpy as np
 
 VIDEO_SUFFIXES = frozenset(
-    '.3gp .avi .flv .gif .m2ts .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpeg .mpg '
-    '.mts .ogv .ts .webm .wmv'.split()
-)
+    ('.3gp', '.avi', '.flv', '.gif', '.m2ts', '.m4v', '.mjpeg', '.mjpg',
+     '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.mts', '.ogv', '.ts', '.webm',
+     '.wmv')
+)  # fmt: skip
 USUAL_RATE = 25.0  # of a video whose header does not say
 # So many failures in a row are the end; fewer are damage in the middle.
 END_OF_VIDEO = 50

@@ -217,3 +217,45 @@ def cuhk_sysu_crops(root: Path) -> Path:
     for name in ('p11422_s16929_1', 'p7_s12_2', 'p7_s13_1'):
         save_image(root / f'cropped_images/{name}.jpg', 8, 16)
     return root
+
+
+# What a gt.txt of MOT16 holds: frame, track, xywh, flag, class, visibility.
+MOT_ROWS = [
+    [1, 1, 10, 10, 20, 60, 1, 1, 1],
+    [1, 2, 100, 20, 30, 70, 1, 1, 0.5],
+    [2, 1, 14, 10, 20, 60, 1, 1, 1],
+    [2, 7, 150, 10, 30, 60, 0, 3, 1],
+]
+
+
+def mot(root: Path) -> Path:
+    """One sequence of MOT17 with three pictures, the last not labelled."""
+    mot_sequence(root / 'MOT17-02-FRCNN', MOT_ROWS, pictures=[1, 2, 3])
+    return root
+
+
+def mot_sequence(
+    folder: Path,
+    rows: list,
+    pictures: list[int] = (),
+    info: dict | None = None,
+    size: tuple[int, int] = (200, 100),
+) -> Path:
+    """Write gt.txt, seqinfo.ini and pictures of a sequence."""
+    (folder / 'gt').mkdir(parents=True)
+    lines = [','.join(f'{value:g}' for value in row) for row in rows]
+    (folder / 'gt/gt.txt').write_text('\n'.join(lines) + '\n')
+    info = dict(
+        dict(
+            name=folder.name,
+            imDir='img1',
+            frameRate=2,
+            seqLength=len(pictures),
+        ),
+        **(info or {}),
+    )
+    settings = '\n'.join(f'{key}={value}' for key, value in info.items())
+    (folder / 'seqinfo.ini').write_text(f'[Sequence]\n{settings}\n')
+    for number in pictures:
+        save_image(folder / f'img1/{number:06d}.jpg', *size)
+    return folder

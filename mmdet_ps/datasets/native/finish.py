@@ -49,11 +49,17 @@ def finish(native: NativeSet, root: NativeRoot, decode: bool = False) -> None:
     """Fill in image sizes and check every box; in place."""
     for split in native.splits:
         for record in split.records:
+            if record.in_video:
+                continue
             if record.width and not (root.path / record.img_path).is_file():
                 raise NativeDataError(
                     root.path / record.img_path, 'image missing', REMEDY
                 )
-        unknown = [r for r in split.records if decode or not r.width]
+        unknown = [
+            r
+            for r in split.records
+            if (decode or not r.width) and not r.in_video
+        ]
         sizes = root.map(
             partial(image_size, root=root.path, decode=decode),
             [r.img_path for r in unknown],

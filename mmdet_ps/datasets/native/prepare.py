@@ -8,15 +8,16 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from mmdet_ps.structures import SearchProtocol, save_protocols
 from mmdet_ps.utils.files import write_json
 
 from .errors import NativeDataError
 from .files import NativeRoot
 from .finish import finish
-from .protocols import write_protocol
+from .protocols import PROTOCOL_FILE, write_protocol
 from .records import NativeSet, Note
 from .registry import NativeForm
 from .writing import FORMAT_VERSION, write_split
@@ -56,22 +57,30 @@ def prepare(
     dry_run: bool = False,
     decode: bool = False,
     workers: int = 0,
+    options: object | None = None,
 ) -> Report:
-    """Read, verify and (unless told otherwise) convert one dataset."""
+    """Read, verify and (unless told otherwise) convert one dataset.
+
+    ``options``: What ``form.choose`` gives, for forms that offer a choice.
+    """
     native_root = NativeRoot(root, form.provenance, workers)
     out = Path(out) if out else native_root.path / 'prepared'
     if form.unpack and not (verify_only or dry_run):
         form.unpack(native_root)
     stamp = dict(
-        source_stamp(native_root.path, form.sources.split()),
+        source_stamp(native_root.path, form.sources.split(), out),
         domain=domain_name(form, native_root.path),
         format_version=FORMAT_VERSION,
     )
+    chosen = ()
+    if form.options is not None:
+        chosen = (options or form.options(),)
+        stamp['options'] = asdict(chosen[0])
     if not (verify_only or dry_run or decode):
         earlier = _reusable(native_root.path, out, stamp)
         if earlier is not None:
             return earlier
-    native = form.read(native_root)
+    native = form.read(native_root, *chosen)
     report = Report(
         form.name,
         str(native_root.path),
@@ -82,9 +91,13 @@ def prepare(
     )
     if dry_run:
         return report
+    if form.extract:
+        target = None if verify_only else out
+        form.extract(native, native_root, target, *chosen)
     finish(native, native_root, decode)
+    protocols = form.protocols and form.protocols(native, *chosen)
     if not verify_only:
-        _write(native, native_root, form, report, stamp)
+        _write(native, native_root, form, report, stamp, protocols)
     return report
 
 
@@ -94,6 +107,7 @@ def _write(
     form: NativeForm,
     report: Report,
     stamp: dict,
+    protocols: list[SearchProtocol] | None,
 ) -> None:
     out = Path(report.out)
     (out / REPORT).unlink(missing_ok=True)
@@ -101,7 +115,10 @@ def _write(
     for split in native.splits:
         write_split(out / f'{split.name}.json', split, form.name, domain)
         report.written.append(f'{split.name}.json')
-    if form.task == 'search':
+    if protocols is not None:
+        save_protocols(out / PROTOCOL_FILE, protocols)
+        report.written.append(PROTOCOL_FILE)
+    elif form.task == 'search':
         report.written += write_protocol(form.name, root.path, out)
     write_json(
         out / REPORT,
@@ -128,11 +145,16 @@ def domain_name(form: NativeForm, root: Path) -> str:
     return form.name + (number[0] if number and not usual else '')
 
 
-def source_stamp(root: Path, sources: Iterable[str]) -> dict:
-    """Number of source files, and a digest of names, sizes and times."""
+def source_stamp(
+    root: Path, sources: Iterable[str], out: Path | None = None
+) -> dict:
+    """Number of source files, and a digest of names, sizes and times.
+
+    ``out``: Folder that is written to and is no source.
+    """
     digest, files = hashlib.sha256(), 0
     for source in sources:
-        for path in _files(Path(root) / source):
+        for path in _files(Path(root) / source, out):
             status = os.stat(path)
             name = os.path.relpath(path, root)
             digest.update(
@@ -142,11 +164,15 @@ def source_stamp(root: Path, sources: Iterable[str]) -> dict:
     return dict(files=files, digest=digest.hexdigest())
 
 
-def _files(path: Path) -> Iterator[str]:
+def _files(path: Path, out: Path | None) -> Iterator[str]:
     if path.is_file():
         yield str(path)
     for folder, below, names in os.walk(path, followlinks=True):
-        below.sort()
+        below[:] = sorted(
+            name
+            for name in below
+            if out is None or Path(folder, name).absolute() != out.absolute()
+        )
         for name in sorted(names):
             if os.path.exists(os.path.join(folder, name)):
                 yield os.path.join(folder, name)

@@ -106,7 +106,7 @@ def _read_prw(root: NativeRoot, names: Sequence[str] | None) -> list:
         'prw',
         [f'frames/{stem}.jpg' for stem in stems],
         [
-            (index[stem], person_id, _xywh(box))
+            (index[stem], person_id, exact_xywh(box))
             for person_id, box, stem in queries
         ],
         [rows[:, 1:] for rows in frames],
@@ -171,12 +171,12 @@ def _read_posetrack21(root: NativeRoot, names: Sequence[str] | None) -> list:
         'posetrack21',
         images,
         [
-            (index[record.img_path], int(person_id), _xywh(box))
+            (index[record.img_path], int(person_id), exact_xywh(box))
             for record in asked
             for box, person_id in zip(record.boxes, record.person_ids)
             if person_id >= 0
         ],
-        [_xywh(record.boxes[~record.ignored]) for record in gallery],
+        [exact_xywh(record.boxes[~record.ignored]) for record in gallery],
         [record.person_ids[~record.ignored] for record in gallery],
         image_groups=groups,
     )
@@ -225,7 +225,7 @@ def _from_boxes(
         [image for image, _, _ in queries],
         [person_id for _, person_id, _ in queries],
         np.array([box for _, _, box in queries]),
-        _offsets(entries),
+        offsets_of(entries),
         image_of[chosen],
         flat[chosen],
         np.concatenate(counts),
@@ -234,11 +234,11 @@ def _from_boxes(
     )
 
 
-def _offsets(rows: Sequence) -> np.ndarray:
+def offsets_of(rows: Sequence) -> np.ndarray:
     return np.concatenate([[0], np.cumsum([len(row) for row in rows])])
 
 
-def _xywh(corners: np.ndarray) -> np.ndarray:
+def exact_xywh(corners: np.ndarray) -> np.ndarray:
     """(..., 4) xyxy as xywh whose x + w is the given corner again."""
     low, high = corners[..., :2], corners[..., 2:]
     extent = high - low

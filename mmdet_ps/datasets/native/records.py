@@ -18,6 +18,7 @@ class ImageRecord:
     ``boxes`` (N, 4) float64 xyxy in pixels of the image, ``person_ids`` (N,)
     int64, ``ignored`` (N,) bool: neither a person to find nor background.
     ``extra`` goes into the annotation file as it is (camera, role, ...).
+    ``in_video``: the image is still inside a video, there is no file yet.
     """
 
     img_path: str
@@ -27,6 +28,7 @@ class ImageRecord:
     width: int = 0
     height: int = 0
     extra: dict = field(default_factory=dict)
+    in_video: bool = False
 
     def __post_init__(self) -> None:
         self.boxes = np.asarray(self.boxes, np.float64).reshape(-1, 4)

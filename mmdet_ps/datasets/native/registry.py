@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
+
+from mmdet_ps.structures import SearchProtocol
+from mmdet_ps.utils.errors import UserError
 
 from .citypersons import read_citypersons
 from .coco_person import read_coco_person
@@ -20,6 +23,9 @@ from .expected import EXPECTED
 from .files import NativeRoot
 from .luperson import read_luperson
 from .market1501 import read_market1501
+from .mot import MotOptions, read_mot
+from .mot_pictures import extract_pictures
+from .mot_protocol import make_protocols
 from .msmt17 import read_msmt17
 from .posetrack21 import read_posetrack21
 from .prw import read_prw
@@ -40,6 +46,12 @@ class NativeForm:
             files depend on; those that are not there are skipped.
         provenance: Who publishes it, and how to get it.
         unpack: Runs before a conversion; may write images into the root.
+        options: A dataclass of the choices the reader offers; the reader
+            and the two functions below then take one of it.
+        extract: Runs after reading; may write images into the output folder
+            (None: only look) and change the set.
+        protocols: Makes the search protocols out of the finished set, for
+            forms that publish none.
     """
 
     name: str
@@ -49,6 +61,35 @@ class NativeForm:
     sources: str
     provenance: str
     unpack: Callable[[NativeRoot], None] | None = None
+    options: type | None = None
+    extract: Callable[..., None] | None = None
+    protocols: Callable[..., list[SearchProtocol]] | None = None
+
+    def choose(self, pairs: Iterable[str] = ()) -> object | None:
+        """The options, some of them changed by ``name=value`` texts.
+
+        Raises:
+            UserError: If an option or its value is not one.
+        """
+        kinds = self.options and {
+            field.name: type(field.default) for field in fields(self.options)
+        }
+        values = {}
+        for pair in pairs:
+            name, _, text = pair.partition('=')
+            if name not in (kinds or ()):
+                offered = ', '.join(kinds) if kinds else 'none'
+                raise UserError(
+                    f'--option {pair}: {self.name} has no option {name}; it '
+                    f'has {offered}'
+                )
+            try:
+                values[name] = kinds[name](text)
+            except ValueError:
+                raise UserError(
+                    f'--option {pair}: write {name}={kinds[name].__name__}'
+                ) from None
+        return self.options and self.options(**values)
 
     @property
     def expected(self) -> dict[str, int]:
@@ -132,6 +173,13 @@ FORMS = {
             'luperson', 'reid', 'LUPerson', read_luperson,
             'keys.pkl lmdb lup data.mdb',
             'github.com/DengpanFu/LUPerson (videos, detector, LMDB script)'),
+        NativeForm(
+            'mot', 'search', 'MOT|MOT15|2DMOT2015|MOT16|MOT17|MOT20',
+            read_mot, '.',
+            'motchallenge.net, or a labelling tool that exports '
+            'MOTChallenge\'s form (CVAT: "MOT 1.1")',
+            options=MotOptions, extract=extract_pictures,
+            protocols=make_protocols),
         NativeForm(
             'cuhk-sysu-crops', 'reid', 'CUHK-SYSU-crops', read_cuhk_sysu_crops,
             'cropped_images',

@@ -32,6 +32,7 @@ TREES = {
     'widerperson': more.widerperson,
     'cuhk03': more.cuhk03,
     'luperson': more.luperson_files,
+    'mot': more.mot,
 }
 
 
@@ -118,6 +119,7 @@ ODGT = 'annotation_train.odgt'
 IMAGES = 'annotation/Images.mat'
 TRAIN = 'annotation/test/train_test/Train.mat'
 TEST = 'annotation/test/train_test/TestG50.mat'
+MOT = 'MOT17-02-FRCNN'
 FRAME = 'annotations/c1s1_000001.jpg.mat'
 PT = 'posetrack_person_search'
 PERSONS = [dict(tag='person', fbox=[1, 2, float('nan'), 4])]
@@ -280,6 +282,39 @@ ERRORS = {
                           'keys.pkl: holds no list of keys'),
     'no crops': ('luperson', lambda root: (
         shutil.rmtree(root), root.mkdir()), 'keys.pkl: file missing'),
+    'labels of nothing': ('mot', write(f'{MOT}/gt/gt.txt', '\n'),
+                          'gt.txt: labels nothing'),
+    'row of another length': (
+        'mot', append(f'{MOT}/gt/gt.txt', '3,1,2,3,4,5,1\n'),
+        'gt.txt: line 5 is not 9 numbers: 3,1,2,3,4,5,1'),
+    'row of words': ('mot', append(f'{MOT}/gt/gt.txt', 'a,b,c,1,2,3,4,5,6\n'),
+                     'gt.txt: line 5 is not 9 numbers'),
+    'row of a detector': (
+        'mot', write(f'{MOT}/gt/gt.txt', '1,1,2,3,4\n'),
+        'line 1 has 5 columns; rows are frame,id,left'),
+    'frames counted from 0': (
+        'mot', append(f'{MOT}/gt/gt.txt', '0,1,2,3,4,5,1,1,1\n'),
+        'line 5: frame 0; frames are counted 1, 2'),
+    'class without a name': (
+        'mot', append(f'{MOT}/gt/gt.txt', '2,1,2,3,4,5,1,40,1\n'),
+        'row 5 is of class 40; classes are 1 to 13'),
+    'settings of another form': (
+        'mot', write(f'{MOT}/seqinfo.ini', 'imDir: {'),
+        'seqinfo.ini: is no ini file'),
+    'setting that is no number': (
+        'mot', write(f'{MOT}/seqinfo.ini', '[Sequence]\nframeRate=fast'),
+        "seqinfo.ini: framerate is 'fast'; write a number"),
+    'pictures elsewhere': (
+        'mot', write(f'{MOT}/seqinfo.ini', '[Sequence]\nimDir=/etc'),
+        "imDir is '/etc'; name a folder beside the file"),
+    'labelled picture that is none': (
+        'mot', write(f'{MOT}/img1/000001.jpg', 'hello'),
+        '000001.jpg: is not an image'),
+    'video that is none': (
+        'mot', lambda root: (
+            shutil.rmtree(root / MOT / 'img1'),
+            (root / MOT / 'film.avi').write_text('hello')),
+        'film.avi: is no video that OpenCV can read'),
 }  # fmt: skip
 
 # kind of damage: dataset, damage, what the report says
@@ -342,6 +377,9 @@ REPAIRS = {
         'cuhk03', lambda root: (
             prepare(find_form('cuhk03'), root), delete('cuhk-03.mat')(root)),
         'no archive, hence no classic protocol', 'left out'),
+    'frame without picture': (
+        'mot', delete(f'{MOT}/img1/000002.jpg'),
+        'labelled frames without picture', 'left out'),
 }  # fmt: skip
 
 
