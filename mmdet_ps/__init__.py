@@ -1,29 +1,14 @@
 """Person search (detection and re-identification in one model) on MMDetection.
 
-Importing the package first makes the operators of ``mmcv.ops`` available
-(compiled ones where mmcv has them, ``mmdet_ps.ops`` otherwise) and then
-registers every part into MMDetection's registries.
+Importing the package is quick and loads neither torch nor OpenMMLab. It only
+arranges that mmcv finds its operators and MMDetection's registries find the
+parts of this package once somebody imports or asks for them, see
+``mmdet_ps.on_import``.
 """
 
-import contextlib
-import io
+from . import on_import
+from .version import __version__
 
-from .version import __version__  # isort: skip
-from . import ops  # isort: skip  # before anything that imports mmcv.ops
+on_import.arrange()
 
-# mmdet prints that an optional dataset package is not installed, on every
-# import; nobody who searches persons needs it.
-with contextlib.redirect_stdout(io.StringIO()):
-    import mmdet.datasets  # noqa: F401
-
-from . import datasets, engine, evaluation, models, visualization  # noqa: E402
-
-__all__ = [
-    '__version__',
-    'datasets',
-    'engine',
-    'evaluation',
-    'models',
-    'ops',
-    'visualization',
-]
+__all__ = ['__version__']

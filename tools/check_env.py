@@ -167,16 +167,17 @@ def check_gpu(report: Report) -> None:
 def check_operators(report: Report) -> None:
     """Where each operator comes from, and a call of each."""
     sys.path.insert(0, str(ROOT))
-    error = try_import('mmdet_ps')
+    error = try_import('mmdet_ps.registration')
     if error is not None:
         report.wrong(
-            f'import mmdet_ps fails: {first_line(error)}',
+            f'import mmdet_ps.registration fails: {first_line(error)}',
             'mend what stands above first; ' + REINSTALL,
         )
         return
     ops = importlib.import_module('mmdet_ps.ops')
+    compiled = ops.compiled_operators() is not None
     for name, source in ops.SOURCES.items():
-        if not ops.INSTALLED:
+        if compiled:
             source = 'compiled into mmcv'
         error = call_operator(name)
         report.say(name, source)
@@ -186,9 +187,7 @@ def check_operators(report: Report) -> None:
                 REINSTALL,
             )
     others = 'none; a call says what to install'
-    report.say(
-        'other operators', others if ops.INSTALLED else 'compiled into mmcv'
-    )
+    report.say('other operators', 'compiled into mmcv' if compiled else others)
 
 
 def call_operator(name: str) -> BaseException | None:

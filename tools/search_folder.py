@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-import mmdet_ps  # noqa: F401  # registers every part
+import mmdet_ps.registration  # noqa: F401  registers every part
 from mmdet_ps.apis import (
     Frame,
     GalleryIndex,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mmengine.runner import Runner, find_latest_checkpoint
 
-import mmdet_ps  # noqa: F401  # registers every part
+import mmdet_ps.registration  # noqa: F401  registers every part
 from mmdet_ps.evaluation.settings import SearchSettings
 from mmdet_ps.utils.data_check import check_data
 from mmdet_ps.utils.files import write_json

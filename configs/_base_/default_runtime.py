@@ -2,7 +2,9 @@
 
 _base_ = ['mmdet::_base_/default_runtime.py']
 
-custom_imports = dict(imports=['mmdet_ps'], allow_failed_imports=False)
+custom_imports = dict(
+    imports=['mmdet_ps.registration'], allow_failed_imports=False
+)
 
 default_hooks = dict(
     checkpoint=dict(

@@ -1,7 +1,10 @@
 """The operators MMDetection needs, where mmcv comes without compiled ones.
 
-Importing this package puts them in place, unless mmcv has its own.
+``mmdet_ps.on_import`` puts them in place when ``mmcv.ops`` is imported.
 """
+
+import contextlib
+from collections.abc import Iterator
 
 from . import focal_loss, mmcv_deform_conv, nms, roi_align
 from .deform_conv import deform_conv2d
@@ -33,24 +36,27 @@ SOURCES = {
 }
 
 
-def install() -> bool:
-    """Supply what mmcv lacks; False if mmcv has compiled operators."""
+@contextlib.contextmanager
+def standing_in() -> Iterator[None]:
+    """Around the import of ``mmcv.ops``: supply what mmcv lacks.
+
+    Nothing happens where mmcv has compiled operators.
+    """
     if compiled_operators() is not None:
-        return False
+        yield
+        return
     import torchvision  # noqa: F401  registers torch.ops.torchvision
 
     put_in_place(OPERATORS)
+    yield
     mmcv_deform_conv.bind()
-    return True
 
-
-INSTALLED = install()
 
 __all__ = [
-    'INSTALLED',
     'MissingOperatorError',
     'OPERATORS',
     'SOURCES',
+    'compiled_operators',
     'deform_conv2d',
-    'install',
+    'standing_in',
 ]

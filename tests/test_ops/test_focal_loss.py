@@ -7,7 +7,7 @@ import torch
 from mmcv.ops import sigmoid_focal_loss
 from mmdet.models.losses.focal_loss import py_sigmoid_focal_loss
 
-import mmdet_ps  # noqa: F401  puts the operators in place
+import mmdet_ps  # noqa: F401  supplies the operators
 
 
 def slow_focal_loss(logits, target, gamma, alpha, weight=None):

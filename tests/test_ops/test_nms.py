@@ -5,7 +5,7 @@ import pytest
 import torch
 from mmcv.ops import batched_nms, nms, nms_match, soft_nms
 
-import mmdet_ps  # noqa: F401  puts the operators in place
+import mmdet_ps  # noqa: F401  supplies the operators
 
 
 def random_boxes(seed, count=40):

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-import mmdet_ps  # noqa: F401  # registers every part
+import mmdet_ps.registration  # noqa: F401  registers every part
 from mmdet_ps.datasets import PersonSearchDataset, ReIDCropDataset
 from mmdet_ps.datasets.crop_index import CropIndex
 from mmdet_ps.datasets.native.records import ImageRecord, Split

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.registry import init_default_scope
 
-import mmdet_ps  # noqa: F401  # registers every part
+import mmdet_ps.registration  # noqa: F401  registers every part
 from mmdet_ps.datasets.browsing import (
     config_items,
     file_items,

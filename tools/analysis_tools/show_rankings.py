@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.utils import track_iter_progress
 
-import mmdet_ps  # noqa: F401  # registers every part
+import mmdet_ps.registration  # noqa: F401  registers every part
 from mmdet_ps.apis.ranked_results import (
     load_results,
     rank_results,
