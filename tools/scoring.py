@@ -19,22 +19,14 @@ from mmdet_ps.evaluation.report import (
     score_rows,
     score_table,
 )
-from mmdet_ps.evaluation.results_file import ResultsFile, load_results
+from mmdet_ps.evaluation.results_file import load_results
 from mmdet_ps.evaluation.search import SearchScores, rank_all
 from mmdet_ps.evaluation.search.detection_scores import detection_scores
 from mmdet_ps.evaluation.search.significance import compare_paired
-from mmdet_ps.evaluation.settings import (
-    CHOICES,
-    PRESETS,
-    SearchSettings,
-    preset_settings,
-)
+from mmdet_ps.evaluation.settings import CHOICES, PRESETS
 from mmdet_ps.structures import PersonBoxes, SearchResults
 from mmdet_ps.utils.files import write_json
 
-# Thresholds for scores that are class probability times centerness; the
-# scripts of methods with plain probabilities take 0.5.
-DEFAULT_THRESHOLDS = {'cuhk-sysu': 0.2, 'prw': 0.15, 'posetrack21': 0.15}
 ScoreTable = dict[tuple[str, str], SearchScores]
 
 
@@ -118,7 +110,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         'gt-boxes': 'annotated boxes take the place of detections',
     }.items():
         parser.add_argument(
-            f'--{key}', action='store_true', default=None, help=text
+            f'--{key}', action=argparse.BooleanOptionalAction, help=text
         )
     parser.add_argument(
         '--cbgm',
@@ -136,27 +128,15 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def settings_of(
-    args: argparse.Namespace, dataset: str, stored: ResultsFile
-) -> SearchSettings:
-    """A preset, or how the run that wrote the file scored; then options."""
-    preset = args.preset or stored.header.get('preset')
-    if preset:
-        settings = preset_settings(preset, dataset, bool(args.cbgm))
-    else:
-        settings = SearchSettings(score_thr=DEFAULT_THRESHOLDS[dataset])
-    if not args.preset:
-        settings = settings.with_options(**stored.header.get('settings', {}))
-    if not any('gt_embeddings' in record for record in stored.records):
-        # No embeddings of given boxes, as in every legacy file.
-        settings = settings.with_options(query_embedding='matched-detection')
-    options = {key: getattr(args, key) for key in CHOICES}
-    for key in ('score_thr', 'confidence_weighted', 'gt_boxes', 'cbgm'):
-        options[key] = getattr(args, key)
+def options_of(args: argparse.Namespace) -> dict:
+    """What the command line asks for, as ``resolve`` takes it."""
+    keys = (*CHOICES, 'preset', 'score_thr', 'confidence_weighted',
+            'gt_boxes', 'cbgm')  # fmt: skip
+    options = {key: getattr(args, key) for key in keys}
     if args.k_reciprocal:
         k1, k2, weight = args.k_reciprocal
         options['k_reciprocal'] = (int(k1), int(k2), weight)
-    return settings.with_options(**options)
+    return options
 
 
 def score_files(
@@ -170,7 +150,7 @@ def score_files(
     protocols = read_protocols(dataset, args.data_root, names)
     tables, rows = [], []
     for path, stored in zip(paths, files):
-        settings = settings_of(args, dataset, stored)
+        settings = stored.settings(dataset, **options_of(args))
         results = stored.align(protocols[0].images)
         tables.append(
             score_table(
@@ -186,7 +166,7 @@ def score_files(
             _print_detection(results, given)
         elif results.given is not None:
             _print_detection(results, results.given)
-        print(describe(settings))
+        print(describe(settings, results))
         rows.append(score_rows(tables[-1], protocols))
     if args.compare:
         _print_comparison(*tables)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmdet_ps.structures import SearchProtocol
+from mmdet_ps.structures import SearchProtocol, SearchResults
 
 from .search import SearchScores
 from .search.search_ranking import RankingTable
@@ -107,8 +107,11 @@ def format_comparison(
     return format_table(head, body)
 
 
-def describe(settings: SearchSettings) -> str:
-    """Evaluator version and every setting, in lines of readable length."""
+def describe(settings: SearchSettings, results: SearchResults) -> str:
+    """Evaluator version and every setting, in lines of readable length.
+
+    A last line says so where queries could only be matched with detections.
+    """
     words = [f'{key}={value}' for key, value in settings.describe().items()]
     lines, line = [], f'{EVALUATOR_VERSION}:'
     for word in words:
@@ -116,7 +119,14 @@ def describe(settings: SearchSettings) -> str:
             lines.append(line)
             line = ' '
         line += f' {word}'
-    return '\n'.join([*lines, line])
+    lines.append(line)
+    matched = settings.query_embedding == 'matched-detection'
+    if matched and not results.has_given_boxes:
+        lines.append(
+            'The results hold no embeddings of annotated boxes, so queries '
+            'are matched with detections.'
+        )
+    return '\n'.join(lines)
 
 
 def format_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:

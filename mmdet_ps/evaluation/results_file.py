@@ -13,6 +13,7 @@ from mmdet_ps.structures import PersonBoxes, SearchResults
 from mmdet_ps.utils.files import replacing
 
 from .safe_pickle import load_numbers
+from .settings import SearchSettings, resolve
 
 FORM = 'mmdet_ps search results 1'
 NUM_FIXED = 5  # x1 y1 x2 y2 score, then the embedding
@@ -35,6 +36,27 @@ class ResultsFile:
     @property
     def legacy(self) -> bool:
         return not self.header
+
+    @property
+    def has_given_boxes(self) -> bool:
+        """Whether annotated boxes were embedded; never in legacy files."""
+        return to_results(self.records[:1]).has_given_boxes
+
+    def settings(
+        self, dataset: str | None = None, **options
+    ) -> SearchSettings:
+        """How to score the file: as its run was, then ``options``.
+
+        Args:
+            dataset: By default what the file says.
+            **options: As :func:`resolve` takes them.
+        """
+        return resolve(
+            self.header,
+            dataset or self.header.get('dataset', ''),
+            self.has_given_boxes,
+            **options,
+        )
 
     def align(self, images: Sequence[str]) -> SearchResults:
         """The results in the order of ``images``.

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from numbers import Integral, Real
 
-EVALUATOR_VERSION = 'mmdet_ps-search 1.0'
+from mmdet_ps.utils.errors import UserError
+
+EVALUATOR_VERSION = 'mmdet_ps-search 1.1'
 CHOICES = {
     'query_embedding': ('given-box', 'matched-detection'),
     'duplicates': ('skip', 'each'),
@@ -15,6 +19,21 @@ CHOICES = {
     'cbgm_form': ('max', 'mean'),
     'ties': ('stable', 'numpy'),
 }
+
+
+def _is_number(value) -> bool:
+    # Comparisons, because an int may be too large for a float.
+    return (
+        isinstance(value, Real)
+        and not isinstance(value, bool)
+        and -1e300 < value < 1e300
+    )
+
+
+def _are_counts(values: tuple, number: int) -> bool:
+    return len(values) == number and all(
+        isinstance(value, Integral) and value > 0 for value in values
+    )
 
 
 @dataclass(frozen=True)
@@ -61,24 +80,53 @@ class SearchSettings:
 
     def __post_init__(self) -> None:
         for key, allowed in CHOICES.items():
-            if getattr(self, key) not in allowed:
-                raise ValueError(
-                    f'{key}={getattr(self, key)!r} is none of '
-                    f'{", ".join(allowed)}'
+            value = getattr(self, key)
+            if not isinstance(value, str) or value not in allowed:
+                raise UserError(
+                    f'{key}={value!r} is none of {", ".join(allowed)}'
+                )
+        for key in ('cbgm', 'k_reciprocal'):
+            if isinstance(value := getattr(self, key), list):
+                object.__setattr__(self, key, tuple(value))
+        for key, (holds, wanted) in self._values().items():
+            if not holds:
+                raise UserError(
+                    f'{key}={getattr(self, key)!r} is not {wanted}'
                 )
         if self.cbgm and self.k_reciprocal:
-            raise ValueError('cbgm and k_reciprocal exclude each other')
-        for key in ('cbgm', 'k_reciprocal'):
-            value = getattr(self, key)
-            if value is not None:
-                object.__setattr__(self, key, tuple(value))
+            raise UserError('cbgm and k_reciprocal exclude each other')
+
+    def _values(self) -> dict[str, tuple[bool, str]]:
+        """Name of a setting -> whether its value is one, and in words."""
+        graph, nearest = self.cbgm, self.k_reciprocal
+        switches = 'confidence_weighted', 'gt_boxes'
+        return {
+            'score_thr': (_is_number(self.score_thr), 'a number'),
+            **{
+                key: (isinstance(getattr(self, key), bool), 'True or False')
+                for key in switches
+            },
+            'cbgm': (
+                graph is None
+                or isinstance(graph, tuple)
+                and _are_counts(graph, 2),
+                'two positive whole numbers',
+            ),
+            'k_reciprocal': (
+                nearest is None
+                or isinstance(nearest, tuple)
+                and _are_counts(nearest[:-1], 2)
+                and _is_number(nearest[-1]),
+                'two positive whole numbers and a weight',
+            ),
+        }
 
     def with_options(self, **options) -> SearchSettings:
         """These settings with every option that is not None put in."""
         known = {item.name for item in fields(self)}
         unknown = sorted(set(options) - known)
         if unknown:
-            raise ValueError(
+            raise UserError(
                 f'no setting {unknown[0]!r}; there are '
                 f'{", ".join(sorted(known))}'
             )
@@ -96,9 +144,12 @@ class SearchSettings:
         return asdict(self)
 
 
+# Thresholds for results that do not say how their run scored, as those of
+# AlignPS: its scores are probability times centerness, so they are low.
+DEFAULT_THRESHOLDS = {'cuhk-sysu': 0.2, 'prw': 0.15}
 # Each entry: what the project's script does, then what it does differently
-# per dataset, and in its script with graph matching. Where nothing is said of
-# PoseTrack21, the values of PRW hold.
+# per dataset, and in its script with graph matching. A dataset that neither
+# this table nor the one above names takes the values of PRW.
 PRESETS = {
     'alignps': dict(
         common=dict(
@@ -158,13 +209,67 @@ def preset_settings(
     if name is None:
         return SearchSettings()
     if name not in PRESETS:
-        raise ValueError(f'no preset {name!r}; there are {", ".join(PRESETS)}')
+        raise UserError(f'no preset {name!r}; there are {", ".join(PRESETS)}')
     entry = PRESETS[name]
-    special = entry['per_dataset']
     options = {
         **entry['common'],
-        **special.get(dataset, special.get('prw', {})),
+        **_of_dataset(entry['per_dataset'], dataset),
     }
     if cbgm:
         options.update(entry.get('with_cbgm', {}))
     return SearchSettings(**options)
+
+
+def _of_dataset(table: Mapping, dataset: str):
+    """What a table says of a dataset, or of PRW if it lacks the dataset."""
+    return table.get(dataset, table.get('prw', {}))
+
+
+def resolve(
+    header: Mapping,
+    dataset: str,
+    has_given_boxes: bool,
+    preset: str | None = None,
+    **options,
+) -> SearchSettings:
+    """How results are scored: the one answer of metric, tables and pictures.
+
+    From the weakest to the strongest:
+
+    1. the defaults of :class:`SearchSettings` where the run that wrote the
+       results says how it scored, else those with the threshold of
+       ``DEFAULT_THRESHOLDS``;
+    2. the preset of the run, or the one that is asked for here;
+    3. matched detections for the queries, where the results hold no
+       embeddings of annotated boxes;
+    4. the single settings of the run, unless a preset is asked for here;
+    5. the options given here.
+
+    Args:
+        header: What the run says: ``preset`` (a name or None) and
+            ``settings`` (fields of SearchSettings). Empty for legacy files.
+        dataset: ``cuhk-sysu``, ``prw``, ``posetrack21`` or another name.
+        has_given_boxes: Whether the results hold embeddings of annotated
+            boxes.
+        preset: Score as the script of that project.
+        **options: Fields of SearchSettings; None for what is not asked for.
+
+    Raises:
+        UserError: A preset or an option that does not exist, or values that
+            contradict each other.
+    """
+    stored = {} if preset else dict(header.get('settings') or {})
+    options = {k: value for k, value in options.items() if value is not None}
+    # These exclude each other, and the later one is meant.
+    for key, other in ('cbgm', 'k_reciprocal'), ('k_reciprocal', 'cbgm'):
+        if options.get(key):
+            stored.pop(other, None)
+    options = {**stored, **options}
+    name = preset or header.get('preset')
+    settings = preset_settings(name, dataset, bool(options.get('cbgm')))
+    if not (name or 'preset' in header or 'settings' in header):
+        threshold = _of_dataset(DEFAULT_THRESHOLDS, dataset)
+        settings = settings.with_options(score_thr=threshold)
+    if not has_given_boxes:
+        settings = settings.with_options(query_embedding='matched-detection')
+    return settings.with_options(**options)

@@ -141,6 +141,11 @@ class SearchResults:
     given: PersonBoxes = None
 
     @property
+    def has_given_boxes(self) -> bool:
+        """Whether the annotated boxes are there with embeddings."""
+        return self.given is not None and bool(self.given.embeddings)
+
+    @property
     def branches(self) -> dict[str, tuple[str, ...]]:
         """Name of each feature set that is scored -> its parts."""
         parts = tuple(self.detections.embeddings)

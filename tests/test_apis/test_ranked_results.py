@@ -3,12 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from mmdet_ps.apis.ranked_results import (
-    SCORE_THR,
-    rank_results,
-    recommended_settings,
-)
-from mmdet_ps.evaluation.results_file import ResultsFile, save_results
+from mmdet_ps.apis.ranked_results import rank_results
+from mmdet_ps.evaluation.results_file import save_results
 from mmdet_ps.structures import SearchProtocol
 
 BOX = [10, 10, 20, 40]
@@ -65,24 +61,11 @@ def test_another_number_of_annotated_images_is_said(root, tmp_path):
         rank_results(tmp_path / 'r.pkl', root)
 
 
-@pytest.mark.parametrize(
-    ('header', 'given', 'score_thr', 'query_embedding'),
-    [
-        ({}, False, SCORE_THR, 'matched-detection'),
-        (dict(dataset='prw'), True, SCORE_THR, 'given-box'),
-        (dict(settings=dict(score_thr=0.3)), True, 0.3, 'given-box'),
-        (
-            dict(dataset='cuhk-sysu', preset='alignps', settings={}),
-            True,
-            0.2,
-            'matched-detection',
-        ),
-    ],
-)
-def test_a_file_is_scored_as_its_run_was(
-    header, given, score_thr, query_embedding
-):
-    stored = ResultsFile([record(0, 0.5, given=given)], header)
-    settings = recommended_settings(stored)
-    assert settings.score_thr == score_thr
-    assert settings.query_embedding == query_embedding
+def test_options_say_how_to_score(root, tmp_path):
+    similar = [(1.0, 0.9), (0.9, 0.3), (0.8, 0.9), (0.7, 0.9)]
+    records = [record(i, *pair) for i, pair in enumerate(similar)]
+    save_results(tmp_path / 'r.pkl', records, dict(dataset='x'))
+    # The wrong one falls below a threshold between its score and the others.
+    for score_thr, expected in ((None, (1 / 2 + 2 / 3) / 2), (0.5, 1.0)):
+        ranked = rank_results(tmp_path / 'r.pkl', root, score_thr=score_thr)
+        assert ranked.average_precisions == pytest.approx([expected])

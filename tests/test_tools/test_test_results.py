@@ -1,25 +1,25 @@
 """The scoring tools, from native folders and result files to rows."""
 
-import importlib.util
-import json
-import pickle
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-from scipy.io import savemat
 
 from mmdet_ps.datasets.native.files import NativeRoot
 from mmdet_ps.datasets.native.protocols import read_protocols
 from mmdet_ps.datasets.native.registry import find_form
-from mmdet_ps.evaluation.results_file import load_results, save_results
+from mmdet_ps.evaluation.results_file import load_results
 from mmdet_ps.evaluation.settings import preset_settings
 
 from ..test_datasets import native_trees as trees
 from ..test_evaluation import slow_search
+from .scoring_trees import (
+    cuhk_sysu_tree,
+    detections,
+    dump,
+    prw_tree,
+    tool_caller,
+    write,
+)
 
-TOOLS = Path(__file__).parents[2] / 'tools'
 FIGURES = ('mAP', 'top1', 'top5', 'top10')
 ROW = {'branch', 'protocol', 'gallery_size', 'num_queries', *FIGURES,
        'evaluator'}  # fmt: skip
@@ -27,63 +27,17 @@ ROW = {'branch', 'protocol', 'gallery_size', 'num_queries', *FIGURES,
 
 @pytest.fixture
 def run(monkeypatch, capsys):
-    """Call a tool as the command line does; returns (exit, out, rows)."""
-    monkeypatch.syspath_prepend(str(TOOLS))
-
-    def call(name, *arguments, out=None):
-        path = TOOLS / f'{name}.py'
-        if out is not None:
-            arguments = (*arguments, '--json', out)
-        monkeypatch.setattr(sys, 'argv', [path.name, *map(str, arguments)])
-        spec = importlib.util.spec_from_file_location(name, path)
-        tool = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(tool)
-        code = None
-        try:
-            tool.run_tool(tool.main)
-        except SystemExit as error:
-            code = error.code
-        rows = json.loads(Path(out).read_text()) if out and not code else None
-        return code, capsys.readouterr().out, rows
-
-    return call
+    return tool_caller(monkeypatch, capsys)
 
 
-def detections(protocol, seed, branches=1, dims=6):
-    """Legacy arrays per image: the relevant boxes, jittered, and others."""
-    rng = np.random.default_rng(seed)
-    people = [[] for _ in protocol.images]
-    vectors = rng.standard_normal((2000, branches, dims))
-    for query in range(protocol.num_queries):
-        person = int(protocol.query_ids[query])
-        people[protocol.query_images[query]].append(
-            (protocol.query_boxes[query], person)
-        )
-        for k in range(*protocol.relevant_offsets[query : query + 2]):
-            people[protocol.relevant_images[k]].append(
-                (protocol.relevant_boxes[k], person)
-            )
-    images = []
-    for rows in people:
-        found = []
-        for box, person in rows:
-            box = box + rng.normal(0, 0.05, 4) * np.tile(box[2:], 2)
-            noise = rng.standard_normal((branches, dims))
-            found.append((box, vectors[person] + noise))
-        for _ in range(rng.integers(1, 3)):
-            found.append(
-                (rng.uniform(5, 90, 4), rng.standard_normal((branches, dims)))
-            )
-        boxes = np.array([box for box, _ in found])
-        boxes[:, 2:] += boxes[:, :2]
-        head = np.hstack([boxes, rng.uniform(0.05, 1, (len(boxes), 1))])
-        images.append(
-            [
-                np.hstack([head, [v[b] for _, v in found]]).astype(np.float32)
-                for b in range(branches)
-            ]
-        )
-    return images
+@pytest.fixture
+def prw(tmp_path):
+    return prw_tree(tmp_path)
+
+
+@pytest.fixture
+def cuhk_sysu(tmp_path):
+    return cuhk_sysu_tree(tmp_path)
 
 
 def expected(protocol, results, settings, parts):
@@ -115,77 +69,6 @@ def check_rows(rows, root, dataset, path, preset):
             protocol, results, settings, results.branches[row['branch']]
         )
         assert [row[key] for key in FIGURES] == pytest.approx(means)
-
-
-@pytest.fixture
-def prw(tmp_path):
-    """A tree with fractional boxes, some left of the image, and CRLF."""
-    rng = np.random.default_rng(0)
-    root = tmp_path / 'PRW'
-    (root / 'annotations').mkdir(parents=True)
-    stems = [f'c{k % 3 + 1}s1_{k:06d}' for k in range(24)]
-    savemat(
-        root / 'frame_test.mat', {'img_index_test': trees.cell_column(stems)}
-    )
-    lines, seen = [], set()
-    for k, stem in enumerate(stems):
-        rows = []
-        for person in rng.permutation(6)[: rng.integers(1, 5)]:
-            box = rng.uniform([-3, 1, 20, 40], [200, 60, 90, 160]).round(4)
-            rows.append([person + 480 if person else -2, *box])
-            if person and (person, stem[:2]) not in seen:
-                seen.add((person, stem[:2]))
-                numbers = ' '.join(f'{value:.4f}' for value in box)
-                lines.append(f'{person + 480} {numbers} {stem}')
-        key = ('box_new', 'anno_file', 'anno_previous')[k % 3]
-        savemat(root / f'annotations/{stem}.jpg.mat', {key: np.array(rows)})
-    (root / 'query_info.txt').write_bytes('\r\n'.join(lines).encode())
-    return root
-
-
-@pytest.fixture
-def cuhk_sysu(tmp_path):
-    """A tree with duplicated entries and a query in its own gallery."""
-    rng = np.random.default_rng(0)
-    root = tmp_path / 'CUHK-SYSU'
-    place = root / 'annotation/test/train_test'
-    place.mkdir(parents=True)
-    pool = [f's{k}.jpg' for k in rng.permutation(40)]
-    savemat(root / 'annotation/pool.mat', {'pool': trees.cell_column(pool)})
-    for size in (50, 100):
-        rows = []
-        for k in range(12):
-            names = rng.permutation(pool)[: size // 5].tolist()
-            query = names.pop()
-            if k == 3:
-                names[1] = names[0]
-            if k == 4:
-                names[0] = query
-            box = rng.integers(20, 250, 4).tolist()
-            gallery = [
-                trees.place(
-                    name,
-                    rng.integers(20, 250, 4).tolist() if n < 3 else None,
-                )
-                for n, name in enumerate(names)
-            ]
-            one = dict(trees.place(query, box), idname=f'p{k}')
-            rows.append(
-                dict(
-                    Query=trees.struct_array([one]),
-                    Gallery=trees.struct_array(gallery),
-                )
-            )
-        savemat(
-            place / f'TestG{size}.mat',
-            {f'TestG{size}': trees.struct_array(rows)},
-        )
-    return root
-
-
-def write(path, content):
-    path.write_bytes(pickle.dumps(content, protocol=2))
-    return path
 
 
 @pytest.mark.parametrize('preset', ['alignps', 'pstr'])
@@ -224,28 +107,6 @@ def test_one_branch_on_cuhk_sysu(run, cuhk_sysu, tmp_path, preset):
         ('gallery-50', 50), ('gallery-100', 100), ('gallery-all', 40),
     ]  # fmt: skip
     check_rows(rows, cuhk_sysu, 'cuhk-sysu', path, preset)
-
-
-def dump(path, protocol, seed, header=None):
-    """Our form, with the given boxes of the queries."""
-    records = []
-    rng = np.random.default_rng(9)
-    for number, (rows,) in enumerate(detections(protocol, seed)):
-        mine = protocol.query_images == number
-        boxes = protocol.query_bboxes[mine]
-        records.append(
-            dict(
-                img_path=f'data/X/{protocol.images[number]}',
-                bboxes=rows[:, :4],
-                scores=rows[:, 4],
-                embeddings=rows[:, 5:],
-                gt_bboxes=boxes.astype(np.float32),
-                gt_person_ids=protocol.query_ids[mine],
-                gt_embeddings=rng.standard_normal((len(boxes), 6)),
-            )
-        )
-    save_results(path, records[::-1], header or {})
-    return path
 
 
 def test_a_dump_is_scored_by_given_boxes(run, prw, tmp_path):

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import torch
 
 import mmdet_ps
-from mmdet_ps.apis.ranked_results import recommended_settings
 from mmdet_ps.datasets.annotation_file import load_annotations
 from mmdet_ps.evaluation.settings import EVALUATOR_VERSION
 from mmdet_ps.visualization.report import (
@@ -210,7 +209,7 @@ def detections(run: 'Run') -> list[str]:
         ]
         if start != 'pretrained' or not records:
             continue
-        threshold = max(0.3, recommended_settings(stored).score_thr)
+        threshold = max(0.3, stored.settings().score_thr)
         pictures = []
         for record in spread(records, 3):
             path = run.ranked[target, start].image_paths[record['img_id']]
@@ -270,7 +269,7 @@ def settings(run: 'Run') -> list[str]:
     }
     parts = [table(['', ''], [[key, value] for key, value in facts.items()])]
     used = {
-        FOLDERS[target]: recommended_settings(stored).describe()
+        FOLDERS[target]: stored.settings().describe()
         for (target, _), stored in run.stored.items()
     }
     if used:

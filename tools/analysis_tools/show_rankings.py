@@ -17,12 +17,8 @@ import numpy as np
 from mmengine.utils import track_iter_progress
 
 import mmdet_ps.registration  # noqa: F401  registers every part
-from mmdet_ps.apis.ranked_results import (
-    load_results,
-    rank_results,
-    recommended_settings,
-)
-from mmdet_ps.evaluation.settings import PRESETS, preset_settings
+from mmdet_ps.apis.ranked_results import rank_results
+from mmdet_ps.evaluation.settings import PRESETS
 from mmdet_ps.structures import RankedQueries
 from mmdet_ps.utils.images import write_image
 from mmdet_ps.visualization import RankingVisualizer
@@ -84,13 +80,8 @@ def run(args: argparse.Namespace) -> None:
     """Rank, choose and draw."""
     runs = []
     for path in filter(None, (args.results, args.against)):
-        stored = load_results(path)
-        settings = recommended_settings(stored)
-        if args.preset:
-            dataset = stored.header.get('dataset', 'prw')
-            settings = preset_settings(args.preset, dataset)
         ranked = rank_results(
-            stored, args.data_root, args.protocol, settings, args.top_k
+            path, args.data_root, args.protocol, args.top_k, preset=args.preset
         )
         runs.append((Path(path).name, ranked))
     others = [ranked for _, ranked in runs[1:]]

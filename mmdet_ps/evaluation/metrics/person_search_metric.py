@@ -11,7 +11,6 @@ from mmengine.logging import print_log
 from mmdet_ps.structures import (
     RankedQueries,
     Ranking,
-    SearchResults,
     load_protocols,
 )
 
@@ -20,7 +19,7 @@ from ..report import FIGURES, describe, format_scores, score_table
 from ..results_file import align_records, to_results
 from ..search import average_precision, rank, rank_all
 from ..search.detection_scores import detection_scores
-from ..settings import SearchSettings, preset_settings
+from ..settings import resolve
 
 
 @METRICS.register_module()
@@ -41,8 +40,8 @@ class PersonSearchMetric(BaseMetric):
             ``detection/AP`` and ``detection/recall``.
         device: Where similarities are computed.
         settings: Any field of ``SearchSettings``, over those of the preset.
-            With neither, queries are matched with detections where the model
-            embeds no given boxes.
+            Unless ``query_embedding`` is set, queries are matched with
+            detections where the model embeds no given boxes.
 
     Attributes:
         keep_results: Set it, and after an evaluation ``ranked`` holds the
@@ -65,14 +64,13 @@ class PersonSearchMetric(BaseMetric):
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.protocol_file = protocol_file
         self.protocol_names = protocols
-        self.preset = preset
         self.detection_score_thr = detection_score_thr
         self.device = device
         self.keep_results = False
         self.ranked: RankedQueries | None = None
         self._kept: tuple | None = None
-        self.options = settings
-        preset_settings(preset, 'prw').with_options(**settings)  # fails early
+        self.scoring = dict(preset=preset, settings=settings)
+        resolve(self.scoring, 'prw', True)  # what is misspelt fails early
 
     def process(self, data_batch, data_samples: Sequence[dict]) -> None:
         """Keep arrays of each image on the CPU."""
@@ -83,11 +81,14 @@ class PersonSearchMetric(BaseMetric):
         protocols = load_protocols(self.protocol_file, self.protocol_names)
         records = align_records(results, protocols[0].images, 'the test loop')
         found = to_results(records)
-        settings = self._settings(protocols[0].dataset, found)
+        settings = resolve(
+            self.scoring, protocols[0].dataset, found.has_given_boxes
+        )
         rankings = rank_all(protocols, found, settings, device=self.device)
         scores = score_table(rankings)
         print_log(
-            f'\n{format_scores(scores)}\n{describe(settings)}', 'current'
+            f'\n{format_scores(scores)}\n{describe(settings, found)}',
+            'current',
         )
         main = (list(found.branches)[-1], protocols[0].name)
         if self.keep_results:
@@ -120,14 +121,6 @@ class PersonSearchMetric(BaseMetric):
                 }
             )
         return figures
-
-    def _settings(self, dataset: str, found: SearchResults) -> SearchSettings:
-        settings = preset_settings(self.preset, dataset)
-        if not self.preset and not (found.given and found.given.embeddings):
-            settings = settings.with_options(
-                query_embedding='matched-detection'
-            )
-        return settings.with_options(**self.options)
 
     def first_places(
         self, queries: Sequence[int], top_k: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mmdet_ps.structures import PersonBoxes, SearchProtocol, SearchResults
+from mmdet_ps.utils.errors import UserError
 
 from ..settings import SearchSettings
 from .box_matching import best_partner, paired_iou, ragged_pairs
@@ -71,7 +72,7 @@ def embed_queries(
     if settings.query_embedding == 'given-box':
         source = results.given
         if source is None or not source.embeddings:
-            raise ValueError(
+            raise UserError(
                 'the results hold no embeddings of given boxes; score by '
                 '--query-embedding matched-detection, or write them with '
                 'test_cfg.embed_gt_boxes=True'
@@ -80,7 +81,7 @@ def embed_queries(
         lost = np.flatnonzero(rows < 0)
         if len(lost):
             image = protocol.images[protocol.query_images[lost[0]]]
-            raise ValueError(
+            raise UserError(
                 f'query {lost[0]} ({image}): the results hold no given box '
                 f'there ({len(lost)} queries in all); prepare the annotation '
                 'file again, every query box belongs into it'

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from mmdet_ps.structures import Ranking, SearchProtocol, SearchResults
+from mmdet_ps.utils.errors import UserError
 
 from ..settings import SearchSettings
 from .gallery import Gallery
@@ -59,7 +60,7 @@ def rank_all(
     settings = settings or SearchSettings()
     if settings.gt_boxes:
         if results.given is None or not results.given.embeddings:
-            raise ValueError(
+            raise UserError(
                 'the results hold no embeddings of annotated '
                 'boxes, so --gt-boxes cannot be scored'
             )
@@ -95,7 +96,7 @@ def rank_all(
 def _check_images(protocols, results) -> None:
     for protocol in protocols:
         if len(protocol.images) != results.detections.num_images:
-            raise ValueError(
+            raise UserError(
                 f'the results hold {results.detections.num_images} images '
                 f'but protocol {protocol.name!r} has {len(protocol.images)}; '
                 'were they written for another dataset or split?'
