@@ -15,7 +15,7 @@ LABORATORY = ROOT / 'lab'
 # those of the laboratory with theirs. The longest matching folder counts; a
 # folder may always import itself.
 MAY_IMPORT = {
-    'structures': ('utils/errors',),
+    'structures': ('utils/errors', 'utils/files'),
     'utils': (),
     'ops': ('utils',),
     'datasets': ('structures', 'utils'),

@@ -8,12 +8,13 @@ of entries that show someone else has no meaning, and sorted lists are small.
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
+from mmdet_ps.utils.files import replacing
 
 from .search_protocol import SearchProtocol
 
@@ -61,13 +62,10 @@ def save_protocols(
             entry['gallery'] = place(_pack_lists(protocol))
         header.append(entry)
     text = json.dumps(dict(form=FORM, protocols=header)).encode()
-    target = Path(path)
-    beside = target.with_name(f'{target.name}.part')
-    with open(beside, 'wb') as stream:
+    with replacing(path) as beside, open(beside, 'wb') as stream:
         np.savez_compressed(
             stream, header=np.frombuffer(text, np.uint8), **dict(pool.values())
         )
-    os.replace(beside, target)
 
 
 def load_protocols(

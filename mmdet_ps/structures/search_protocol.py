@@ -7,7 +7,6 @@ models, detections, or the files of a dataset.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -217,19 +216,6 @@ class SearchProtocol:
     def with_scope(self, scope: str, name: str) -> SearchProtocol:
         """The same queries with another gallery."""
         return replace(self, scope=scope, name=name)
-
-    def save(self, path: str | Path) -> None:
-        """Write this protocol alone; see ``protocol_file`` for several."""
-        from .protocol_file import save_protocols
-
-        save_protocols(path, [self])
-
-    @classmethod
-    def load(cls, path: str | Path, name: str = None) -> SearchProtocol:
-        """Read one protocol of a file, the first unless named."""
-        from .protocol_file import load_protocols
-
-        return load_protocols(path, None if name is None else [name])[0]
 
 
 def _take(

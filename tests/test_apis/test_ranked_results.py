@@ -5,7 +5,7 @@ import pytest
 
 from mmdet_ps.apis.ranked_results import rank_results
 from mmdet_ps.evaluation.results_file import save_results
-from mmdet_ps.structures import SearchProtocol
+from mmdet_ps.structures import SearchProtocol, save_protocols
 
 BOX = [10, 10, 20, 40]
 
@@ -33,9 +33,10 @@ def root(tmp_path):
     prepared = tmp_path / 'X' / 'prepared'
     prepared.mkdir(parents=True)
     names = [f'frames/{i}.jpg' for i in range(4)]
-    SearchProtocol(
+    protocol = SearchProtocol(
         'standard', names, [0], [0], [BOX], [0, 2], [2, 3], [BOX, BOX]
-    ).save(prepared / 'protocol.npz')
+    )
+    save_protocols(prepared / 'protocol.npz', [protocol])
     images = [dict(img_path=name, instances=[]) for name in names]
     document = dict(metainfo={}, data_list=images)
     (prepared / 'test.json').write_text(json.dumps(document))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmdet_ps.evaluation.results_file import save_results
-from mmdet_ps.structures import SearchProtocol
+from mmdet_ps.structures import SearchProtocol, save_protocols
 
 TOOLS = Path(__file__).parents[2] / 'tools/analysis_tools'
 BOX = [10.0, 5.0, 30.0, 45.0]
@@ -64,10 +64,11 @@ def write_data(root):
         path = root / 'prepared' / f'{split}.json'
         path.write_text(json.dumps(document))
     box = [10, 5, 20, 40]
-    SearchProtocol(
+    protocol = SearchProtocol(
         'standard', [f'c{i}.png' for i in range(5)], [0, 1], [0, 1],
         [box, box], [0, 2, 3], [2, 4, 3], [box] * 3, dataset='prw',
-    ).save(root / 'prepared/protocol.npz')  # fmt: skip
+    )  # fmt: skip
+    save_protocols(root / 'prepared/protocol.npz', [protocol])
 
 
 def write_results(path, root, right):

@@ -7,7 +7,7 @@ import pytest
 
 from mmdet_ps.datasets.crop_index import load_crops
 from mmdet_ps.datasets.native.registry import FORMS
-from mmdet_ps.structures import SearchProtocol
+from mmdet_ps.structures import load_protocols
 
 # What is reported of a trap. None: it must not be an error of the data, the
 # round trip below shows that it was read rightly.
@@ -197,7 +197,7 @@ def test_every_trap_is_treated(synthetic, name):
 @pytest.mark.parametrize('name', SEARCH)
 def test_every_query_is_a_ground_truth(synthetic, name):
     made = synthetic[name]
-    protocol = SearchProtocol.load(made.root / 'prepared/protocol.npz')
+    protocol = load_protocols(made.root / 'prepared/protocol.npz')[0]
     data_list = made.split('test')['data_list']
     assert protocol.images == [e['img_path'] for e in data_list]
     assert protocol.num_queries > 2
