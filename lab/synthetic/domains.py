@@ -122,6 +122,7 @@ DOMAINS.update(
         'cuhk03_release': Domain(setting=STATION),
         'DukeMTMC-reID': Domain(Wardrobe(**WINTER), CAMPUS),
         'LUPerson': Domain(cast=0.2),
+        'MOT17': Domain(Wardrobe(**SUMMER), Setting(places={'street': 1})),
     }
 )
 

@@ -18,6 +18,7 @@ from .forms import (
     eurocity,
     luperson,
     market1501,
+    mot,
     msmt17,
     posetrack21,
     prw,
@@ -43,6 +44,7 @@ WRITERS: dict[str, Callable[[Build], None]] = {
     'cuhk03_release': cuhk03.write,
     'DukeMTMC-reID': dukemtmc.write,
     'LUPerson': luperson.write,
+    'MOT17': mot.write,
 }
 NEEDS = {'cuhk03_release': 'h5py'}  # set -> package
 MARK = '.synthetic.json'  # in a set's folder; holds its settings

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SearchSize:
-    """A target set; for PoseTrack21 images come in videos of `frames`."""
+    """A target set; PoseTrack21 and MOT17 come in videos of `frames`."""
 
     image: tuple[int, int]  # width, height
     train_images: int
@@ -59,6 +59,7 @@ FURTHER: dict[str, SetSize] = {
     'cuhk03_release': ReidSize((48, 96), 3, 3, 10),
     'DukeMTMC-reID': ReidSize((48, 96), 4, 3, 6),
     'LUPerson': ReidSize((48, 96), 10, 0, 4),
+    'MOT17': SearchSize((240, 160), 24, 16, 6, 6, frames=8),
 }
 TINY.update(FURTHER)
 

@@ -105,7 +105,9 @@ def _walk(
     return track
 
 
-def _tracks(build: Build, video: Video, frames: int) -> list[list[Placement]]:
+def place_tracks(
+    build: Build, video: Video, frames: int
+) -> list[list[Placement]]:
     """Per person a placement in every frame."""
     rng = build.rng('tracks', video.name)
     camera, size = build.camera(video.name), build.size.image
@@ -117,7 +119,7 @@ def _tracks(build: Build, video: Video, frames: int) -> list[list[Placement]]:
 def _specs(build: Build, videos: list[Video]) -> dict:
     specs = {}
     for video in videos:
-        tracks = _tracks(build, video, build.size.frames)
+        tracks = place_tracks(build, video, build.size.frames)
         camera = build.camera(video.name)
         for step in range(build.size.frames):
             actors = [

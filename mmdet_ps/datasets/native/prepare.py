@@ -115,9 +115,11 @@ def _write(
     for split in native.splits:
         write_split(out / f'{split.name}.json', split, form.name, domain)
         report.written.append(f'{split.name}.json')
-    if protocols is not None:
+    if protocols:
         save_protocols(out / PROTOCOL_FILE, protocols)
         report.written.append(PROTOCOL_FILE)
+    elif form.protocols:
+        (out / PROTOCOL_FILE).unlink(missing_ok=True)
     elif form.task == 'search':
         report.written += write_protocol(form.name, root.path, out)
     write_json(

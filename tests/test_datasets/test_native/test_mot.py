@@ -322,6 +322,9 @@ def test_queries_and_galleries_are_apart(tmp_path):
     assert protocol.query_bboxes[0].tolist() == [10, 10, 30, 70]
     what = 'person not seen 3 s away from the query'
     assert notes_of(report)[what] == '2 of 5 queries'
+    report, _ = read(tmp_path, 'train_share=0', 'apart=9')
+    assert report.found['queries'] == 0
+    assert not (tmp_path / 'prepared/protocol.npz').exists()
 
 
 def test_the_set_trains_and_tests_like_any_other(tmp_path):

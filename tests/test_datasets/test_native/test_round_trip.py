@@ -209,6 +209,35 @@ def test_every_query_is_a_ground_truth(synthetic, name):
         assert np.abs(np.array(boxes) - box).max(axis=1).min() < 0.01
 
 
+def test_labelled_video(synthetic):
+    made = synthetic['MOT17']
+    entries = {e['img_path']: e for split in ('train', 'test')
+               for e in made.split(split)['data_list']}  # fmt: skip
+    numbers = {}
+    for image in made.truth['images']:
+        entry = entries.pop(image['file'])
+        assert [entry['width'], entry['height']] == image['size']
+        want = np.array([p['box'] for p in image['persons']], float)
+        want[:, 2:] += want[:, :2]
+        want = np.clip(want, 0, image['size'] * 2)
+        boxes = np.array([i['bbox'] for i in entry['instances']])
+        assert boxes == pytest.approx(want, abs=1e-3)
+        for person, instance in zip(image['persons'], entry['instances']):
+            assert instance['ignore_flag'] == person['ignore']
+            if not person['ignore']:
+                key = image['split'], entry['video'], person['id']
+                numbers.setdefault(key, set()).add(instance['instance_id'])
+    assert not entries
+    assert all(len(found) == 1 for found in numbers.values())
+    train = [found for key, found in numbers.items() if key[0] == 'train']
+    count = made.truth['facts']['num_train_identities']
+    assert sorted(set.union(*train)) == list(range(count))
+    met = ' | '.join(note.what for note in made.report.notes)
+    for treatment in ('rows of flag 0', 'frames without rows', 'seqLength',
+                      'sequence again'):  # fmt: skip
+        assert treatment in met
+
+
 def test_a_synthetic_set_is_told_from_the_release(synthetic):
     for made in synthetic.values():
         expected = FORMS[made.report.dataset].expected
