@@ -20,7 +20,12 @@ MAY_IMPORT = {
     'ops': ('utils',),
     'datasets': ('structures', 'utils'),
     'models/losses': ('structures', 'utils', 'models/layers'),
-    'models/alignment': ('structures', 'utils', 'models/losses'),
+    'models/alignment': (
+        'structures',
+        'utils',
+        'models/losses',
+        'models/forward_capture',
+    ),
     'models/backbones': ('utils', 'models/layers'),
     'models/necks': ('utils', 'models/layers'),
     'models/layers': ('utils',),

@@ -6,7 +6,7 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 from torch import nn
 
-from mmdet_ps.models.losses import OIMLoss
+from mmdet_ps.models.losses import NO_BOX, OIMLoss
 
 PREPROCESSOR = dict(
     type='mmdet.DetDataPreprocessor',
@@ -49,11 +49,16 @@ class TinySearchDetector(BaseDetector):
         person_ids = torch.cat([i.person_ids for i in instances])
         background = features.mean((2, 3))
         ignored = person_ids.new_full((len(background),), -2)
+        images = torch.arange(len(instances))
+        repeats = torch.tensor([len(i) for i in instances])
+        boxes = torch.cat([torch.arange(len(i)) for i in instances])
         return dict(
             loss_cls=(sums - counts).abs().mean() / 10,
             loss_reid=self.loss_reid(
                 torch.cat([embeddings, background]),
                 torch.cat([person_ids, ignored]),
+                torch.cat([images.repeat_interleave(repeats), images]),
+                torch.cat([boxes, torch.full_like(images, NO_BOX)]),
             ),
             acc=counts.mean(),
         )

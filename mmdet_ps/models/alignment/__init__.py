@@ -2,7 +2,6 @@
 
 from .domain_alignment import DomainAlignment
 from .domain_classifier import DomainClassifier
-from .feature_capture import FeatureCapture
 from .feature_queue import FeatureQueue
 from .gradient_reversal import (
     reversal_ramp,
@@ -14,7 +13,6 @@ from .intra_task_alignment import IntraTaskAlignment
 __all__ = [
     'DomainAlignment',
     'DomainClassifier',
-    'FeatureCapture',
     'FeatureQueue',
     'IntraTaskAlignment',
     'reversal_ramp',

@@ -10,8 +10,10 @@ from mmdet.structures import SampleList
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmdet_ps.structures.fields import IGNORED
+
+from ..forward_capture import ForwardCapture
 from .domain_alignment import DomainAlignment
-from .feature_capture import FeatureCapture
 
 # Features (N, C) and the sources (N,) they came from.
 Rows = tuple[Tensor, Tensor]
@@ -92,26 +94,25 @@ class IntraTaskAlignment(BaseModule):
     def rows(
         self,
         task: str,
-        capture: FeatureCapture,
+        captured: ForwardCapture,
         data_samples: SampleList,
-        sources: Sequence[int],
     ) -> dict[str, Rows]:
         """What each level of a sub-task is to align after a forward pass.
 
         Args:
             task: ``det`` or ``reid``.
-            capture: What the detector's hooks noted in the pass.
-            data_samples: Its B samples, their persons tagged.
-            sources: Their B source indices.
+            captured: What the detector put out in the pass.
+            data_samples: Its B samples.
         """
         found = {}
+        sources = self.sources(task, data_samples)
         for key, (level_task, kind, name) in self.level_names.items():
             if level_task != task:
                 continue
             if kind == 'image':
-                rows = self._image_rows(name, capture, data_samples, sources)
+                rows = self._image_rows(name, captured, data_samples, sources)
             else:
-                rows = capture.embedding_rows(name, data_samples, sources)
+                rows = self._instance_rows(name, captured, sources)
             if rows is not None:
                 found[key] = rows
         return found
@@ -145,12 +146,12 @@ class IntraTaskAlignment(BaseModule):
     def _image_rows(
         self,
         name: str,
-        capture: FeatureCapture,
+        captured: ForwardCapture,
         data_samples: SampleList,
         sources: Sequence[int],
     ) -> Rows:
         """One row per image: its mean over a map, padding left out."""
-        output = capture.maps[name]
+        output = captured.maps[name]
         level = self.image[name].get('level', -1)
         features = output if isinstance(output, Tensor) else output[level]
         shares = [
@@ -162,6 +163,21 @@ class IntraTaskAlignment(BaseModule):
         ]
         means = mean_over_images(features, features.new_tensor(shares))
         return means, torch.tensor(sources, device=means.device)
+
+    @staticmethod
+    def _instance_rows(
+        name: str, captured: ForwardCapture, sources: Sequence[int]
+    ) -> Rows | None:
+        """One row per embedding that an identity loss was to tell apart."""
+        rows = captured.rows(name)
+        if rows is None:
+            return None
+        takes_part = rows.person_ids != IGNORED
+        sources = torch.tensor(sources, device=takes_part.device)
+        return (
+            rows.embeddings[takes_part],
+            sources[rows.image_indices[takes_part]],
+        )
 
 
 def mean_over_images(features: Tensor, shares: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmdet_ps.models.losses.distributed import mean_over_ranks
+from mmdet_ps.models.losses.identity_loss import PersonRows
 
 from .location_predictions import best_locations, detections_of_image
 from .location_targets import (
@@ -97,13 +98,13 @@ class AlignPSHead(FCOSHead):
         self, x: tuple[Tensor, ...], batch_data_samples: SampleList
     ) -> dict[str, Tensor]:
         """Losses of (B, C, H, W) maps."""
-        return self.loss_and_embeddings(x, batch_data_samples)[0]
+        return self.loss_and_rows(x, batch_data_samples)[0]
 
-    def loss_and_embeddings(
+    def loss_and_rows(
         self, x: tuple[Tensor, ...], batch_data_samples: SampleList
-    ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-        """Losses, and of all locations of persons the unit embeddings (N, D)
-        and the identities (N,)."""
+    ) -> tuple[dict[str, Tensor], PersonRows]:
+        """Losses, and one row with a unit embedding per location that is
+        trained on a person."""
         gt, ignored, metas = unpack_gt_instances(batch_data_samples)
         outs = self(x, [meta['img_shape'] for meta in metas])
         return self.loss_by_feat(*outs, gt, ignored)
@@ -116,8 +117,8 @@ class AlignPSHead(FCOSHead):
         embedding_maps: list[Tensor],
         batch_gt_instances: list[InstanceData],
         batch_gt_instances_ignore: list[InstanceData],
-    ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-        """See :meth:`loss_and_embeddings`; the maps are those of
+    ) -> tuple[dict[str, Tensor], PersonRows]:
+        """See :meth:`loss_and_rows`; the maps are those of
         :meth:`forward`."""
         grid = self._grid(cls_scores)
         boxes = torch.cat([gt.bboxes for gt in batch_gt_instances])
@@ -137,17 +138,25 @@ class AlignPSHead(FCOSHead):
             (image, location, boxes[box], labels[box]),
             self._counted(positive, batch_gt_instances_ignore, grid),
         )
-        embeddings = self._embeddings(embedding_maps, image, location)
-        person_ids = person_ids[box]
+        counts = torch.tensor(list(map(len, batch_gt_instances)))
+        first_boxes = (counts.cumsum(0) - counts).to(box)
+        rows = PersonRows(
+            self._embeddings(embedding_maps, image, location),
+            person_ids[box],
+            image,
+            box - first_boxes[image],
+        )
         if self.loss_reid_triplet is not None:
             # Before the memory takes in this batch.
             losses['loss_reid_triplet'] = self.loss_reid_triplet(
-                embeddings, person_ids, self.loss_reid.memory.lookup_table
+                rows.embeddings,
+                rows.person_ids,
+                self.loss_reid.memory.lookup_table,
             )
-        losses['loss_reid'] = self.loss_reid(embeddings, person_ids)
+        losses['loss_reid'] = self.loss_reid(*rows)
         if self.loss_reid.accuracy is not None:
             losses['acc_reid'] = self.loss_reid.accuracy
-        return losses, embeddings, person_ids
+        return losses, rows
 
     def _detection_losses(
         self,

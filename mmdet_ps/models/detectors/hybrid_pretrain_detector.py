@@ -14,8 +14,11 @@ from torch import Tensor
 
 from mmdet_ps.structures.fields import IGNORED, UNLABELLED
 
-from ..alignment.feature_capture import FeatureCapture
-from ..alignment.source_tags import tag_unlabelled
+from ..forward_capture import (
+    capture_forward,
+    check_parts,
+    identity_loss_names,
+)
 from .memory_config import with_memories
 
 DETECTION, REID = BRANCHES = ('det', 'reid')
@@ -82,13 +85,17 @@ class HybridPretrainDetector(BaseDetector):
             )
         )
         image = alignment.get('image') if alignment else None
-        self.capture = FeatureCapture(self.detector, list(image or {}))
+        self.map_names = list(image or {})
+        check_parts(self.detector, self.map_names)
         self.alignment = None
         if alignment is not None:
             # The detector starts from the weights it would have alone.
             with torch.random.fork_rng(devices=[]):
                 self.alignment = MODELS.build(
-                    {**alignment, 'embedding_names': self.capture.loss_names}
+                    {
+                        **alignment,
+                        'embedding_names': identity_loss_names(self.detector),
+                    }
                 )
 
     def loss(
@@ -136,13 +143,9 @@ class HybridPretrainDetector(BaseDetector):
             samples = self._with_branch_ids(
                 branch, [data_samples[index] for index in chosen]
             )
-            sources = []
-            if self.alignment is not None:
-                sources = self.alignment.sources(branch, samples)
-                tag_unlabelled(samples, sources)
-            self.capture.clear()
             images = inputs[chosen] if self.split_sources else inputs
-            found = self.detector.loss(images, samples)
+            with capture_forward(self.detector, self.map_names) as captured:
+                found = self.detector.loss(images, samples)
             if branch == REID:
                 found = {k: v for k, v in found.items() if REID_KEY in k}
             share = len(chosen) / len(data_samples)
@@ -151,10 +154,7 @@ class HybridPretrainDetector(BaseDetector):
             )
             losses.update(rename_loss_dict(prefix, found))
             if self.alignment is not None:
-                passes.append(
-                    self.alignment.rows(branch, self.capture, samples, sources)
-                )
-            self.capture.clear()
+                passes.append(self.alignment.rows(branch, captured, samples))
         return losses, passes
 
     def _forward_passes(

@@ -64,20 +64,21 @@ class ROIAlignPS(AlignPS):
         proposals have ``roi_`` and ``rpn`` in their names."""
         maps = self.extract_maps(batch_inputs)
         stage = (maps.stages[self.roi_stage],)
-        losses, *dense = self.bbox_head.loss_and_embeddings(
+        losses, dense = self.bbox_head.loss_and_rows(
             maps.pyramid, batch_data_samples
         )
         rpn_losses, proposals = self.rpn_head.loss_and_predict(
             stage, batch_data_samples
         )
-        roi_losses, *roi = self.roi_head.loss_and_embeddings(
+        roi_losses, roi = self.roi_head.loss_and_rows(
             stage, proposals, batch_data_samples
         )
         losses.update(rpn_losses)
         losses.update({f'roi_{k}': v for k, v in roi_losses.items()})
         if self.mutual_information is not None:
             losses['loss_reid_mutual_information'] = self.mutual_information(
-                roi, dense
+                (roi.embeddings, roi.person_ids),
+                (dense.embeddings, dense.person_ids),
             )
         return losses
 

@@ -1,6 +1,6 @@
 """Losses."""
 
-from .identity_loss import IdentityLoss
+from .identity_loss import NO_BOX, IdentityLoss, PersonRows
 from .identity_memory import IdentityMemory
 from .memory_triplet_loss import MemoryTripletLoss
 from .mutual_information_loss import MutualInformationLoss
@@ -9,11 +9,13 @@ from .softmax_identity_loss import SoftmaxIdentityLoss
 from .two_view_loss import TwoViewLoss
 
 __all__ = [
+    'NO_BOX',
     'IdentityLoss',
     'IdentityMemory',
     'MemoryTripletLoss',
     'MutualInformationLoss',
     'OIMLoss',
+    'PersonRows',
     'SoftmaxIdentityLoss',
     'TwoViewLoss',
 ]

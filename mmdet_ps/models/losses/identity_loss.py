@@ -1,14 +1,44 @@
 """What every identity loss looks like from outside."""
 
+from typing import NamedTuple
+
+import torch
 from torch import Tensor, nn
+
+# The box index of a row that stands for no annotated box (background).
+NO_BOX = -1
+
+
+class PersonRows(NamedTuple):
+    """Embeddings of a batch, and what each of them is an embedding of.
+
+    The fields are the arguments of :meth:`IdentityLoss.forward`, in order.
+    """
+
+    embeddings: Tensor  # (N, D), of any length
+    person_ids: Tensor  # (N,) int64
+    image_indices: Tensor | None = None  # (N,) int64, image in the batch
+    box_indices: Tensor | None = None  # (N,) int64, annotated box or NO_BOX
+
+    @staticmethod
+    def join(parts: list['PersonRows']) -> 'PersonRows':
+        """The rows of several calls as one; a field that a part lacks is
+        lacking in the whole."""
+        return PersonRows(
+            *[
+                None if any(p is None for p in field) else torch.cat(field)
+                for field in zip(*parts)
+            ]
+        )
 
 
 class IdentityLoss(nn.Module):
     """Base of the losses that tell persons apart.
 
-    A detector may hold any of them; whoever wants the embeddings a detector
-    trains on (hybrid pre-training, for one) hooks the inputs of the modules
-    that derive from this class.
+    A detector may hold any of them. Whoever wants the embeddings that a
+    detector trains on, and where in the batch they come from, listens to the
+    arguments of the modules that derive from this class; see
+    :mod:`mmdet_ps.models.forward_capture`.
 
     ``accuracy`` is the share of the labelled rows of the last batch that
     came nearest to their own identity, in percent; None if there were none.
@@ -16,13 +46,26 @@ class IdentityLoss(nn.Module):
 
     accuracy: Tensor | None = None
 
-    def forward(self, embeddings: Tensor, person_ids: Tensor) -> Tensor:
+    def forward(
+        self,
+        embeddings: Tensor,
+        person_ids: Tensor,
+        image_indices: Tensor | None = None,
+        box_indices: Tensor | None = None,
+    ) -> Tensor:
         """Loss of a batch of embeddings.
 
         Args:
-            embeddings (Tensor): (N, D), need not be of unit length.
-            person_ids (Tensor): (N,) int64; ``UNLABELLED`` for persons
-                without identity, ``IGNORED`` for rows that take no part.
+            embeddings (Tensor): one row per person or background region,
+                (N, D) float, need not be of unit length.
+            person_ids (Tensor): identity of each row, (N,) int64;
+                ``UNLABELLED`` for persons without identity, ``IGNORED`` for
+                rows that take no part.
+            image_indices (Tensor, optional): image of the batch that each
+                row comes from, (N,) int64. Heads always give it; the losses
+                here need not look at it.
+            box_indices (Tensor, optional): which of its image's annotated
+                boxes each row stands for, (N,) int64; ``NO_BOX`` for none.
 
         Returns:
             Tensor: scalar; a zero that keeps the graph when no row counts.

@@ -66,7 +66,13 @@ class OIMLoss(IdentityLoss):
             num_identities, queue_size, embed_dims, **(memory or {})
         )
 
-    def forward(self, embeddings: Tensor, person_ids: Tensor) -> Tensor:
+    def forward(
+        self,
+        embeddings: Tensor,
+        person_ids: Tensor,
+        image_indices: Tensor | None = None,
+        box_indices: Tensor | None = None,
+    ) -> Tensor:
         """Loss of (N, D) embeddings with (N,) ids; see the base class.
 
         Divided by the number of counting rows of all ranks (times the ranks,

@@ -34,7 +34,13 @@ class SoftmaxIdentityLoss(IdentityLoss):
         self.classifier = nn.Linear(embed_dims, num_identities, bias=False)
         nn.init.normal_(self.classifier.weight, std=0.001)
 
-    def forward(self, embeddings: Tensor, person_ids: Tensor) -> Tensor:
+    def forward(
+        self,
+        embeddings: Tensor,
+        person_ids: Tensor,
+        image_indices: Tensor | None = None,
+        box_indices: Tensor | None = None,
+    ) -> Tensor:
         """Loss of (N, D) embeddings with (N,) ids; see the base class."""
         if self.normalize_embeddings:
             embeddings = F.normalize(embeddings)

@@ -6,6 +6,7 @@ from mmdet.structures import SampleList
 from mmdet.utils import InstanceList
 from torch import Tensor
 
+from mmdet_ps.models.losses.identity_loss import NO_BOX, PersonRows
 from mmdet_ps.structures.fields import IGNORED
 
 from ..task_modules.batched_assignment import (
@@ -28,14 +29,14 @@ class BatchedRoIHead(PersonSearchRoIHead):
     the persons themselves are always among the proposals.
     """
 
-    def loss_and_embeddings(
+    def loss_and_rows(
         self,
         x: tuple[Tensor],
         rpn_results_list: InstanceList,
         batch_data_samples: SampleList,
-    ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    ) -> tuple[dict[str, Tensor], PersonRows]:
         """See the parent class."""
-        rois, person_ids, targets = self.draw_rois(
+        rois, person_ids, box_indices, targets = self.draw_rois(
             rpn_results_list, batch_data_samples
         )
         self.sampled_rois = rois, person_ids
@@ -43,16 +44,20 @@ class BatchedRoIHead(PersonSearchRoIHead):
         losses = self.bbox_head.loss(
             answers['cls_score'], answers['bbox_pred'], rois, *targets
         )
-        losses['loss_reid'] = self.loss_reid(answers['embeddings'], person_ids)
+        rows = PersonRows(
+            answers['embeddings'], person_ids, rois[:, 0].long(), box_indices
+        )
+        losses['loss_reid'] = self.loss_reid(*rows)
         losses.update(reid_accuracy([self.loss_reid]))
-        return losses, answers['embeddings'], person_ids
+        return losses, rows
 
     @torch.no_grad()
     def draw_rois(
         self, rpn_results_list: InstanceList, batch_data_samples: SampleList
-    ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor, Tensor, Tensor]]:
-        """RoIs (R, 5), their person ids (R,), and labels (R,), weights of
-        these (R,), deltas (R, 4) and weights of these (R, 4)."""
+    ) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """RoIs (R, 5), their person ids (R,), the annotated boxes (R,) they
+        stand for (NO_BOX for none), and labels (R,), weights of these (R,),
+        deltas (R, 4) and weights of these (R, 4)."""
         given = [s.gt_instances for s in batch_data_samples]
         persons, real = pad([gt.bboxes for gt in given])
         ids, _ = pad([gt.person_ids for gt in given])
@@ -92,6 +97,7 @@ class BatchedRoIHead(PersonSearchRoIHead):
         return (
             rois,
             person_ids,
+            person.masked_fill(~is_person, NO_BOX),
             (
                 (~is_person).long(),
                 torch.ones_like(deltas[:, 0]),

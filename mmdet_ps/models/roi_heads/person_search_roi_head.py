@@ -14,6 +14,7 @@ from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mmdet_ps.models.losses.identity_loss import NO_BOX, PersonRows
 from mmdet_ps.structures.fields import IGNORED
 
 from .detection_selection import select_detections
@@ -57,27 +58,29 @@ class PersonSearchRoIHead(StandardRoIHead):
             rpn_results_list: proposals of every image.
             batch_data_samples: with ``gt_instances.person_ids``.
         """
-        return self.loss_and_embeddings(
-            x, rpn_results_list, batch_data_samples
-        )[0]
+        return self.loss_and_rows(x, rpn_results_list, batch_data_samples)[0]
 
-    def loss_and_embeddings(
+    def loss_and_rows(
         self,
         x: tuple[Tensor],
         rpn_results_list: InstanceList,
         batch_data_samples: SampleList,
-    ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-        """Losses, and the embeddings (N, D) and person ids (N,) of the
-        sampled RoIs; see ``loss``."""
+    ) -> tuple[dict[str, Tensor], PersonRows]:
+        """Losses, and one row per sampled RoI; see ``loss``."""
         sampled = self.sample(rpn_results_list, batch_data_samples)
         rois = bbox2roi([result.priors for result in sampled])
-        person_ids = self.roi_person_ids(sampled, batch_data_samples)
+        person_ids, box_indices = self.persons_of_rois(
+            sampled, batch_data_samples
+        )
         self.sampled_rois = rois.detach(), person_ids
         answers = self._bbox_forward(x, rois)
         losses = self.bbox_losses(answers, rois, sampled)
-        losses['loss_reid'] = self.loss_reid(answers['embeddings'], person_ids)
+        rows = PersonRows(
+            answers['embeddings'], person_ids, rois[:, 0].long(), box_indices
+        )
+        losses['loss_reid'] = self.loss_reid(*rows)
         losses.update(reid_accuracy([self.loss_reid]))
-        return losses, answers['embeddings'], person_ids
+        return losses, rows
 
     def bbox_losses(
         self, answers: dict, rois: Tensor, sampled: list[SamplingResult]
@@ -104,16 +107,24 @@ class PersonSearchRoIHead(StandardRoIHead):
         return results
 
     @staticmethod
-    def roi_person_ids(
+    def persons_of_rois(
         sampled: list[SamplingResult], batch_data_samples: SampleList
-    ) -> Tensor:
-        """Person ids (N,) of the sampled RoIs, IGNORED for background."""
-        ids = []
+    ) -> tuple[Tensor, Tensor]:
+        """Which persons the sampled RoIs stand for.
+
+        Returns:
+            Person ids (N,), IGNORED for background, and the index (N,) of
+            the annotated box in its image, NO_BOX for background.
+        """
+        ids, boxes = [], []
         for result, data_sample in zip(sampled, batch_data_samples):
             person_ids = data_sample.gt_instances.person_ids
+            background = (len(result.neg_priors),)
             ids.append(person_ids[result.pos_assigned_gt_inds])
-            ids.append(person_ids.new_full((len(result.neg_priors),), IGNORED))
-        return torch.cat(ids)
+            ids.append(person_ids.new_full(background, IGNORED))
+            boxes.append(result.pos_assigned_gt_inds)
+            boxes.append(person_ids.new_full(background, NO_BOX))
+        return torch.cat(ids), torch.cat(boxes)
 
     def roi_features(self, x: tuple[Tensor], rois: Tensor) -> Tensor:
         """Pooled features (N, C, h, w) of RoIs (N, 5).

@@ -66,10 +66,22 @@ class SeparatedReIDHead(BaseModule):
         parts = [F.normalize(part.float()) for part in self(roi_feats)]
         return F.normalize(torch.cat(parts, dim=1))
 
-    def loss(self, roi_feats: Tensor, person_ids: Tensor) -> Tensor:
-        """Identity loss of RoI features (N, C4, h, w) with ids (N,)."""
+    def loss(
+        self,
+        roi_feats: Tensor,
+        person_ids: Tensor,
+        image_indices: Tensor,
+        box_indices: Tensor,
+    ) -> Tensor:
+        """Identity loss of RoI features (N, C4, h, w).
+
+        Args:
+            roi_feats (Tensor): features of the RoIs, (N, C4, h, w) float.
+            person_ids, image_indices, box_indices (Tensor): persons of the
+                RoIs, (N,) int64 each; see ``IdentityLoss.forward``.
+        """
         losses = [
-            self.losses[level](part, person_ids)
+            self.losses[level](part, person_ids, image_indices, box_indices)
             for level, part in zip(self.levels, self(roi_feats))
         ]
         return sum(losses) / len(losses)

@@ -9,6 +9,7 @@ from mmdet.utils import InstanceList
 from mmengine.config import ConfigDict
 from torch import Tensor
 
+from mmdet_ps.models.losses.identity_loss import NO_BOX
 from mmdet_ps.structures.fields import IGNORED
 
 from .person_search_roi_head import PersonSearchRoIHead
@@ -45,22 +46,26 @@ class SeparatedRoIHead(PersonSearchRoIHead):
         rois = bbox2roi([result.priors for result in sampled])
         self.sampled_rois = (
             rois.detach(),
-            self.roi_person_ids(sampled, batch_data_samples),
+            self.persons_of_rois(sampled, batch_data_samples)[0],
         )
         losses = self.bbox_losses(self._bbox_forward(x, rois), rois, sampled)
-        rois, person_ids = self.sample_reid(
+        rois, person_ids, box_indices = self.sample_reid(
             rpn_results_list, batch_data_samples
         )
         losses['loss_reid'] = self.reid_head.loss(
-            self.roi_features(x, rois), person_ids
+            self.roi_features(x, rois),
+            person_ids,
+            rois[:, 0].long(),
+            box_indices,
         )
         losses.update(reid_accuracy(self.reid_head.losses.values()))
         return losses
 
     def sample_reid(
         self, rpn_results_list: InstanceList, batch_data_samples: SampleList
-    ) -> tuple[Tensor, Tensor]:
-        """RoIs (R, 5) of the re-ID head and their person ids (R,).
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """RoIs (R, 5) of the re-ID head, their person ids (R,) and the
+        annotated boxes (R,) they stand for.
 
         Without any person it is the first image as a whole, IGNORED: so
         every parameter keeps its place in the graph.
@@ -72,13 +77,18 @@ class SeparatedRoIHead(PersonSearchRoIHead):
             )
             for proposals, gt in zip(rpn_results_list, persons)
         ]
-        rois = bbox2roi([bboxes for bboxes, _ in picked])
-        person_ids = torch.cat([ids for _, ids in picked])
+        bboxes, persons_of_boxes = zip(*picked)
+        rois = bbox2roi(bboxes)
+        box_indices = torch.cat(persons_of_boxes)
+        person_ids = torch.cat(
+            [gt.person_ids[i] for gt, i in zip(persons, persons_of_boxes)]
+        )
         if len(rois) == 0:
             height, width = batch_data_samples[0].img_shape[:2]
             rois = rois.new_tensor([[0, 0, 0, width, height]])
             person_ids = person_ids.new_tensor([IGNORED])
-        return rois, person_ids
+            box_indices = box_indices.new_tensor([NO_BOX])
+        return rois, person_ids, box_indices
 
     def _bbox_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:
         """Class logits and deltas for RoIs (N, 5)."""

@@ -41,10 +41,10 @@ class BestOverlapSampler:
             person_ids: (G,).
 
         Returns:
-            boxes (R, 4) and their person ids (R,).
+            boxes (R, 4) and, of each, the index (R,) of its person.
         """
         if len(bboxes) == 0:
-            return proposals[:0], person_ids
+            return proposals[:0], person_ids.new_zeros(0)
         candidates = torch.cat([bboxes, proposals])
         overlaps, persons = bbox_overlaps(candidates, bboxes).max(dim=1)
         own = torch.arange(len(bboxes), device=bboxes.device)
@@ -60,4 +60,4 @@ class BestOverlapSampler:
         rank = torch.arange(len(order), device=order.device)
         rank = rank - first[persons[order]]
         order = order[rank < self.num_per_person]
-        return candidates[order], person_ids[persons[order]]
+        return candidates[order], persons[order]

@@ -90,7 +90,7 @@ def test_positives_come_by_image_then_row_then_column():
         sample.gt_instances.bboxes = torch.tensor(
             [[corner, corner, corner + 24, corner + 48]]
         )
-    _, embeddings, person_ids = made.loss_and_embeddings(x, data)
+    _, rows = made.loss_and_rows(x, data)
     centred = x[0] - x[0].mean((2, 3), keepdim=True)
     expected = [
         centred[image, :, y, x_]
@@ -99,8 +99,10 @@ def test_positives_come_by_image_then_row_then_column():
         for x_ in range(x0, x0 + 3)
     ]
     # The centre lies between two rows; the next ones are 1.5 strides away.
-    assert person_ids.tolist() == [5] * 6 + [2] * 6
-    torch.testing.assert_close(embeddings, F.normalize(torch.stack(expected)))
+    assert rows.person_ids.tolist() == [5] * 6 + [2] * 6
+    torch.testing.assert_close(
+        rows.embeddings, F.normalize(torch.stack(expected))
+    )
 
 
 def test_ignored_regions_are_no_background():
@@ -126,7 +128,7 @@ def test_the_divisor_of_the_classification():
     ratio = (
         sane.loss(x, data)['loss_cls'] / published.loss(x, data)['loss_cls']
     )
-    positives = len(sane.loss_and_embeddings(x, data)[1])
+    positives = len(sane.loss_and_rows(x, data)[1].embeddings)
     assert ratio.item() == pytest.approx((positives + 2) / positives)
 
 

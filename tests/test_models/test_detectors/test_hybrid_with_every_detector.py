@@ -9,6 +9,10 @@ from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
 
+from mmdet_ps.models.forward_capture import (
+    capture_forward,
+    identity_loss_names,
+)
 from mmdet_ps.structures.fields import UNLABELLED
 from tests.tiny_search_detector import branch_batch, make_sample
 
@@ -59,19 +63,14 @@ def test_rich_and_poor_batches_train(path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
-def test_crops_reach_every_identity_loss_and_no_tag_does(path):
+def test_crops_reach_every_identity_loss(path):
     model = build(path)
     data = model.data_preprocessor(batches()[0], training=True)
-    seen = []
-    for name in model.capture.loss_names:
-        loss = model.detector.get_submodule(name)
-        loss.register_forward_pre_hook(
-            lambda module, args, kwargs: seen.append(kwargs['person_ids']),
-            with_kwargs=True,
-        )
-    losses = model.loss(data['inputs'], data['data_samples'])
+    with capture_forward(model.detector) as captured:
+        losses = model.loss(data['inputs'], data['data_samples'])
     # Ids as a detector alone would see them, each crop among them.
-    ids = torch.cat(seen)
+    names = identity_loss_names(model.detector)
+    ids = torch.cat([captured.rows(name).person_ids for name in names])
     assert set(ids.tolist()) <= {-2, -1, 3, 5, 300, 301}
     assert {3, 5, 300, 301} <= set(ids.tolist())
     for key, level in model.alignment.levels.items():

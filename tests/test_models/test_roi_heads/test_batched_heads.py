@@ -56,14 +56,13 @@ def test_losses_of_the_rois(persons, ignored):
     x, samples = inputs(ours, persons, ignored)
     _, proposals = ours.rpn_head.loss_and_predict(x, samples)
     ours.eval(), theirs.eval()  # norms that do not see the order
-    expected, *_ = theirs.roi_head.loss_and_embeddings(x, proposals, samples)
-    losses, embeddings, ids = ours.roi_head.loss_and_embeddings(
-        x, proposals, samples
-    )
+    expected, _ = theirs.roi_head.loss_and_rows(x, proposals, samples)
+    losses, rows = ours.roi_head.loss_and_rows(x, proposals, samples)
+    ids = rows.person_ids
     assert set(losses) == set(expected)
     for key, value in expected.items():
         torch.testing.assert_close(losses[key], value, msg=key)
-    assert len(embeddings) == len(ids)
+    assert len(rows.embeddings) == len(ids)
     drawn, known = ours.roi_head.sampled_rois
     assert torch.equal(known, ids) and len(drawn) == len(ids)
     number = sum(map(len, persons))
@@ -76,7 +75,7 @@ def test_no_background_is_drawn_from_ignored_regions():
     for ignored in (False, True):
         x, samples = inputs(ours, PERSONS[0], ignored)
         _, proposals = ours.rpn_head.loss_and_predict(x, samples)
-        rois, _, (labels, *_) = ours.roi_head.draw_rois(proposals, samples)
+        rois, _, _, (labels, *_) = ours.roi_head.draw_rois(proposals, samples)
         inside = (rois[:, 0] == 0) & (rois[:, 3] <= 64) & (labels == 1)
         drawn[ignored] = int(inside.sum())
     assert drawn[False] > 0 and drawn[True] == 0
@@ -87,7 +86,7 @@ def test_rois_are_limited():
     x, samples = inputs(model, PERSONS[0])
     _, proposals = model.rpn_head.loss_and_predict(x, samples)
     assert isinstance(model.roi_head, BatchedRoIHead)
-    rois, ids, (labels, *_) = model.roi_head.draw_rois(proposals, samples)
+    rois, ids, _, (labels, *_) = model.roi_head.draw_rois(proposals, samples)
     for image in (0, 1):
         own = rois[:, 0] == image
         assert own.sum() <= 16

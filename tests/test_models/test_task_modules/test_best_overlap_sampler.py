@@ -11,11 +11,11 @@ def shifted(*pixels):
 def test_a_person_keeps_its_own_box_and_the_best_proposals():
     persons = shifted(0, 500)
     proposals = shifted(20, 10, 510, 5, 15, 300)
-    bboxes, ids = BestOverlapSampler(num_per_person=4).sample(
+    bboxes, owners = BestOverlapSampler(num_per_person=4).sample(
         proposals, persons, torch.tensor([7, -1])
     )
     assert bboxes[:, 0].tolist() == [0, 5, 10, 15, 500, 510]
-    assert ids.tolist() == [7, 7, 7, 7, -1, -1]
+    assert owners.tolist() == [0, 0, 0, 0, 1, 1]
 
 
 def test_overlap_below_the_limit_is_no_sample():
@@ -27,28 +27,28 @@ def test_overlap_below_the_limit_is_no_sample():
 
 
 def test_unlabelled_persons_can_be_left_out():
-    bboxes, ids = BestOverlapSampler(labelled_only=True).sample(
+    bboxes, owners = BestOverlapSampler(labelled_only=True).sample(
         shifted(1, 501), shifted(0, 500), torch.tensor([-1, 3])
     )
-    assert ids.tolist() == [3, 3]
+    assert owners.tolist() == [1, 1]
     assert bboxes[:, 0].tolist() == [500, 501]
 
 
 def test_two_persons_in_the_same_place_keep_a_box_each():
-    bboxes, ids = BestOverlapSampler(num_per_person=1).sample(
+    bboxes, owners = BestOverlapSampler(num_per_person=1).sample(
         shifted(2), shifted(0, 0), torch.tensor([4, 5])
     )
-    assert ids.tolist() == [4, 5]
+    assert owners.tolist() == [0, 1]
     assert bboxes[:, 0].tolist() == [0, 0]
 
 
 def test_nobody_and_nothing():
     sampler = BestOverlapSampler()
     none = torch.zeros(0, dtype=torch.long)
-    bboxes, ids = sampler.sample(shifted(1), torch.zeros(0, 4), none)
+    bboxes, owners = sampler.sample(shifted(1), torch.zeros(0, 4), none)
     assert bboxes.shape == (0, 4)
-    assert ids.shape == (0,)
-    bboxes, ids = sampler.sample(
+    assert owners.shape == (0,)
+    bboxes, owners = sampler.sample(
         torch.zeros(0, 4), shifted(0), torch.tensor([2])
     )
-    assert ids.tolist() == [2]
+    assert owners.tolist() == [0]
