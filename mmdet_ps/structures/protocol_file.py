@@ -8,16 +8,34 @@ of entries that show someone else has no meaning, and sorted lists are small.
 from __future__ import annotations
 
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import replacing
 
 from .search_protocol import SearchProtocol
 
+# What numpy, zip, JSON and the protocol itself raise on a damaged file.
+DAMAGES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    AttributeError,
+    ValueError,
+)
 FORM = 'mmdet_ps search protocols 1'
 ARRAYS = (
     'query_images',
@@ -71,40 +89,50 @@ def save_protocols(
 def load_protocols(
     path: str | Path, names: Sequence[str] = None
 ) -> list[SearchProtocol]:
-    """Read the protocols of a file: all, or those named, in that order."""
+    """Read the protocols of a file: all, or those named, in that order.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        UserError: It is damaged, of another form, or lacks a named protocol.
+    """
     try:
-        with np.load(path, allow_pickle=False) as store:
-            header = json.loads(bytes(store['header']))
-            arrays = {key: store[key] for key in store.files}
+        entries, arrays = _read(path)
+        wanted = names or list(entries)
+        protocols = [
+            _restore(entries[name], arrays)
+            for name in wanted
+            if name in entries
+        ]
     except FileNotFoundError:
         raise FileNotFoundError(
             f'{path}: no such protocol file; tools/prepare_data.py writes it '
             'from the native folder of the dataset'
         ) from None
-    except (
-        zipfile.BadZipFile,
-        ValueError,
-        KeyError,
-        EOFError,
-        OSError,
-    ) as error:
-        raise ValueError(
-            f'{path}: not a protocol file ({error}); write it '
-            'again with tools/prepare_data.py'
+    except (PermissionError, IsADirectoryError):
+        raise
+    except DAMAGES as error:
+        raise UserError(
+            f'{path}: not a protocol file, or a damaged one '
+            f'({type(error).__name__}: {error}); write it again with '
+            'tools/prepare_data.py'
         ) from None
-    if header.get('form') != FORM:
-        raise ValueError(
-            f'{path}: form {header.get("form")!r}, not {FORM!r}; '
-            'write it again with tools/prepare_data.py'
-        )
-    entries = {entry['name']: entry for entry in header['protocols']}
-    unknown = [name for name in names or () if name not in entries]
+    unknown = [name for name in wanted if name not in entries]
     if unknown:
-        raise ValueError(
+        raise UserError(
             f'{path}: no protocol {unknown[0]!r}; it holds '
             f'{", ".join(entries)}'
         )
-    return [_restore(entries[name], arrays) for name in names or entries]
+    return protocols
+
+
+def _read(path: str | Path) -> tuple[dict[str, dict], dict[str, np.ndarray]]:
+    """Entry of each protocol by name, and the arrays they refer to."""
+    with open(path, 'rb') as file, np.load(file, allow_pickle=False) as store:
+        header = json.loads(bytes(store['header']))
+        if header['form'] != FORM:
+            raise ValueError(f'its form is {header["form"]!r}, not {FORM!r}')
+        arrays = {key: store[key] for key in store.files}
+    return {entry['name']: entry for entry in header['protocols']}, arrays
 
 
 def _restore(entry: dict, arrays: dict) -> SearchProtocol:

@@ -124,6 +124,15 @@ class SearchProtocol:
                     f'protocol {self.name!r}: {key} has {got} '
                     f'entries, not {wanted}'
                 )
+        for key in ('relevant_offsets', 'gallery_offsets'):
+            offsets = getattr(self, key)
+            if offsets is not None and (
+                offsets[0] != 0 or (np.diff(offsets) < 0).any()
+            ):
+                raise ValueError(
+                    f'protocol {self.name!r}: {key} must start at 0 and '
+                    'never fall'
+                )
         if self.scope not in SCOPES:
             raise ValueError(
                 f'protocol {self.name!r}: scope {self.scope!r} '

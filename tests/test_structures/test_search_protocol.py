@@ -1,5 +1,7 @@
 """Protocols say who is searched where, and refuse to contradict themselves."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from mmdet_ps.structures import (
     load_protocols,
     save_protocols,
 )
+from mmdet_ps.utils.errors import UserError
 
 
 def protocol(**changes):
@@ -82,6 +85,8 @@ def test_boxes_as_corners():
     [
         (dict(query_ids=[7]), 'query_ids has 1 entries, not 2'),
         (dict(relevant_offsets=[0, 2]), 'relevant_offsets'),
+        (dict(relevant_offsets=[0, 4, 3]), 'never fall'),
+        (dict(relevant_offsets=[1, 2, 3]), 'must start at 0'),
         (dict(relevant_images=[1, 2]), 'relevant_images has 2 entries, not 3'),
         (dict(relevant_images=[1, 2, 9]), 'names an image beyond the 5'),
         (dict(query_images=[-1, 0]), 'names an image beyond'),
@@ -135,6 +140,73 @@ def test_other_files_are_refused(tmp_path, content):
         path.write_bytes(content)
     error = FileNotFoundError if content is None else ValueError
     with pytest.raises(error, match='prepare_data.py'):
+        load_protocols(path)
+
+
+def test_another_form_is_named(tmp_path):
+    header = np.frombuffer(b'{"form": "other", "protocols": []}', np.uint8)
+    np.savez(tmp_path / 'p.npz', header=header)
+    with pytest.raises(UserError, match="its form is 'other'"):
+        load_protocols(tmp_path / 'p.npz')
+
+
+def damaged(content, rng):
+    """The bytes of a file, some changed, dropped or put twice."""
+    content = bytearray(content)
+    for _ in range(rng.integers(1, 4)):
+        start = int(rng.integers(len(content)))
+        stop = start + int(rng.integers(1, 40))
+        kind = rng.integers(4)
+        if kind == 0:
+            content[start] = rng.integers(256)
+        elif kind == 1:
+            del content[start:stop]
+        elif kind == 2:
+            content[start:start] = content[start:stop]
+        else:
+            del content[max(start, 1) :]
+    return bytes(content)
+
+
+def test_a_damaged_file_is_one_error_of_ours(tmp_path):
+    rng = np.random.default_rng(0)
+    path = tmp_path / 'protocol.npz'
+    save_protocols(path, [listed(), protocol(image_sizes=[[10, 20]] * 5)])
+    whole, refused = path.read_bytes(), 0
+    for _ in range(400):
+        path.write_bytes(damaged(whole, rng))
+        try:
+            load_protocols(path)
+        except UserError as error:
+            refused += 1
+            assert str(path) in str(error)
+    # The rest changed what does not matter, as the times in the archive.
+    assert refused > 300
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (lambda header: header.pop('protocols'), "KeyError: 'protocols'"),
+        (lambda header: header['protocols'][0].pop('images'), 'images'),
+        (lambda header: header['protocols'][0]['arrays'].update(
+            query_ids='a99'), 'a99'),
+        (lambda header: header['protocols'][0].update(name=[]), 'TypeError'),
+        (lambda header: header['protocols'][0].update(scope='none'),
+         "scope 'none'"),
+        (lambda header: header.update(protocols=3), 'TypeError'),
+    ],
+)  # fmt: skip
+def test_a_header_that_lacks_something_is_damage(tmp_path, change, message):
+    path = tmp_path / 'protocol.npz'
+    save_protocols(path, [listed()])
+    with np.load(path) as store:
+        arrays = dict(store)
+    header = json.loads(bytes(arrays['header']))
+    change(header)
+    arrays['header'] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    np.savez(path, **arrays)
+    with pytest.raises(UserError, match=message):
         load_protocols(path)
 
 
