@@ -4,7 +4,6 @@ The three take turns in one process, so that a busy machine slows all alike;
 the table gives medians in milliseconds.
 """
 
-import argparse
 import statistics
 import time
 
@@ -14,6 +13,7 @@ import torchvision
 from torch import Tensor
 
 from mmdet_ps.ops import deform_conv2d
+from mmdet_ps.utils.command_line import ArgumentParser, run_command
 
 # Batch, channels in and out, height and width: levels of a small network on
 # 240x160 images, and of a ResNet-50 on 1500x900 ones.
@@ -71,7 +71,7 @@ def time_once(function, inputs: dict[str, Tensor]) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--repeats', type=int, default=7)
     parser.add_argument('--device', default='cpu')
     args = parser.parse_args()
@@ -95,4 +95,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -18,6 +18,7 @@ from mmdet_ps.evaluation.report import format_table
 from mmdet_ps.evaluation.search import SearchScores, rank_all
 from mmdet_ps.evaluation.settings import SearchSettings
 from mmdet_ps.structures import PersonBoxes, SearchProtocol, SearchResults
+from mmdet_ps.utils.command_line import ArgumentParser, run_command
 
 DIMS = 256
 
@@ -144,7 +145,7 @@ PROBLEMS = {'prw': prw, 'cuhk-sysu': cuhk_sysu, 'million': million}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -195,4 +196,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

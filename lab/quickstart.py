@@ -14,6 +14,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmdet_ps.utils.command_line import ArgumentParser
+from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import write_json
 
 from .run_queue import Run, RunQueue, current_commit
@@ -169,7 +171,7 @@ def print_tables(rows: list[dict], finished: dict[str, dict]) -> None:
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     cores = os.cpu_count() or 1
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ArgumentParser(description=__doc__)
     parser.add_argument(
         '--work-dir', type=Path, default=Path('work_dirs/quickstart')
     )
@@ -219,7 +221,7 @@ def main() -> None:
         queue.forget('report')  # it would show old figures
     failures = queue.execute(runs, args.workers)
     if failures:
-        sys.exit('error: ' + '\n       '.join(failures))
+        raise UserError('; '.join(failures))
 
     rows = collect(work_dir, args.seed, queue.finished)
     write_json(work_dir / 'metrics.json', rows, indent=1)
@@ -227,7 +229,7 @@ def main() -> None:
     command = [sys.executable, make_report, str(work_dir)]
     failures = queue.execute([Run('report', [command], label='report')])
     if failures:
-        sys.exit(f'error: {failures[0]}')
+        raise UserError(failures[0])
     print_tables(rows, queue.finished)
     print(f'\nthis call took {time.time() - begin:.0f} s')
     print(f'figures  {work_dir / "metrics.json"}')

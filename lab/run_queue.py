@@ -13,6 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import write_json
 
 FINISHED = 'finished.json'
@@ -38,7 +39,7 @@ class Run:
     label: str = ''
 
 
-class RunFailed(RuntimeError):
+class RunFailed(UserError):
     """A command of a run failed; the message names its log."""
 
 

@@ -57,7 +57,7 @@ MAY_IMPORT = {
     ),
     # Draws native files from numbers alone, so that readers are tested
     # against something that does not know them.
-    'lab/synthetic': (),
+    'lab/synthetic': ('utils/errors', 'utils/command_line'),
     'lab': ('utils', 'lab/synthetic'),
 }
 DATASETS = ('cuhk', 'sysu', 'prw', 'posetrack', 'market1501', 'msmt',

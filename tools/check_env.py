@@ -13,6 +13,7 @@ import sys
 import warnings
 from importlib import metadata
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 REINSTALL = 'run: sh tools/install.sh'
@@ -229,8 +230,15 @@ def small_call(name: str, device: str) -> None:
         operator(features[0, 0, :1], target)
 
 
+class Parser(argparse.ArgumentParser):
+    """Ends as every tool does; the package may not even import here."""
+
+    def error(self, message: str) -> NoReturn:
+        sys.exit(f'error: {message}; `check_env.py --help` lists the options')
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument(
         '--quiet', action='store_true', help='print nothing but problems'
     )

@@ -12,20 +12,19 @@ from the published release and --verify-only or --strict was given.
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 from mmdet_ps.datasets.native import FORMS, NativeDataError, find_form
 from mmdet_ps.datasets.native.prepare import Report, format_report, prepare
 from mmdet_ps.datasets.native.registry import find_folders
-from mmdet_ps.utils.errors import UserError
+from mmdet_ps.utils.command_line import ArgumentParser, run_command
 
-DAMAGED, DIFFERS = 1, 2
+DIFFERS = 2
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -107,11 +106,7 @@ def prepare_named(args: argparse.Namespace) -> list[Report]:
 def main() -> int:
     """Run; returns the exit status."""
     args = parse_args()
-    try:
-        reports = prepare_named(args)
-    except (NativeDataError, UserError, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return DAMAGED
+    reports = prepare_named(args)
     if (args.verify_only or args.strict) and any(
         report.differing for report in reports
     ):
@@ -120,4 +115,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run_command(main)

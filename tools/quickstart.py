@@ -6,6 +6,7 @@ from pathlib import Path
 # The laboratory is not installed: it lies beside this folder.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from lab.quickstart import main
+from mmdet_ps.utils.command_line import run_command
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -25,14 +24,16 @@ from mmdet_ps.evaluation.search.detection_scores import detection_scores
 from mmdet_ps.evaluation.search.significance import compare_paired
 from mmdet_ps.evaluation.settings import CHOICES, PRESETS
 from mmdet_ps.structures import PersonBoxes, SearchResults
+from mmdet_ps.utils.command_line import ArgumentParser
+from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import write_json
 
 ScoreTable = dict[tuple[str, str], SearchScores]
 
 
-def scoring_parser(description: str) -> argparse.ArgumentParser:
+def scoring_parser(description: str) -> ArgumentParser:
     """A parser with the options that the scoring tools share."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -90,7 +91,7 @@ def several(*choices: str) -> Callable[[str], list[str]]:
     return parse
 
 
-def _add_settings(parser: argparse.ArgumentParser) -> None:
+def _add_settings(parser: ArgumentParser) -> None:
     parser.add_argument(
         '--preset',
         choices=list(PRESETS),
@@ -144,7 +145,7 @@ def score_files(
 ) -> None:
     """Score one result file, or compare two; prints and writes."""
     if bool(args.results) == bool(args.compare):
-        raise ValueError('give either RESULTS or --compare A B')
+        raise UserError('give either RESULTS or --compare A B')
     paths = args.compare or [args.results]
     files = [load_results(path) for path in paths]
     protocols = read_protocols(dataset, args.data_root, names)
@@ -218,13 +219,5 @@ def _print_comparison(first: ScoreTable, second: ScoreTable) -> None:
             scores.top[mine, 0], other.top[theirs, 0]
         )
     if not compared:
-        raise ValueError('the two files have no branch in common')
+        raise UserError('the two files have no branch in common')
     print(format_comparison(compared))
-
-
-def run_tool(main: Callable[[], None]) -> None:
-    """Run a tool; what the user can mend is one line and exit status 1."""
-    try:
-        main()
-    except (ValueError, OSError) as error:
-        sys.exit(f'error: {" ".join(str(error).split())}')

@@ -34,6 +34,8 @@ from mmdet_ps.apis.open_search import (
     find_person,
     threshold_from_gallery,
 )
+from mmdet_ps.utils.command_line import ArgumentParser, run_command
+from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import write_json, write_text
 from mmdet_ps.utils.images import write_image
 from mmdet_ps.visualization.drawing import BLUE, GREEN, MUTED, draw_boxes
@@ -42,7 +44,7 @@ from mmdet_ps.visualization.ranking_picture import Tile, draw_row
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -91,7 +93,7 @@ def find_query(model, image: np.ndarray, args) -> list[float]:
     if number is not None and 0 <= number < len(found.bboxes):
         return found.bboxes[number].tolist()
     if len(found.bboxes) == 0:
-        raise ValueError(
+        raise UserError(
             f'nobody is found in {args.query}: give the person with --box '
             'X1 Y1 X2 Y2, or lower --score-thr'
         )
@@ -108,7 +110,7 @@ def find_query(model, image: np.ndarray, args) -> list[float]:
         f'{i}: {" ".join(f"{value:.0f}" for value in box)}'
         for i, box in enumerate(found.bboxes)
     )
-    raise ValueError(
+    raise UserError(
         f'{len(found.bboxes)} persons are found in {args.query} ({listed}): '
         f'name one with --person, see {picture}'
     )
@@ -164,13 +166,13 @@ def run(args: argparse.Namespace) -> str:
     model = init_model(args.config, args.checkpoint, args.device)
     query_frames = list_frames(args.query)
     if args.query_frame is None and query_frames[0].index >= 0:
-        raise ValueError(f'{args.query} is a video: add --query-frame N')
+        raise UserError(f'{args.query} is a video: add --query-frame N')
     query_frame = query_frames[args.query_frame or 0]
     image = load_frame(query_frame)
     box = find_query(model, image, args)
     embedding = embed_boxes(model, image, [box], not args.no_resize)[0]
     if not embedding.any():
-        raise ValueError(
+        raise UserError(
             f'the model finds nobody in {args.query}, so that it has no '
             'embedding for the box: take a clearer picture of the person'
         )
@@ -236,11 +238,8 @@ def answer_query(
 
 def main(argv: list[str] | None = None) -> None:
     """Command line."""
-    try:
-        print(run(parse_args(argv)))
-    except (ValueError, TypeError, OSError) as error:
-        sys.exit(f'error: {error}')
+    print(run(parse_args(argv)))
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -1,7 +1,6 @@
 """Test a model: ``python tools/test.py CONFIG CHECKPOINT``."""
 
 import argparse
-import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -9,7 +8,9 @@ from mmengine.runner import Runner, find_latest_checkpoint
 
 import mmdet_ps.registration  # noqa: F401  registers every part
 from mmdet_ps.evaluation.settings import SearchSettings
+from mmdet_ps.utils.command_line import ArgumentParser, run_command
 from mmdet_ps.utils.data_check import check_data
+from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import write_json
 from mmdet_ps.utils.launch import (
     add_run_arguments,
@@ -20,7 +21,7 @@ from mmdet_ps.utils.launch import (
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ArgumentParser(description=__doc__)
     add_run_arguments(parser)
     parser.add_argument(
         'checkpoint', help='checkpoint file, or a work folder: its newest one'
@@ -40,7 +41,7 @@ def find_checkpoint(path: str, config: str) -> str:
     if Path(path).is_dir():
         found = find_latest_checkpoint(path)
     if not found or not Path(found).is_file():
-        raise FileNotFoundError(
+        raise UserError(
             f'{path}: no such checkpoint; train one with `python '
             f'tools/train.py {config}` or convert a published one with '
             'tools/model_converters'
@@ -84,7 +85,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    try:
-        main()
-    except FileNotFoundError as error:
-        sys.exit(f'error: {error}')
+    run_command(main)

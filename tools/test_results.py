@@ -5,7 +5,9 @@ original AlignPS and ROI-AlignPS scripts; the annotations are read from the
 native folder. See docs/evaluation.md for what is computed.
 """
 
-from scoring import run_tool, score_files, scoring_parser, several
+from scoring import score_files, scoring_parser, several
+
+from mmdet_ps.utils.command_line import run_command
 
 DATASET = 'cuhk-sysu'
 SIZES = ('50', '100', '500', '1000', '2000', '4000', 'all')
@@ -35,4 +37,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run_tool(main)
+    run_command(main)

@@ -5,7 +5,9 @@ original AlignPS and ROI-AlignPS scripts; the annotations are read from the
 native folder. See docs/evaluation.md for what is computed.
 """
 
-from scoring import run_tool, score_files, scoring_parser, several
+from scoring import score_files, scoring_parser, several
+
+from mmdet_ps.utils.command_line import run_command
 
 DATASET = 'prw'
 PROTOCOLS = ('standard', 'cross-camera', 'same-camera', 'mini')
@@ -27,4 +29,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run_tool(main)
+    run_command(main)

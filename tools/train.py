@@ -1,11 +1,11 @@
 """Train a model: ``python tools/train.py CONFIG``."""
 
 import argparse
-import sys
 
 from mmengine.runner import Runner, find_latest_checkpoint
 
 import mmdet_ps.registration  # noqa: F401  registers every part
+from mmdet_ps.utils.command_line import ArgumentParser, run_command
 from mmdet_ps.utils.data_check import check_data
 from mmdet_ps.utils.launch import (
     add_run_arguments,
@@ -16,7 +16,7 @@ from mmdet_ps.utils.launch import (
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ArgumentParser(description=__doc__)
     add_run_arguments(parser)
     parser.add_argument(
         '--amp', action='store_true', help='train in mixed precision'
@@ -66,7 +66,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    try:
-        main()
-    except FileNotFoundError as error:
-        sys.exit(f'error: {error}')
+    run_command(main)

@@ -15,6 +15,9 @@ import os
 import sys
 from pathlib import Path
 
+from mmdet_ps.utils.command_line import ArgumentParser
+from mmdet_ps.utils.errors import UserError
+
 from ..run_queue import RunQueue, current_commit
 from .result_table import ResultTable, read_scores
 from .trainings import (
@@ -33,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -89,14 +92,7 @@ def environment(args: argparse.Namespace) -> dict[str, str]:
 
 def main() -> None:
     """Run what is missing and write the tables."""
-    try:
-        run(parse_args())
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f'error: {error}')
-
-
-def run(args: argparse.Namespace) -> None:
-    """Do what the command line says."""
+    args = parse_args()
     args.work_dir = args.work_dir.resolve()
     name, column = 'pretraining', 'start'
     columns = STARTS
@@ -125,5 +121,5 @@ def run(args: argparse.Namespace) -> None:
 
     failures = queue.execute(runs, args.jobs, add_row)
     if failures:
-        sys.exit('error: ' + '\n       '.join(failures))
+        raise UserError('; '.join(failures))
     print(f'{table.path}: {len(table.rows)} rows')

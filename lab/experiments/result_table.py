@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
+from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import write_json, write_text
 
 from .figure import draw_rows
@@ -65,7 +66,7 @@ def read_scores(folder: Path) -> dict[str, float]:
                     mAP=round(entry['search/mAP'], 4),
                     top1=round(entry['search/top1'], 4),
                 )
-    raise ValueError(
+    raise UserError(
         f'the logs in {folder} hold no search/mAP: remove the folder and run '
         'again'
     )

@@ -1,12 +1,14 @@
 """The command ``tools/make_synthetic.py``."""
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
+from mmdet_ps.utils.command_line import ArgumentParser
+from mmdet_ps.utils.errors import UserError
+
 from .jobs import default_workers
-from .make import SettingsClashError, available_sets, make_sets
+from .make import available_sets, make_sets
 from .preview import write_sheets
 from .sizes import SIZES
 
@@ -17,7 +19,7 @@ DESCRIPTION = (
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description=DESCRIPTION,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
@@ -56,7 +58,7 @@ def main() -> None:
     names = args.sets or available_sets(args.size)
     unknown = [name for name in names if name not in SIZES[args.size]]
     if unknown:
-        sys.exit(
+        raise UserError(
             f'unknown set {unknown[0]}: size {args.size} has '
             f'{", ".join(SIZES[args.size])}'
         )
@@ -65,10 +67,8 @@ def main() -> None:
         make_sets(
             args.out, names, args.seed, args.size, args.workers, args.overwrite
         )
-    except (SettingsClashError, OSError) as error:
-        sys.exit(f'error: {error}')
     except ModuleNotFoundError as error:
-        sys.exit(f'error: {error}; pip install {error.name}')
+        raise UserError(f'{error}; pip install {error.name}') from error
     for name in names if args.preview else []:
         for path in write_sheets(args.out, name, args.preview):
             print(f'{path}: contact sheet')

@@ -7,6 +7,8 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
+from mmdet_ps.utils.errors import UserError
+
 from .build import Build
 from .forms import (
     citypersons,
@@ -50,7 +52,7 @@ NEEDS = {'cuhk03_release': 'h5py'}  # set -> package
 MARK = '.synthetic.json'  # in a set's folder; holds its settings
 
 
-class SettingsClashError(ValueError):
+class SettingsClashError(UserError):
     """The folder holds a set that was made with other settings."""
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mmdet_ps.utils.errors import UserError
+
 from ..utils.images import read_image
 
 IMAGE_SUFFIXES = frozenset(
@@ -44,7 +46,7 @@ def list_frames(source: str | Path, every: int = 1) -> list[Frame]:
     """
     source = Path(source)
     if every < 1:
-        raise ValueError(f'every={every}: take every 1st frame or fewer')
+        raise UserError(f'every={every}: take every 1st frame or fewer')
     if source.is_dir():
         paths = sorted(
             path
@@ -52,7 +54,7 @@ def list_frames(source: str | Path, every: int = 1) -> list[Frame]:
             if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
         )
         if not paths:
-            raise ValueError(
+            raise UserError(
                 f'{source} holds no image of the forms {FORMS}'
                 ': name a folder of images or a video file'
             )
@@ -93,7 +95,7 @@ def iterate_frames(frames: list[Frame]) -> Iterator[tuple[Frame, np.ndarray]]:
                 position += 1
             found, image = video.read()
             if not found:
-                raise ValueError(
+                raise UserError(
                     f'{frame.path}: frame {frame.index} cannot be decoded; '
                     'the video is shorter than when it was listed'
                 )
@@ -107,7 +109,7 @@ def iterate_frames(frames: list[Frame]) -> Iterator[tuple[Frame, np.ndarray]]:
 def _open(path: str | Path) -> cv2.VideoCapture:
     video = cv2.VideoCapture(str(path))
     if not video.isOpened():
-        raise ValueError(
+        raise UserError(
             f'{path} is neither an image nor a video OpenCV can read: '
             'convert it, for example with ffmpeg to H.264 in MP4'
         )
@@ -125,5 +127,5 @@ def _list_video(path: Path, every: int) -> list[Frame]:
         index += 1
     video.release()
     if not frames:
-        raise ValueError(f'{path} holds no frame that OpenCV can decode')
+        raise UserError(f'{path} holds no frame that OpenCV can decode')
     return frames

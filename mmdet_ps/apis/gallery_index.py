@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import replacing
 
 from .footage import Frame, iterate_frames
@@ -46,7 +47,7 @@ class GalleryIndex:
         persons = len(self.frame_of)
         lengths = [len(self.bboxes), len(self.scores), len(self.embeddings)]
         if lengths != [persons] * 3 or len(self.stamps) != len(self.frames):
-            raise ValueError(
+            raise UserError(
                 f'gallery index: {persons} persons but {lengths} boxes, '
                 'scores and embeddings: delete the file and build it again'
             )
@@ -154,7 +155,7 @@ class GalleryIndex:
             with np.load(path, allow_pickle=False) as data:
                 header = json.loads(str(data['header']))
                 if header['version'] != FORMAT_VERSION:
-                    raise ValueError(f'version {header["version"]}')
+                    raise UserError(f'version {header["version"]}')
                 return cls(
                     frames=[Frame(**frame) for frame in header['frames']],
                     stamps=header['stamps'],
@@ -165,7 +166,7 @@ class GalleryIndex:
                     model_mark=header['model_mark'],
                 )
         except (ValueError, KeyError, OSError) as error:
-            raise ValueError(
+            raise UserError(
                 f'{path} is not a gallery index of this release ({error}): '
                 'delete it, it is built again'
             ) from error

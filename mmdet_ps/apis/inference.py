@@ -13,6 +13,8 @@ from mmengine.model.utils import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from torch import nn
 
+from mmdet_ps.utils.errors import UserError
+
 from ..utils.checkpoint import CheckpointError, load_weights
 from ..utils.images import read_image
 
@@ -60,7 +62,7 @@ def init_model(
     if cfg_options:
         config.merge_from_dict(cfg_options)
     if torch.device(device).type == 'cuda' and not torch.cuda.is_available():
-        raise ValueError(
+        raise UserError(
             f"device={device!r}, but PyTorch sees no GPU: use device='cpu' "
             'or run tools/check_env.py'
         )
@@ -105,7 +107,7 @@ def detect(
         )[0]
     persons = sample.pred_instances
     if 'embeddings' not in persons:
-        raise TypeError(
+        raise UserError(
             f'{type(model).__name__} gives no embeddings: it detects but '
             'does not search; use a config of a person-search method'
         )
@@ -135,7 +137,7 @@ def embed_boxes(
         where it found nobody in the whole image.
     """
     if not hasattr(model, 'embed_boxes'):
-        raise TypeError(
+        raise UserError(
             f'{type(model).__name__} cannot embed boxes: use a config of a '
             'person-search method'
         )
@@ -192,7 +194,7 @@ def check_image(image: np.ndarray) -> np.ndarray:
         or image.dtype != np.uint8
         or 0 in image.shape
     ):
-        raise ValueError(
+        raise UserError(
             'an image is a BGR uint8 array (H, W, 3), not '
             f'{image.dtype} {image.shape}: '
             'cv2.imread(path) gives such an array'
@@ -206,19 +208,19 @@ def check_boxes(bboxes, image: np.ndarray) -> np.ndarray:
     if bboxes.size == 0:
         return bboxes.reshape(0, 4)
     if bboxes.ndim != 2 or bboxes.shape[1] != 4:
-        raise ValueError(
+        raise UserError(
             f'bboxes is (N, 4), rows x1 y1 x2 y2, not {bboxes.shape}: one box '
             'is written [[x1, y1, x2, y2]]'
         )
     height, width = check_image(image).shape[:2]
     for i, (x1, y1, x2, y2) in enumerate(bboxes):
         if not (x1 < x2 and y1 < y2 and np.isfinite(bboxes[i]).all()):
-            raise ValueError(
+            raise UserError(
                 f'box {i} {bboxes[i].tolist()} is empty: boxes are x1 y1 x2 '
                 'y2 with x1 < x2 and y1 < y2, not x y width height'
             )
         if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
-            raise ValueError(
+            raise UserError(
                 f'box {i} {bboxes[i].tolist()} lies outside the image, which '
                 f'is {width} wide and {height} high: boxes are in its pixels'
             )

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mmdet_ps.utils.errors import UserError
+
 from ..datasets.annotation_file import load_annotations
 from ..evaluation.results_file import ResultsFile, load_results
 from ..evaluation.search import average_precision, rank
@@ -41,7 +43,7 @@ def rank_results(
     )
     _, images = load_annotations(str(prepared / 'test.json'))
     if len(images) != len(chosen.images):
-        raise ValueError(
+        raise UserError(
             f'{prepared}: test.json names {len(images)} images, '
             f'protocol.npz {len(chosen.images)}: write both again with '
             'tools/prepare_data.py'

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from mmdet_ps.structures.fields import UNLABELLED
+from mmdet_ps.utils.errors import UserError
 
 PREPARE = 'make it with "python tools/prepare_data.py NAME ROOT"'
 
@@ -22,12 +23,12 @@ def load_annotations(ann_file: str) -> tuple[dict, list[dict]]:
     ):
         metainfo, data_list = from_coco(document, ann_file)
     elif isinstance(document, dict) and 'crops' in document:
-        raise ValueError(
+        raise UserError(
             f'{ann_file}: a compact list of crops, which only '
             'ReIDCropDataset reads: use that, or name another file'
         )
     else:
-        raise ValueError(
+        raise UserError(
             f'{ann_file}: neither an annotation file of this '
             f'project nor a COCO one: {PREPARE}'
         )
@@ -45,7 +46,7 @@ def _load(ann_file: str) -> object:
             f'{ann_file}: no such annotation file: {PREPARE}'
         ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(
+        raise UserError(
             f'{ann_file}: not valid JSON ({error}): {PREPARE}'
         ) from None
 
@@ -60,7 +61,7 @@ def from_coco(document: dict, ann_file: str) -> tuple[dict, list[dict]]:
     instances: dict = {image['id']: [] for image in document['images']}
     for k, row in enumerate(document['annotations']):
         if row.get('image_id') not in instances:
-            raise ValueError(
+            raise UserError(
                 f'{ann_file}: annotations[{k}] belongs to no '
                 f'image (image_id {row.get("image_id")}): '
                 'correct it or leave it out'

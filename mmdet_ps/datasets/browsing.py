@@ -11,6 +11,7 @@ from mmengine.structures import InstanceData
 from tqdm import tqdm
 
 from mmdet_ps.structures.annotated_image import AnnotatedImage
+from mmdet_ps.utils.errors import UserError
 
 from .crop_index import load_crops
 from .samplers.identity_sampler import identity_groups
@@ -39,7 +40,7 @@ def identity_rows(
             person_ids.append(instance.get('instance_id', -1))
     groups = identity_groups(np.array(person_ids, np.int64))
     if not groups:
-        raise ValueError(f'{source}: no labelled person to show')
+        raise UserError(f'{source}: no labelled person to show')
     rows = []
     for n in tqdm(choose(len(groups), count, seed), delay=2):
         person_id = person_ids[groups[n][0]]
@@ -57,7 +58,7 @@ def config_items(
     cfg = Config.fromfile(config)
     loader = cfg.get(f'{split}_dataloader')
     if not loader:
-        raise ValueError(f'{config}: no {split}_dataloader')
+        raise UserError(f'{config}: no {split}_dataloader')
     np.random.seed(max(seed, 0))
     dataset = DATASETS.build(loader.dataset)
     packed = [

@@ -11,6 +11,8 @@ from mmdet.registry import DATASETS
 from mmdet.structures.bbox import HorizontalBoxes
 from mmengine.dataset import force_full_init
 
+from mmdet_ps.utils.errors import UserError
+
 from .permutation import shuffled
 from .samplers.identity_sampler import draw, identity_groups
 
@@ -60,7 +62,7 @@ class CropMosaicDataset:
         self.num_instances, self.num_rounds = num_instances, num_rounds
         self.num_units, rest = divmod(grid[0] * grid[1], num_instances)
         if rest:
-            raise ValueError(
+            raise UserError(
                 f'a grid of {grid[0]} x {grid[1]} tiles cannot hold groups of '
                 f'num_instances={num_instances}: make it divide the tiles'
             )
@@ -79,7 +81,7 @@ class CropMosaicDataset:
             self._groups = identity_groups(self.dataset.get_person_ids())
             self._pool = len(self._groups)
         if self._pool < self.num_units:
-            raise ValueError(
+            raise UserError(
                 f'{self._pool} crops or identities do not fill a mosaic of '
                 f'{self.num_units}: choose a smaller grid'
             )

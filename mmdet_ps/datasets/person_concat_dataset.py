@@ -9,6 +9,8 @@ from mmdet.datasets import ConcatDataset
 from mmdet.registry import DATASETS
 from mmengine.logging import print_log
 
+from mmdet_ps.utils.errors import UserError
+
 # (source, target) -> (whether the scores are void, what is shared)
 KNOWN_OVERLAPS = {
     ('cuhk-sysu-crops', 'cuhk-sysu'): (
@@ -64,7 +66,7 @@ class PersonConcatDataset(ConcatDataset):
         counts = [meta.get('num_identities', 0) for meta in metas]
         total = sum(counts)
         if self.expected_identities not in (None, total):
-            raise ValueError(
+            raise UserError(
                 f'the sources have {total} identities but the config says '
                 f'num_identities={self.expected_identities}: write {total} '
                 'there'
@@ -95,7 +97,7 @@ def set_identity_offset(dataset: object, offset: int) -> None:
     dataset.identity_offset = offset
 
 
-class LeakError(ValueError):
+class LeakError(UserError):
     """A source of pre-training holds persons of a target's test set."""
 
 

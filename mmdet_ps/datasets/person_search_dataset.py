@@ -9,6 +9,7 @@ from mmdet.registry import DATASETS
 from mmengine.fileio import join_path
 
 from mmdet_ps.structures.fields import UNLABELLED
+from mmdet_ps.utils.errors import UserError
 
 from .annotation_file import load_annotations
 
@@ -77,7 +78,7 @@ class PersonSearchDataset(BaseDetDataset):
             self._metainfo['domain'] = self.domain
         found = self._metainfo.setdefault('num_identities', 0)
         if self.num_identities not in (None, found):
-            raise ValueError(
+            raise UserError(
                 f'{self.ann_file}: {found} identities but the config says '
                 f'num_identities={self.num_identities}: write {found} there'
             )

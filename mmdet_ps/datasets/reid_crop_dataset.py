@@ -9,6 +9,8 @@ from mmdet.registry import DATASETS
 from mmengine.dataset import force_full_init
 from mmengine.fileio import join_path
 
+from mmdet_ps.utils.errors import UserError
+
 from .annotation_file import load_annotations
 from .crop_index import CropIndex, load_crops
 from .person_search_dataset import PersonSearchDataset
@@ -56,7 +58,7 @@ class ReIDCropDataset(PersonSearchDataset):
     def _check_crops(self, data_list: list[dict]) -> None:
         for info in data_list:
             if len(info['instances']) != 1:
-                raise ValueError(
+                raise UserError(
                     f'{self.ann_file}: {info["img_path"]} has '
                     f'{len(info["instances"])} persons, a crop has one: '
                     'use PersonSearchDataset for scenes'

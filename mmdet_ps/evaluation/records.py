@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
+from mmdet_ps.utils.errors import UserError
+
 EMBEDDINGS = ('embeddings', 'dense_embeddings', 'roi_embeddings')
 GIVEN = ('bboxes', 'person_ids', *EMBEDDINGS)
 
@@ -19,7 +21,7 @@ def record_of(data_sample: dict) -> dict:
     """
     predicted = data_sample['pred_instances']
     if 'embeddings' not in predicted:
-        raise ValueError(
+        raise UserError(
             'predictions without embeddings cannot be scored as '
             'a search; is the model a person-search detector?'
         )

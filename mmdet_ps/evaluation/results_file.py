@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mmdet_ps.structures import PersonBoxes, SearchResults
+from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import replacing
 
 from .safe_pickle import load_numbers
@@ -64,7 +65,7 @@ class ResultsFile:
         Legacy files tell no names and go by position.
         """
         if self.legacy and len(self.records) != len(images):
-            raise ValueError(
+            raise UserError(
                 f'{self.path}: {len(self.records)} images, but the test set '
                 f'has {len(images)}; legacy results must be those of the '
                 'whole test set, in its order'
@@ -95,7 +96,7 @@ def load_results(path: str | Path) -> ResultsFile:
     if isinstance(content, dict):
         header = content.get('header')
         if not isinstance(header, dict) or header.get('form') != FORM:
-            raise ValueError(
+            raise UserError(
                 f'{path}: a dict without the header of '
                 f'{FORM!r}; write it with tools/test.py --out'
             )
@@ -135,14 +136,14 @@ def align_records(
         while tail not in index and '/' in tail:
             tail = tail.split('/', 1)[1]
         if tail not in index:
-            raise ValueError(
+            raise UserError(
                 f'{source}: image {path or number!r} is not in '
                 'the protocol; are dataset and split the same?'
             )
         placed[index[tail]] = record
     if None in placed:
         lost = placed.index(None)
-        raise ValueError(
+        raise UserError(
             f'{source}: nothing for image {images[lost]} '
             f'({placed.count(None)} of {len(images)} images are missing); '
             'scoring needs the results of the whole test set'
@@ -152,7 +153,7 @@ def align_records(
 
 def _legacy_records(content, path: str | Path) -> list[dict]:
     if not isinstance(content, (list, tuple)) or not len(content):
-        raise ValueError(
+        raise UserError(
             f'{path}: neither a dump of tools/test.py nor a '
             'list of detections per image'
         )
@@ -169,7 +170,7 @@ def _legacy_records(content, path: str | Path) -> list[dict]:
         ]
     dense, roi = content
     if len(dense) != len(roi):
-        raise ValueError(
+        raise UserError(
             f'{path}: {len(dense)} images in the first branch, '
             f'{len(roi)} in the second; they must be the same'
         )
@@ -178,7 +179,7 @@ def _legacy_records(content, path: str | Path) -> list[dict]:
         record = _legacy_image(first, k, 'dense_embeddings', path)
         other = _legacy_image(second, k, 'roi_embeddings', path)
         if len(other['bboxes']) != len(record['bboxes']):
-            raise ValueError(
+            raise UserError(
                 f'{path}: image {k} has {len(record["bboxes"])} detections '
                 f'in the first branch, {len(other["bboxes"])} in the second'
             )
@@ -197,7 +198,7 @@ def _legacy_image(entry, number: int, key: str, path: str | Path) -> dict:
             if isinstance(entry, np.ndarray)
             else type(entry).__name__
         )
-        raise ValueError(
+        raise UserError(
             f'{path}: image {number} is {what}, not (n, 5 + D): x1 y1 x2 y2 '
             'score embedding; was it written by an AlignPS test script?'
         )

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
+from mmdet_ps.utils.errors import UserError
+
 try:
     from numpy._core import multiarray, numeric
 except ImportError:  # numpy 1
     from numpy.core import multiarray, numeric
 
 
-class UnsafePickleError(ValueError):
+class UnsafePickleError(UserError):
     """The file asks for something that no result file needs."""
 
 
@@ -89,7 +91,7 @@ def load_numbers(path: str | Path):
         MemoryError,
         OverflowError,
     ) as error:
-        raise ValueError(
+        raise UserError(
             f'{path}: not a pickle of detections '
             f'({type(error).__name__}: {error}); write it again '
             'with tools/test.py --out'

@@ -13,6 +13,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from mmdet_ps.utils.errors import UserError
+
 from .losses.identity_loss import IdentityLoss, PersonRows
 
 
@@ -47,7 +49,7 @@ class ForwardCapture:
             return None
         rows = PersonRows.join(self.calls[name])
         if rows.image_indices is None:
-            raise ValueError(
+            raise UserError(
                 f'the identity loss {name} is not told which image each '
                 'embedding comes from: call it with image_indices'
             )
@@ -72,7 +74,7 @@ def check_parts(detector: nn.Module, names: Sequence[str]) -> None:
     modules = dict(detector.named_modules())
     for name in names:
         if name not in modules:
-            raise ValueError(
+            raise UserError(
                 f'{name!r} is to be listened to, but the detector has no such '
                 f'part; it has {sorted(dict(detector.named_children()))}'
             )

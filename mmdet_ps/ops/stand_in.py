@@ -11,6 +11,8 @@ from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+from mmdet_ps.utils.errors import UserError
+
 MODULE_NAME = 'mmcv._ext'
 ADVICE = (
     'install an mmcv compiled with its operators: pip uninstall onedl-mmcv, '
@@ -20,7 +22,7 @@ ADVICE = (
 )
 
 
-class MissingOperatorError(NotImplementedError):
+class MissingOperatorError(UserError, NotImplementedError):
     """An operator was called that only a compiled mmcv has."""
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmdet_ps.utils.errors import UserError
+
 
 @dataclass
 class PersonBoxes:
@@ -40,7 +42,7 @@ class PersonBoxes:
         )
         for key, got in lengths.items():
             if got != count:
-                raise ValueError(f'{count} boxes but {key}: {got}')
+                raise UserError(f'{count} boxes but {key}: {got}')
 
     def __len__(self) -> int:
         return len(self.bboxes)

@@ -130,7 +130,7 @@ def _read(path: str | Path) -> tuple[dict[str, dict], dict[str, np.ndarray]]:
     with open(path, 'rb') as file, np.load(file, allow_pickle=False) as store:
         header = json.loads(bytes(store['header']))
         if header['form'] != FORM:
-            raise ValueError(f'its form is {header["form"]!r}, not {FORM!r}')
+            raise UserError(f'its form is {header["form"]!r}, not {FORM!r}')
         arrays = {key: store[key] for key in store.files}
     return {entry['name']: entry for entry in header['protocols']}, arrays
 
@@ -161,7 +161,7 @@ def _pack_lists(protocol: SearchProtocol) -> np.ndarray:
         )
         np.subtract.at(counts, relevant, 1)
         if (counts < 0).any():
-            raise ValueError(
+            raise UserError(
                 f'protocol {protocol.name!r}: query {query} has '
                 'a relevant image that its gallery lacks'
             )

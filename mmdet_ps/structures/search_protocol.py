@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from mmdet_ps.utils.errors import UserError
+
 SCOPES = ('all', 'other-group', 'same-group', 'listed')
 
 
@@ -120,7 +122,7 @@ class SearchProtocol:
             )
         for key, (got, wanted) in lengths.items():
             if got != wanted:
-                raise ValueError(
+                raise UserError(
                     f'protocol {self.name!r}: {key} has {got} '
                     f'entries, not {wanted}'
                 )
@@ -129,21 +131,21 @@ class SearchProtocol:
             if offsets is not None and (
                 offsets[0] != 0 or (np.diff(offsets) < 0).any()
             ):
-                raise ValueError(
+                raise UserError(
                     f'protocol {self.name!r}: {key} must start at 0 and '
                     'never fall'
                 )
         if self.scope not in SCOPES:
-            raise ValueError(
+            raise UserError(
                 f'protocol {self.name!r}: scope {self.scope!r} '
                 f'is none of {SCOPES}'
             )
         if self.scope == 'listed' and not self._listed:
-            raise ValueError(
+            raise UserError(
                 f'protocol {self.name!r}: scope "listed" needs gallery_images'
             )
         if self.scope.endswith('group') and self.image_groups is None:
-            raise ValueError(
+            raise UserError(
                 f'protocol {self.name!r}: scope {self.scope!r} '
                 'needs image_groups'
             )
@@ -154,7 +156,7 @@ class SearchProtocol:
                 and len(used)
                 and not (used.min() >= 0 and used.max() < images)
             ):
-                raise ValueError(
+                raise UserError(
                     f'protocol {self.name!r}: {key} names an '
                     f'image beyond the {images} listed'
                 )

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from .errors import UserError
 from .files import replacing
 
 StateDict = dict[str, Tensor]
@@ -17,7 +18,7 @@ NEVER_MISSED = 'num_batches_tracked'
 BACKBONE_PREFIX = 'backbone.'
 
 
-class CheckpointError(ValueError):
+class CheckpointError(UserError):
     """A file of weights that cannot be used; the message says why."""
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from .errors import UserError
+
 
 def check_data(cfg: Config, stages: Sequence[str]) -> None:
     """Check that the annotation files of a configuration exist.
@@ -14,7 +16,7 @@ def check_data(cfg: Config, stages: Sequence[str]) -> None:
         stages: Which of 'train', 'val' and 'test' will be run.
 
     Raises:
-        FileNotFoundError: Names each missing dataset folder or file and the
+        UserError: Names each missing dataset folder or file and the
             command that helps.
     """
     problems = []
@@ -25,7 +27,7 @@ def check_data(cfg: Config, stages: Sequence[str]) -> None:
             if problem and problem not in problems:
                 problems.append(problem)
     if problems:
-        raise FileNotFoundError('\n       '.join(problems))
+        raise UserError(' '.join(problems))
 
 
 def _annotation_files(dataset: dict | None) -> Iterator[tuple[str, str]]:

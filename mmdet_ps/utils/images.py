@@ -5,6 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mmdet_ps.utils.errors import UserError
+
 from .files import write_bytes
 
 
@@ -16,7 +18,7 @@ def read_image(path: str | Path) -> np.ndarray:
     data = np.fromfile(path, dtype=np.uint8)
     image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     if image is None:
-        raise ValueError(
+        raise UserError(
             f'{path} is not an image OpenCV can read: convert it to JPEG or '
             f'PNG, or fetch it again ({path.stat().st_size} bytes now)'
         )

@@ -7,6 +7,8 @@ from pathlib import Path
 import torch
 from mmengine.config import Config, DictAction
 
+from .errors import UserError
+
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that training and testing have in common."""
@@ -43,11 +45,11 @@ def load_config(args: argparse.Namespace) -> Config:
     """Read the configuration named on the command line and apply overrides.
 
     Raises:
-        FileNotFoundError: The configuration file does not exist.
+        UserError: The configuration file does not exist.
     """
     path = Path(args.config)
     if not path.is_file():
-        raise FileNotFoundError(
+        raise UserError(
             f'{path}: no such configuration; `ls configs/*` lists them'
         )
     cfg = Config.fromfile(path)

@@ -2,6 +2,8 @@
 
 import re
 
+from mmdet_ps.utils.errors import UserError
+
 from .checkpoint import BACKBONE_PREFIX, CheckpointError, StateDict
 
 WRAPPER_PREFIX = 'detector.'
@@ -25,7 +27,7 @@ def format_weights(state_dict: StateDict, keep: str) -> StateDict:
             but domain classifiers and identity memories.
     """
     if keep not in KEEP:
-        raise ValueError(f'keep is {keep!r}: choose one of {KEEP}')
+        raise UserError(f'keep is {keep!r}: choose one of {KEEP}')
     weights = {
         key.removeprefix(WRAPPER_PREFIX): value
         for key, value in state_dict.items()

@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from statistics import mean, stdev
 
+from mmdet_ps.utils.errors import UserError
+
 NOTHING = '–'
 START_ORDER = ('scratch', 'scratch-equal-compute', 'pretrained')
 
@@ -109,7 +111,7 @@ def replace_block(text: str, name: str, content: str) -> str:
     """
     begin, end = f'<!-- {name}:begin -->', f'<!-- {name}:end -->'
     if text.count(begin) != 1 or text.count(end) != 1:
-        raise ValueError(f'the lines "{begin}" and "{end}" are needed, once')
+        raise UserError(f'the lines "{begin}" and "{end}" are needed, once')
     before, rest = text.split(begin)
     after = rest.split(end)[1]
     return f'{before}{begin}\n{content}\n{end}{after}'

@@ -14,6 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mmdet_ps.utils.errors import UserError
+
 VIDEO_SUFFIXES = frozenset(
     ('.3gp', '.avi', '.flv', '.gif', '.m2ts', '.m4v', '.mjpeg', '.mjpg',
      '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.mts', '.ogv', '.ts', '.webm',
@@ -57,7 +59,7 @@ class VideoReader:
             raise FileNotFoundError(f'{path} is not there: check the path')
         self._video = cv2.VideoCapture(str(path))
         if not self._video.isOpened():
-            raise ValueError(
+            raise UserError(
                 f'{path} is neither an image nor a video OpenCV can read: '
                 'convert it, for example with ffmpeg to H.264 in MP4'
             )

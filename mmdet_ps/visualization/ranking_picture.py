@@ -9,6 +9,8 @@ from typing import Literal
 
 import numpy as np
 
+from mmdet_ps.utils.errors import UserError
+
 from .drawing import (
     BLUE,
     INK,
@@ -105,7 +107,7 @@ def draw_row(
         if len(tiles)
     ]
     if not blocks:
-        raise ValueError('a ranking picture needs a query: no tile was given')
+        raise UserError('a ranking picture needs a query: no tile was given')
     height = max(block.shape[0] for block in blocks)
     parts = []
     for i, block in enumerate(blocks):

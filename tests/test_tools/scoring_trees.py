@@ -10,6 +10,8 @@ import numpy as np
 from scipy.io import savemat
 
 from mmdet_ps.evaluation.results_file import save_results
+from mmdet_ps.utils.command_line import one_line
+from mmdet_ps.utils.errors import UserError
 
 from ..test_datasets import native_trees as trees
 
@@ -30,9 +32,9 @@ def tool_caller(monkeypatch, capsys):
         spec.loader.exec_module(tool)
         code = None
         try:
-            tool.run_tool(tool.main)
-        except SystemExit as error:
-            code = error.code
+            tool.main()
+        except (UserError, OSError) as error:
+            code = f'error: {one_line(error)}'
         rows = json.loads(Path(out).read_text()) if out and not code else None
         return code, capsys.readouterr().out, rows
 

@@ -9,6 +9,7 @@ import pytest
 
 from mmdet_ps.evaluation.results_file import save_results
 from mmdet_ps.structures import SearchProtocol, save_protocols
+from mmdet_ps.utils.errors import UserError
 
 TOOLS = Path(__file__).parents[2] / 'tools/analysis_tools'
 BOX = [10.0, 5.0, 30.0, 45.0]
@@ -125,7 +126,7 @@ def test_parts_without_material_are_left_out(tool, work_dir):
 
 
 def test_a_folder_without_a_run_is_a_one_line_error(tool, tmp_path):
-    with pytest.raises(SystemExit, match='metrics.json cannot be read') as e:
+    with pytest.raises(UserError, match='metrics.json cannot be read') as e:
         tool.main([str(tmp_path)])
     assert '\n' not in str(e.value)
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mmdet_ps.utils.errors import UserError
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -69,7 +71,7 @@ def test_a_recorded_result_fills_its_row(tool, project, capsys):
 def test_an_edited_table_is_out_of_date(tool, project):
     readme = project / 'configs/alignps/README.md'
     readme.write_text(readme.read_text().replace('45.9', '55.9'))
-    with pytest.raises(SystemExit, match='out of date: configs/alignps'):
+    with pytest.raises(UserError, match='out of date: configs/alignps'):
         tool.main(['--root', str(project), '--check'])
 
 
@@ -92,5 +94,5 @@ def test_rows_are_printed(tool, tmp_path, capsys):
 )
 def test_bad_rows_are_one_line_errors(tool, tmp_path, content, message):
     (tmp_path / 'rows.json').write_text(content)
-    with pytest.raises(SystemExit, match=message):
+    with pytest.raises(UserError, match=message):
         tool.main(['--rows', str(tmp_path / 'rows.json')])

@@ -2,17 +2,22 @@
 
 import errno
 import os
+import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from mmdet_ps.datasets.native.errors import NativeDataError
 from mmdet_ps.utils.command_line import (
     ArgumentParser,
     one_line,
     run_command,
 )
 from mmdet_ps.utils.errors import UserError
+
+TOOLS = Path(__file__).parents[2] / 'tools'
 
 
 def end_of(error, capsys):
@@ -105,3 +110,30 @@ def test_output_that_nobody_reads_or_no_disk_takes_is_one_line(tmp_path):
         text = done.stderr.decode()
         assert done.returncode == 1
         assert text.startswith('error: ') and text.count('\n') == 1
+
+
+def test_an_error_of_a_native_file_crosses_processes_whole():
+    error = NativeDataError('PRW/x.mat', 'no box_new', 'fetch it again')
+    copy = pickle.loads(pickle.dumps(error))
+    assert (copy.path, copy.problem) == (error.path, error.problem)
+    # PyTorch makes it anew from the text of the worker's traceback.
+    assert one_line(NativeDataError(str(error))) == str(error)
+
+
+@pytest.mark.parametrize(
+    'tool',
+    sorted(
+        path.relative_to(TOOLS).as_posix()
+        for path in TOOLS.rglob('*.py')
+        if "__name__ == '__main__'" in path.read_text()
+    ),
+)
+def test_every_tool_ends_by_the_same_function(tool):
+    source = (TOOLS / tool).read_text()
+    if tool == 'check_env.py':  # must work where nothing can be imported
+        assert 'class Parser' in source
+        return
+    assert source.endswith(
+        "if __name__ == '__main__':\n    run_command(main)\n"
+    )
+    assert 'argparse.ArgumentParser(' not in source

@@ -24,6 +24,7 @@ from mmdet_ps.datasets import PersonSearchDataset, ReIDCropDataset
 from mmdet_ps.datasets.crop_index import CropIndex
 from mmdet_ps.datasets.native.records import ImageRecord, Split
 from mmdet_ps.datasets.native.writing import write_split
+from mmdet_ps.utils.command_line import ArgumentParser, run_command
 
 # CUHK-SYSU's training set: images, boxes per image, identities.
 SCENES, BOXES, IDENTITIES = 11206, 5, 5532
@@ -32,7 +33,7 @@ READS = 20000
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -151,4 +152,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -10,7 +10,6 @@ hatched ones are ignored.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +21,15 @@ from mmdet_ps.datasets.browsing import (
     file_items,
     identity_rows,
 )
+from mmdet_ps.utils.command_line import ArgumentParser, run_command
+from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.images import write_image
 from mmdet_ps.visualization.dataset_page import identity_page, scene_page
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -49,7 +50,7 @@ def make_pages(args: argparse.Namespace) -> list[np.ndarray]:
     total = args.pages * args.per_page
     if args.source.suffix == '.py':
         if args.view == 'identities':
-            raise ValueError('--view identities takes a folder or a file')
+            raise UserError('--view identities takes a folder or a file')
         items = config_items(args.source, args.split, total, args.seed)
     elif args.view == 'identities':
         items = identity_rows(
@@ -66,22 +67,17 @@ def make_pages(args: argparse.Namespace) -> list[np.ndarray]:
     ]
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run; returns the exit status."""
+def main(argv: list[str] | None = None) -> None:
+    """Command line."""
     args = parse_args(argv)
     init_default_scope('mmdet')
-    try:
-        pages = make_pages(args)
-    except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
+    pages = make_pages(args)
     name = args.source.name if args.source.is_dir() else args.source.stem
     for k, page in enumerate(pages):
         path = args.out / f'{name}_{args.split}_{args.view}_{k}.jpg'
         write_image(path, page)
         print(path)
-    return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run_command(main)

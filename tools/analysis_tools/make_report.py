@@ -7,7 +7,6 @@ page holds everything it shows and needs no network.
 
 import argparse
 import json
-import sys
 from functools import cached_property
 from pathlib import Path
 
@@ -18,6 +17,8 @@ from tqdm import tqdm
 from mmdet_ps.apis.ranked_results import load_results, rank_results
 from mmdet_ps.evaluation.results_file import ResultsFile
 from mmdet_ps.structures import RankedQueries
+from mmdet_ps.utils.command_line import ArgumentParser, run_command
+from mmdet_ps.utils.errors import UserError
 from mmdet_ps.visualization.report import Page
 
 
@@ -30,7 +31,7 @@ class Run:
         try:
             self.rows = json.loads((work_dir / 'metrics.json').read_text())
         except (OSError, json.JSONDecodeError) as error:
-            raise ValueError(
+            raise UserError(
                 f'{work_dir}/metrics.json cannot be read ({error}): name the '
                 'folder of a finished quickstart.sh run'
             ) from None
@@ -105,7 +106,7 @@ def build(run: Run) -> Page:
 
 def main(argv: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -119,12 +120,9 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     data_root = args.data_root or args.work_dir / 'data'
     out = args.out or args.work_dir / 'report.html'
-    try:
-        build(Run(args.work_dir, data_root)).write(out)
-    except (ValueError, OSError) as error:
-        sys.exit(f'error: {error}')
+    build(Run(args.work_dir, data_root)).write(out)
     print(f'{out} ({out.stat().st_size / 2**20:.1f} MB)')
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -14,11 +14,12 @@ tools/test.py wrote with --json.
 import argparse
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import yaml
 
+from mmdet_ps.utils.command_line import ArgumentParser, run_command
+from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import write_json, write_text
 from mmdet_ps.utils.results_table import (
     published_table,
@@ -33,7 +34,7 @@ BLOCK = 'results'
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -50,13 +51,13 @@ def load_rows(path: Path) -> list[dict]:
     try:
         rows = json.loads(path.read_text())
     except FileNotFoundError:
-        raise ValueError(f'{path} is not there: name a metrics.json') from None
+        raise UserError(f'{path} is not there: name a metrics.json') from None
     except json.JSONDecodeError as error:
-        raise ValueError(f'{path} is not JSON ({error})') from None
+        raise UserError(f'{path} is not JSON ({error})') from None
     for i, row in enumerate(rows):
         missing = {'mAP', 'top1'} - set(row)
         if missing:
-            raise ValueError(f'{path}: row {i} has no {sorted(missing)[0]}')
+            raise UserError(f'{path}: row {i} has no {sorted(missing)[0]}')
     return rows
 
 
@@ -66,7 +67,7 @@ def record(root: Path, config: str, scores: Path, seed: int) -> None:
         found = json.loads(scores.read_text())
         figures = dict(mAP=found['search/mAP'], top1=found['search/top1'])
     except (OSError, json.JSONDecodeError, KeyError) as error:
-        raise ValueError(
+        raise UserError(
             f'{scores} holds no search/mAP and search/top1 ({error!r}): write '
             'it with tools/test.py CONFIG CHECKPOINT --json'
         ) from None
@@ -98,7 +99,7 @@ def render_all(root: Path) -> dict[Path, str]:
                 readme.read_text(), BLOCK, published_table(models, rows)
             )
         except (ValueError, OSError, yaml.YAMLError) as error:
-            raise ValueError(f'{metafile.parent}: {error}') from None
+            raise UserError(f'{metafile.parent}: {error}') from None
     return texts
 
 
@@ -118,7 +119,7 @@ def run(args: argparse.Namespace) -> None:
     }
     if args.check and stale:
         names = ', '.join(str(p.relative_to(args.root)) for p in stale)
-        raise ValueError(
+        raise UserError(
             f'out of date: {names}; run '
             'python tools/analysis_tools/make_results_table.py'
         )
@@ -129,11 +130,8 @@ def run(args: argparse.Namespace) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Command line."""
-    try:
-        run(parse_args(argv))
-    except ValueError as error:
-        sys.exit(f'error: {error}')
+    run(parse_args(argv))
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -10,7 +10,6 @@ are those that gained and lost most.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,8 @@ import mmdet_ps.registration  # noqa: F401  registers every part
 from mmdet_ps.apis.ranked_results import rank_results
 from mmdet_ps.evaluation.settings import PRESETS
 from mmdet_ps.structures import RankedQueries
+from mmdet_ps.utils.command_line import ArgumentParser, run_command
+from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.images import write_image
 from mmdet_ps.visualization import RankingVisualizer
 from mmdet_ps.visualization.ranking_picture import stack
@@ -27,7 +28,7 @@ from mmdet_ps.visualization.ranking_picture import stack
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -53,7 +54,7 @@ def choose(
         last = len(ranked.rankings) - 1
         wrong = [query for query in args.queries if not 0 <= query <= last]
         if wrong:
-            raise ValueError(f'query {wrong[0]}: there are 0 to {last}')
+            raise UserError(f'query {wrong[0]}: there are 0 to {last}')
         kinds = {'query': args.queries}
     elif other is None:
         kinds = {
@@ -102,11 +103,8 @@ def run(args: argparse.Namespace) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Command line."""
-    try:
-        run(parse_args(argv))
-    except (ValueError, OSError) as error:
-        sys.exit(f'error: {error}')
+    run(parse_args(argv))
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -6,7 +6,6 @@ ROI-AlignPS. The identity memories are kept, so that training can go on.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import torch
@@ -17,6 +16,7 @@ from mmdet_ps.utils.checkpoint import (
     read_checkpoint,
     save_checkpoint,
 )
+from mmdet_ps.utils.command_line import ArgumentParser, run_command
 from mmdet_ps.utils.key_rules import rename_keys
 
 DENSE_MEMORY = 'bbox_head.loss_reid.memory.'
@@ -102,7 +102,7 @@ def convert_file(
 
 def main() -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -119,11 +119,8 @@ def main() -> None:
         help='also load files that could run code of their own',
     )
     args = parser.parse_args()
-    try:
-        convert_file(args.src, args.dst, args.reset_memories, args.trust)
-    except (OSError, CheckpointError) as error:
-        sys.exit(f'error: {error}')
+    convert_file(args.src, args.dst, args.reset_memories, args.trust)
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -3,13 +3,14 @@
 import argparse
 import pickle
 import re
-import sys
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from mmdet_ps.utils.checkpoint import save_checkpoint
+from mmdet_ps.utils.command_line import ArgumentParser, run_command
+from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.key_rules import rename_keys
 
 BLOCK = r'\.(\d+)\.(.*)'
@@ -58,7 +59,7 @@ FIRST_PERSON_DELTA = 4  # rows 0 to 3 are the background's
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ArgumentParser(description=__doc__)
     parser.add_argument('src', type=Path, help='checkpoint, e.g. latest.pth')
     parser.add_argument('dst', type=Path, help='file to write')
     parser.add_argument(
@@ -76,16 +77,16 @@ def read(path: Path, trust: bool) -> dict:
     try:
         content = torch.load(path, map_location='cpu', weights_only=not trust)
     except pickle.UnpicklingError as error:
-        raise ValueError(
+        raise UserError(
             f'{path}: holds more than tensors, or is no checkpoint at all; '
             'if you trust where it comes from, add --trust'
         ) from error
     except (RuntimeError, EOFError) as error:
-        raise ValueError(
+        raise UserError(
             f'{path}: not a checkpoint, or not all of one; get it again'
         ) from error
     if not isinstance(content, dict):
-        raise ValueError(f'{path}: holds no dict of weights')
+        raise UserError(f'{path}: holds no dict of weights')
     return content
 
 
@@ -167,7 +168,7 @@ def convert_file(src: Path, dst: Path, trust: bool) -> None:
     try:
         weights, dropped = convert(weights_of(checkpoint))
     except KeyError as error:
-        raise ValueError(
+        raise UserError(
             f'{src}: key {error} is not of deep-person-search (BSL, NAE or '
             'OIM); give a checkpoint of that project, such as latest.pth'
         ) from error
@@ -180,11 +181,8 @@ def convert_file(src: Path, dst: Path, trust: bool) -> None:
 def main() -> None:
     """Run the command line."""
     args = parse_args()
-    try:
-        convert_file(args.src, args.dst, args.trust)
-    except (OSError, ValueError) as error:
-        sys.exit(str(error))
+    convert_file(args.src, args.dst, args.trust)
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -6,7 +6,6 @@ everything but domain classifiers and identity memories.
 """
 
 import argparse
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -15,13 +14,14 @@ from mmdet_ps.utils.checkpoint import (
     read_checkpoint,
     save_checkpoint,
 )
+from mmdet_ps.utils.command_line import ArgumentParser, run_command
 from mmdet_ps.utils.pretrained_weights import KEEP, format_weights
 from mmdet_ps.version import __version__
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ArgumentParser(description=__doc__)
     parser.add_argument('src', type=Path, help='checkpoint of a pre-training')
     parser.add_argument(
         'dst', help='file to write; {keep} in its name stands for the form'
@@ -77,7 +77,4 @@ def describe(source: Path, keep: str, source_meta: dict) -> dict:
 
 
 if __name__ == '__main__':
-    try:
-        main()
-    except (CheckpointError, OSError) as error:
-        sys.exit(f'error: {error}')
+    run_command(main)

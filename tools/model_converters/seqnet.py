@@ -1,7 +1,5 @@
 """Convert a checkpoint of SeqNet."""
 
-import argparse
-import sys
 from pathlib import Path
 
 from torch import Tensor
@@ -11,6 +9,7 @@ from mmdet_ps.utils.checkpoint import (
     read_checkpoint,
     save_checkpoint,
 )
+from mmdet_ps.utils.command_line import ArgumentParser, run_command
 from mmdet_ps.utils.key_rules import rename_keys
 
 TABLE = 'roi_head.loss_reid.memory.lookup_table'
@@ -96,15 +95,12 @@ def convert_file(src: Path, dst: Path) -> None:
 
 def main() -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ArgumentParser(description=__doc__)
     parser.add_argument('src', type=Path, help='checkpoint, e.g. epoch_19.pth')
     parser.add_argument('dst', type=Path, help='file to write')
     args = parser.parse_args()
-    try:
-        convert_file(args.src, args.dst)
-    except (OSError, CheckpointError) as error:
-        sys.exit(str(error))
+    convert_file(args.src, args.dst)
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mmdet_ps.structures.fields import UNLABELLED
+from mmdet_ps.utils.errors import UserError
 
 from ..crop_index import CropIndex
 
@@ -40,7 +41,7 @@ class ImageRecord:
         self.person_ids = np.asarray(self.person_ids, np.int64).reshape(-1)
         self.ignored = np.asarray(self.ignored, bool).reshape(-1)
         if not len(self.person_ids) == len(self.ignored) == count:
-            raise ValueError(
+            raise UserError(
                 f'{self.img_path}: {count} boxes but '
                 f'{len(self.person_ids)} identities'
             )

@@ -9,6 +9,8 @@ from mmdet.registry import DATA_SAMPLERS
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
+from mmdet_ps.utils.errors import UserError
+
 
 @DATA_SAMPLERS.register_module()
 class IdentitySampler(Sampler):
@@ -39,7 +41,7 @@ class IdentitySampler(Sampler):
         self.num_identities, rest = divmod(batch_size, num_instances)
         self.groups = self.find_groups(dataset)
         if rest or len(self.groups) < self.num_identities:
-            raise ValueError(
+            raise UserError(
                 f'batches of {batch_size} with {num_instances} crops per '
                 f'identity out of {len(self.groups)} identities: the first '
                 'must be a multiple of the second, and there must be enough '

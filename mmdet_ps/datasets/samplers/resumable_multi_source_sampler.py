@@ -9,6 +9,8 @@ import numpy as np
 from mmdet.datasets.samplers import MultiSourceSampler
 from mmdet.registry import DATA_SAMPLERS
 
+from mmdet_ps.utils.errors import UserError
+
 from .identity_sampler import draw, identity_groups
 
 
@@ -53,7 +55,7 @@ class ResumableMultiSourceSampler(MultiSourceSampler):
         sizes = num_instances or [1] * len(source_ratio)
         self.num_instances = [size or 1 for size in sizes]
         if len(self.num_instances) != len(source_ratio):
-            raise ValueError(
+            raise UserError(
                 f'num_instances has {len(self.num_instances)} entries for '
                 f'{len(source_ratio)} sources: give one per source'
             )
@@ -68,7 +70,7 @@ class ResumableMultiSourceSampler(MultiSourceSampler):
             if share
         }
         if 1 not in used and (len(used) > 1 or batch_size % used.pop()):
-            raise ValueError(
+            raise UserError(
                 f'batches of {batch_size} are not filled by groups of '
                 f'{self.num_instances}: make num_instances equal and '
                 'batch_size a multiple of it'
@@ -79,7 +81,7 @@ class ResumableMultiSourceSampler(MultiSourceSampler):
             self.dataset.datasets[source].get_person_ids()
         )
         if not groups:
-            raise ValueError(
+            raise UserError(
                 f'source {source} has no identities to group by: set its '
                 'num_instances to 1'
             )

@@ -9,6 +9,7 @@ from mmdet.registry import TRANSFORMS
 from mmdet.structures.bbox import BaseBoxes, HorizontalBoxes
 
 from mmdet_ps.structures.fields import UNLABELLED
+from mmdet_ps.utils.errors import UserError
 
 PER_INSTANCE = (
     'gt_bboxes',
@@ -165,7 +166,7 @@ class PackPersonSearchInputs(PackDetInputs):
         boxes = len(results['gt_bboxes'])
         for key in ('gt_instances_ids', 'gt_bboxes_labels', 'gt_ignore_flags'):
             if key in results and len(results[key]) != boxes:
-                raise ValueError(
+                raise UserError(
                     f'{results.get("img_path", "an image")}: {boxes} boxes '
                     f'but {len(results[key])} entries of {key}: a transform '
                     f'dropped boxes and kept {key}; use one that filters '

@@ -10,6 +10,7 @@ from mmcv.transforms import BaseTransform, Compose
 from mmdet.registry import TRANSFORMS
 
 from mmdet_ps.structures.fields import SECOND_VIEW
+from mmdet_ps.utils.errors import UserError
 
 
 @TRANSFORMS.register_module()
@@ -43,11 +44,11 @@ class TwoViews(BaseTransform):
         num_views: int = 2,
     ) -> None:
         if branch not in branch_field:
-            raise ValueError(
+            raise UserError(
                 f'branch is {branch!r}: choose one of {list(branch_field)}'
             )
         if num_views not in (1, 2):
-            raise ValueError(f'num_views is {num_views}: choose 1 or 2')
+            raise UserError(f'num_views is {num_views}: choose 1 or 2')
         self.transforms = Compose(list(transforms))
         self.branch = branch
         self.branch_field = list(branch_field)

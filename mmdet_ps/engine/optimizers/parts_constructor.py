@@ -6,6 +6,8 @@ from mmdet.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from mmengine.registry import OPTIM_WRAPPERS, OPTIMIZERS
 from torch import nn
 
+from mmdet_ps.utils.errors import UserError
+
 from .joint_optim_wrapper import JointOptimWrapper
 
 
@@ -25,7 +27,7 @@ class PartsOptimWrapperConstructor:
         self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None
     ) -> None:
         if paramwise_cfg:
-            raise ValueError(
+            raise UserError(
                 'paramwise_cfg has no effect on an optimizer in parts: write '
                 'the options into parts.NAME.optimizer or parts.NAME.bias'
             )
@@ -33,7 +35,7 @@ class PartsOptimWrapperConstructor:
         self.parts = self.cfg.pop('parts')
         self.clip_grad = self.cfg.pop('clip_grad', None)
         if sum('keys' not in part for part in self.parts.values()) != 1:
-            raise ValueError(
+            raise UserError(
                 'exactly one of the parts '
                 f'{list(self.parts)} must have no keys: it takes the rest'
             )

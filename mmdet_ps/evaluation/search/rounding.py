@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mmdet_ps.utils.errors import UserError
+
 
 def corners(boxes: np.ndarray) -> np.ndarray:
     """(N, 4) xywh as (N, 4) xyxy."""
@@ -52,7 +54,7 @@ def rounded_corners(
         return _clip(corners(np.maximum(np.trunc(boxes), 0)), sizes)
     if rule == 'seas':
         return _clip(np.maximum(corners(boxes), 0), sizes)
-    raise ValueError(f'no rounding rule {rule!r}')
+    raise UserError(f'no rounding rule {rule!r}')
 
 
 def _clip(bboxes: np.ndarray, sizes: np.ndarray | None) -> np.ndarray:

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from mmdet_ps.utils.errors import UserError
+
 from ..losses.distributed import all_gather_rows
 from .domain_classifier import DomainClassifier
 from .feature_queue import FeatureQueue
@@ -82,7 +84,7 @@ class DomainAlignment(nn.Module):
             nothing tells them apart); None before the first feature.
         """
         if features.shape[1] != self.in_channels:
-            raise ValueError(
+            raise UserError(
                 f'features of {features.shape[1]} channels, but the '
                 f'alignment was built with in_channels={self.in_channels}: '
                 'correct it in the config'

@@ -11,6 +11,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmdet_ps.structures.fields import IGNORED
+from mmdet_ps.utils.errors import UserError
 
 from ..forward_capture import ForwardCapture
 from .domain_alignment import DomainAlignment
@@ -84,7 +85,7 @@ class IntraTaskAlignment(BaseModule):
         names = self.domains.get(task, [])
         for data_sample in data_samples:
             if data_sample.get('domain') not in names:
-                raise ValueError(
+                raise UserError(
                     f'an image of the {task} branch is of the domain '
                     f'{data_sample.get("domain")!r}, but alignment was told '
                     f'of {names}: name it in alignment.domains'

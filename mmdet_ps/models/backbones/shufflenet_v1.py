@@ -16,6 +16,8 @@ from mmengine.model.weight_init import constant_init, normal_init
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmdet_ps.utils.errors import UserError
+
 # Output channels of the three stages for each number of groups (table 1 of
 # the paper), and the number of units in them.
 STAGE_CHANNELS = {
@@ -182,7 +184,7 @@ class ShuffleNetV1(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         if groups not in STAGE_CHANNELS:
-            raise ValueError(
+            raise UserError(
                 f'groups={groups}: choose one of {sorted(STAGE_CHANNELS)}'
             )
         self.out_indices = tuple(out_indices)

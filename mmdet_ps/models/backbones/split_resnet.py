@@ -9,6 +9,8 @@ from mmdet.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from mmdet_ps.utils.errors import UserError
+
 
 def num_c4_blocks(depth: int, c4_blocks: int | None = None) -> int:
     """Number of blocks of the third stage that belong to the stem.
@@ -19,7 +21,7 @@ def num_c4_blocks(depth: int, c4_blocks: int | None = None) -> int:
     if c4_blocks is None:
         return min(3, available // 2)
     if not 1 <= c4_blocks <= available:
-        raise ValueError(
+        raise UserError(
             f'c4_blocks is {c4_blocks}, but the third stage of a '
             f'ResNet-{depth} has {available} blocks'
         )

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mmdet_ps.models.losses.distributed import mean_over_ranks
 from mmdet_ps.models.losses.identity_loss import PersonRows
+from mmdet_ps.utils.errors import UserError
 
 from .location_predictions import best_locations, detections_of_image
 from .location_targets import (
@@ -62,11 +63,11 @@ class AlignPSHead(FCOSHead):
     ) -> None:
         super().__init__(num_classes, in_channels, **kwargs)
         if centering not in ('padded', 'image', None):
-            raise ValueError(
+            raise UserError(
                 f"centering is {centering!r}: choose 'padded', 'image' or None"
             )
         if cls_divisor not in ('positives+images', 'positives'):
-            raise ValueError(
+            raise UserError(
                 f"cls_divisor is {cls_divisor!r}: choose 'positives+images' "
                 "or 'positives'"
             )

@@ -13,6 +13,7 @@ from mmengine.dist import get_world_size
 from torch import Tensor
 
 from mmdet_ps.structures.fields import IGNORED, UNLABELLED
+from mmdet_ps.utils.errors import UserError
 
 from ..forward_capture import (
     capture_forward,
@@ -72,7 +73,7 @@ class HybridPretrainDetector(BaseDetector):
             )
         super().__init__(MODELS.build(data_preprocessor), init_cfg)
         if det_persons not in ('unlabelled', 'ignored'):
-            raise ValueError(
+            raise UserError(
                 f"det_persons is {det_persons!r}: choose 'unlabelled' "
                 "or 'ignored'"
             )
@@ -178,7 +179,7 @@ class HybridPretrainDetector(BaseDetector):
         copies = []
         for data_sample in data_samples:
             if 'person_ids' not in data_sample.gt_instances:
-                raise ValueError(
+                raise UserError(
                     f'no person_ids in {data_sample.get("img_path")}: end '
                     f'the pipeline with PackPersonSearchInputs'
                 )

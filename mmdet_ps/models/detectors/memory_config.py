@@ -6,6 +6,8 @@ from typing import Any
 
 from mmdet.registry import MODELS
 
+from mmdet_ps.utils.errors import UserError
+
 from ..losses.identity_loss import IdentityLoss
 
 
@@ -23,7 +25,7 @@ def with_memories(detector: dict, **options: int | None) -> dict:
         return detector
     losses = identity_losses(detector)
     if not losses:
-        raise ValueError(
+        raise UserError(
             f'{options} for {detector.get("type")}, but its config has no '
             'identity loss to set them in'
         )

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmdet_ps.structures.fields import IGNORED, UNLABELLED
+from mmdet_ps.utils.errors import UserError
 
 from .distributed import all_gather_rows
 from .memory_updates import (
@@ -52,7 +53,7 @@ class IdentityMemory(nn.Module):
     ) -> None:
         super().__init__()
         if table_update not in ('in-order', 'last'):
-            raise ValueError(
+            raise UserError(
                 f'table_update is {table_update!r}: choose '
                 "'in-order' or 'last'"
             )
@@ -154,7 +155,7 @@ def check_person_ids(person_ids: Tensor, num_identities: int) -> None:
     """Refuse (N,) ids beyond the table: they would be taken for strangers of
     the queue, or fail far from here on a GPU."""
     if len(person_ids) and int(person_ids.max()) >= num_identities:
-        raise ValueError(
+        raise UserError(
             f'person id {int(person_ids.max())} in a batch, but the memory '
             f'holds {num_identities} identities: set num_identities of the '
             'loss to that of the training set'

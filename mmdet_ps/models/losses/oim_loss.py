@@ -7,6 +7,7 @@ from mmengine.dist import get_world_size
 from torch import Tensor
 
 from mmdet_ps.structures.fields import UNLABELLED
+from mmdet_ps.utils.errors import UserError
 
 from .distributed import mean_over_ranks
 from .identity_loss import IdentityLoss
@@ -51,7 +52,7 @@ class OIMLoss(IdentityLoss):
     ) -> None:
         super().__init__()
         if reduction not in ('labelled', 'positives'):
-            raise ValueError(
+            raise UserError(
                 f"reduction is {reduction!r}: choose 'labelled' or 'positives'"
             )
         self.temperature = temperature

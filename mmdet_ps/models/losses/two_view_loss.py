@@ -9,6 +9,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmdet_ps.models.layers import SmallBatchNorm1d
+from mmdet_ps.utils.errors import UserError
 
 from .distributed import all_gather_live_rows
 
@@ -76,7 +77,7 @@ class TwoViewLoss(BaseModule):
             ValueError: The features are not of length ``in_channels``.
         """
         if first.shape[-1] != self.in_channels:
-            raise ValueError(
+            raise UserError(
                 f'embeddings of length {first.shape[-1]}, but the two-view '
                 f'term was built for {self.in_channels}: set '
                 f'two_views.in_channels={first.shape[-1]} in the config'

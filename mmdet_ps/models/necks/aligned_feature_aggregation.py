@@ -10,6 +10,8 @@ from mmdet.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmdet_ps.utils.errors import UserError
+
 
 @MODELS.register_module()
 class AlignedFeatureAggregation(BaseModule):
@@ -52,7 +54,7 @@ class AlignedFeatureAggregation(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         if fusion not in ('concat', 'add'):
-            raise ValueError(f"fusion is {fusion!r}: choose 'concat' or 'add'")
+            raise UserError(f"fusion is {fusion!r}: choose 'concat' or 'add'")
         in_channels = in_channels[start_level:]
         self.start_level = start_level
         self.num_laterals = min(len(in_channels), num_outs)

@@ -7,6 +7,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmdet_ps.models.layers import SmallBatchNorm1d
+from mmdet_ps.utils.errors import UserError
 
 
 @MODELS.register_module()
@@ -31,7 +32,7 @@ class SeparatedReIDHead(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         if tuple(levels) not in (('C5',), ('C4', 'C5')):
-            raise ValueError(
+            raise UserError(
                 f"levels are {tuple(levels)}: choose ('C5',) or ('C4', 'C5')"
             )
         self.top = MODELS.build(top)

@@ -8,13 +8,14 @@ import cv2
 import pytest
 
 from lab.synthetic import available_sets
+from mmdet_ps.utils.errors import UserError
 
 TOOL = 'tools/make_synthetic.py'
 
 
 def run(monkeypatch, *arguments: object) -> None:
     monkeypatch.setattr(sys, 'argv', [TOOL, *map(str, arguments)])
-    runpy.run_path(TOOL, run_name='__main__')
+    runpy.run_path(TOOL)['main']()
 
 
 def test_sheets_of_every_kind_of_set(monkeypatch, tmp_path):
@@ -38,10 +39,10 @@ def test_sheets_of_every_kind_of_set(monkeypatch, tmp_path):
 
 
 def test_errors_name_the_remedy(monkeypatch, tmp_path):
-    with pytest.raises(SystemExit, match='unknown set PWR.*PRW'):
+    with pytest.raises(UserError, match='unknown set PWR.*PRW'):
         run(monkeypatch, tmp_path, '--sets', 'PWR')
     (tmp_path / 'PRW').mkdir()
-    with pytest.raises(SystemExit, match='error: .*PRW.*another folder'):
+    with pytest.raises(UserError, match='.*PRW.*another folder'):
         run(monkeypatch, tmp_path, '--sets', 'PRW', '--size', 'tiny')
 
 
@@ -50,7 +51,7 @@ def test_without_h5py_only_cuhk03_is_left_out(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, 'h5py', None)
     assert set(everything) - set(available_sets('tiny')) <= {'cuhk03_release'}
     assert 'cuhk03_release' not in available_sets('tiny')
-    with pytest.raises(SystemExit, match='pip install h5py'):
+    with pytest.raises(UserError, match='pip install h5py'):
         run(
             monkeypatch,
             tmp_path,

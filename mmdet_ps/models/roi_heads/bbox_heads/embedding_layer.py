@@ -5,6 +5,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmdet_ps.models.layers import SmallBatchNorm1d
+from mmdet_ps.utils.errors import UserError
 
 
 class EmbeddingLayer(BaseModule):
@@ -27,7 +28,7 @@ class EmbeddingLayer(BaseModule):
     ) -> None:
         super().__init__()
         if embed_dims % len(in_channels):
-            raise ValueError(
+            raise UserError(
                 f'embed_dims {embed_dims} cannot be shared by '
                 f'{len(in_channels)} levels'
             )
