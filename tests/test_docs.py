@@ -61,7 +61,11 @@ def test_the_method_of_add_a_method_trains_and_is_scored(tmp_path):
     assert list((tmp_path / 'pooled').rglob('ranking_worst_0*'))
 
 
-PAGES = [ROOT / 'README.md', *sorted(ROOT.glob('docs/*.md'))]
+PAGES = [
+    ROOT / 'README.md',
+    ROOT / 'CONTRIBUTING.md',
+    *sorted(ROOT.glob('docs/*.md')),
+]
 
 
 @pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)

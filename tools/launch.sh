@@ -1,3 +1,7 @@
+# shellcheck shell=sh
+# What seems unused here is read by the scripts that source this file:
+# shellcheck disable=SC2034
+#
 # Shared by the run_*.sh: sourced after `set -eu`, it reads the positional
 # arguments of the calling script and defines `launch`.
 #
@@ -8,7 +12,7 @@
 # Sets CONFIG, CHECKPOINT, GPUS (number of processes, 0 = CPU), NAME, WORK_DIR.
 
 ROOT=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-cd "$ROOT"
+cd "$ROOT" || exit
 
 CHECKPOINT=''
 GPUS=''
