@@ -1,20 +1,30 @@
-"""Frames of a folder of images or of a video, each with a name to cite."""
+"""Footage: folders of pictures and videos, and every frame's name and time.
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+Nothing in a folder ends a search. What cannot be looked at is listed with
+its reason: hidden and unreadable files, damaged pictures, frames of videos
+that cannot be decoded, and forms that OpenCV does not read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from mmdet_ps.utils.errors import UserError
-
+from ..utils.errors import UserError
 from ..utils.images import read_image
+from ..utils.videos import VIDEO_SUFFIXES, VideoReader
 
 IMAGE_SUFFIXES = frozenset(
     ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm')
 )
 FORMS = ' '.join(sorted(IMAGE_SUFFIXES))
+STEP = 0.4  # seconds between the frames of a video that are looked at
+PICTURE_ERRORS = (ValueError, OSError, cv2.error, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -24,7 +34,7 @@ class Frame:
     Args:
         path: The image or the video.
         index: Number of the frame in the video, -1 for an image.
-        seconds: Time in the video, -1 for an image.
+        seconds: Time in the video by its own clock, -1 for an image.
     """
 
     path: str
@@ -38,34 +48,218 @@ class Frame:
         return stem if self.index < 0 else f'{stem} #{self.index}'
 
 
-def list_frames(source: str | Path, every: int = 1) -> list[Frame]:
-    """All frames of a folder (searched deeply, by name), image or video.
+@dataclass(frozen=True)
+class Skipped:
+    """Something that was not looked at, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass
+class Footage:
+    """What there is to search.
 
     Args:
-        every: Take every n-th frame of a video; a folder is taken whole.
+        pictures (list[str]): Image files.
+        videos (list[str]): Video files.
+        skipped (list[Skipped]): What was left out so far.
     """
-    source = Path(source)
-    if every < 1:
-        raise UserError(f'every={every}: take every 1st frame or fewer')
-    if source.is_dir():
-        paths = sorted(
-            path
-            for path in source.rglob('*')
-            if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
-        )
-        if not paths:
-            raise UserError(
-                f'{source} holds no image of the forms {FORMS}'
-                ': name a folder of images or a video file'
+
+    pictures: list[str] = field(default_factory=list)
+    videos: list[str] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+
+    def skip(self, path: str | Path, reason: str) -> None:
+        """Add to what was left out."""
+        self.skipped.append(Skipped(str(path), reason))
+
+    def skipped_by_reason(self) -> dict[str, int]:
+        """Reason -> how often."""
+        counts: dict[str, int] = {}
+        for entry in self.skipped:
+            counts[entry.reason] = counts.get(entry.reason, 0) + 1
+        return counts
+
+
+def find_footage(sources: str | Path | Iterable[str | Path]) -> Footage:
+    """All pictures and videos of files and folders, in order.
+
+    Folders are searched deeply, through links, by name.
+
+    Args:
+        sources: Paths of folders, images and videos.
+
+    Raises:
+        FileNotFoundError: If a path is not there.
+        UserError: If nothing in all of them can be looked at.
+    """
+    if isinstance(sources, (str, Path)):
+        sources = [sources]
+    footage = Footage()
+    for source in map(Path, sources):
+        if source.is_dir():
+            for path in walk(source, footage):
+                sort_in(path, footage)
+        elif source.is_file():
+            kind = sort_in(source, footage)
+            if kind is None:
+                # Named by hand, it is a video until OpenCV says no.
+                footage.skipped.pop()
+                footage.videos.append(str(source))
+        else:
+            raise FileNotFoundError(
+                f'{source} is not there: name a folder of images or a video '
+                'file'
             )
-        return [Frame(str(path)) for path in paths]
-    if not source.is_file():
-        raise FileNotFoundError(
-            f'{source} is not there: name a folder of images or a video file'
+    if not footage.pictures and not footage.videos:
+        named = ', '.join(map(str, sources))
+        raise UserError(
+            f'{named} holds no image of the forms {FORMS}, and no video: '
+            'name a folder of images or a video file'
         )
-    if source.suffix.lower() in IMAGE_SUFFIXES:
-        return [Frame(str(source))]
-    return _list_video(source, every)
+    return footage
+
+
+def walk(folder: Path, footage: Footage) -> Iterator[Path]:
+    """Files below a folder that are not hidden; a loop of links ends."""
+    seen = set()
+
+    def report(error: OSError) -> None:
+        footage.skip(error.filename, 'folder cannot be read')
+
+    for place, below, names in os.walk(
+        folder, followlinks=True, onerror=report
+    ):
+        real = os.path.realpath(place)
+        if real in seen:
+            below.clear()
+            continue
+        seen.add(real)
+        for name in [*names, *below]:
+            if name.startswith('.'):
+                footage.skip(os.path.join(place, name), 'hidden')
+        below[:] = sorted(name for name in below if name[0] != '.')
+        yield from (
+            Path(place, name) for name in sorted(names) if name[0] != '.'
+        )
+
+
+def sort_in(path: Path, footage: Footage) -> str | None:
+    """Put a file among pictures, videos or what is skipped; its kind."""
+    suffix = path.suffix.lower()
+    if not path.is_file():
+        footage.skip(path, 'link to nothing')
+        return None
+    if not os.access(path, os.R_OK):
+        footage.skip(path, 'no permission to read it')
+        return None
+    if suffix in IMAGE_SUFFIXES:
+        footage.pictures.append(str(path))
+        return 'picture'
+    if suffix in VIDEO_SUFFIXES:
+        footage.videos.append(str(path))
+        return 'video'
+    footage.skip(path, f'{suffix or "a file without suffix"} is not read')
+    return None
+
+
+def due(every: int | None = None, step: float = STEP) -> Callable:
+    """Tells of the frames of a video, in order, which to look at.
+
+    Args:
+        every (int): Every n-th frame. None goes by the clock.
+        step (float): Seconds between two frames, without ``every``.
+    """
+    if every is not None:
+        if every < 1:
+            raise UserError(f'every={every}: take every 1st frame or fewer')
+        return lambda index, seconds: index % every == 0
+    if step < 0:
+        raise UserError(f'step={step}: a number of seconds, or 0 for all')
+    last = -1
+
+    def by_clock(index: int, seconds: float) -> bool:
+        nonlocal last
+        if step == 0:
+            return True
+        # (times are rounded to a millisecond)
+        turn = int((seconds + 1e-3) / step)
+        is_due, last = turn > last, turn
+        return is_due
+
+    return by_clock
+
+
+def list_frames(
+    source: str | Path, every: int = 1, skipped: list | None = None
+) -> list[Frame]:
+    """All frames of a folder (searched deeply, by name), image or video.
+
+    A damaged frame in the middle of a video does not end the list.
+
+    Args:
+        every: Take every n-th frame of a video; a folder's pictures are
+            taken whole.
+        skipped: Takes a ``Skipped`` for everything left out.
+
+    Raises:
+        UserError: If there is nothing to look at.
+    """
+    due(every)
+    footage = find_footage(source)
+    frames = [Frame(path) for path in footage.pictures]
+    for path in footage.videos:
+        frames += _list_video(path, every, footage)
+    if not frames:
+        raise UserError(
+            f'{source}: {footage.skipped[-1].path}: '
+            f'{footage.skipped[-1].reason}'
+        )
+    if skipped is not None:
+        skipped += footage.skipped
+    return frames
+
+
+def _list_video(path: str, every: int, footage: Footage) -> list[Frame]:
+    frames, is_due = [], due(every)
+    video = open_video(path, footage)
+    if video is not None:
+        with video:
+            while video.advance():
+                if is_due(video.index, video.seconds):
+                    frames.append(Frame(path, video.index, video.seconds))
+        note_damage(video, footage)
+    return frames
+
+
+def open_video(path: str, footage: Footage) -> VideoReader | None:
+    """A video, or None with a note of why it cannot be read."""
+    try:
+        return VideoReader(path)
+    except (ValueError, OSError):
+        footage.skip(
+            path,
+            'neither an image nor a video OpenCV can read: convert it, for '
+            'example with ffmpeg to H.264 in MP4',
+        )
+        return None
+
+
+def note_damage(video: VideoReader, footage: Footage) -> None:
+    """List the frames of a video that could not be decoded."""
+    for index in video.damaged:
+        footage.skip(
+            Frame(str(video.path), index).name, 'frame cannot be decoded'
+        )
+    if video.index < 0:
+        footage.skip(video.path, 'holds no frame that can be decoded')
+    # Headers are often off by a few frames.
+    elif video.index + 1 < 0.95 * video.promised:
+        footage.skip(
+            video.path,
+            f'ends after {video.index + 1} of {video.promised} frames',
+        )
 
 
 def load_frame(frame: Frame) -> np.ndarray:
@@ -75,57 +269,77 @@ def load_frame(frame: Frame) -> np.ndarray:
     return next(iterate_frames([frame]))[1]
 
 
-def iterate_frames(frames: list[Frame]) -> Iterator[tuple[Frame, np.ndarray]]:
+def iterate_frames(
+    frames: Iterable[Frame], skipped: list[Skipped] | None = None
+) -> Iterator[tuple[Frame, np.ndarray]]:
     """(frame, BGR image) in order; a video is decoded once, forwards.
 
-    Seeking by number is off by some frames in many codecs, so that frames
-    are counted from the start.
+    Args:
+        frames: What to read.
+        skipped: Takes what cannot be read. Without it, that is an error.
     """
-    video, position, path = None, 0, None
+    reader = FrameReader()
     try:
         for frame in frames:
-            if frame.index < 0:
-                yield frame, read_image(frame.path)
+            try:
+                image = reader.read(frame)
+            except PICTURE_ERRORS as error:
+                if skipped is None:
+                    raise
+                skipped.append(Skipped(frame.path, reason_of(error)))
                 continue
-            if path != frame.path or frame.index < position:
-                if video is not None:
-                    video.release()
-                video, position, path = _open(frame.path), 0, frame.path
-            while position < frame.index and video.grab():
-                position += 1
-            found, image = video.read()
-            if not found:
-                raise UserError(
-                    f'{frame.path}: frame {frame.index} cannot be decoded; '
-                    'the video is shorter than when it was listed'
-                )
-            position += 1
             yield frame, image
     finally:
-        if video is not None:
-            video.release()
+        reader.close()
 
 
-def _open(path: str | Path) -> cv2.VideoCapture:
-    video = cv2.VideoCapture(str(path))
-    if not video.isOpened():
-        raise UserError(
-            f'{path} is neither an image nor a video OpenCV can read: '
-            'convert it, for example with ffmpeg to H.264 in MP4'
+class FrameReader:
+    """Reads frames; goes on in an open video where that is possible."""
+
+    def __init__(self) -> None:
+        self._video: VideoReader | None = None
+
+    def read(self, frame: Frame) -> np.ndarray:
+        """One frame as a BGR uint8 array (H, W, 3).
+
+        Raises:
+            UserError: If the frame cannot be decoded.
+        """
+        if frame.index < 0:
+            return read_image(frame.path)
+        if not self._is_before(frame):
+            self.close()
+            self._video = VideoReader(frame.path)
+        while self._video.index < frame.index and self._video.advance():
+            pass
+        image = None
+        if self._video.index == frame.index:
+            image = self._video.picture()
+        if image is None:
+            raise UserError(
+                f'{frame.path}: frame {frame.index} cannot be decoded: it is '
+                'damaged, or the video is shorter than when it was listed'
+            )
+        return image
+
+    def _is_before(self, frame: Frame) -> bool:
+        return (
+            self._video is not None
+            and str(self._video.path) == frame.path
+            and self._video.index <= frame.index
         )
-    return video
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._video is not None:
+            self._video.close()
+            self._video = None
 
 
-def _list_video(path: Path, every: int) -> list[Frame]:
-    """Counts by grabbing: the number in the header is often wrong."""
-    video = _open(path)
-    rate = video.get(cv2.CAP_PROP_FPS) or 25.0
-    frames, index = [], 0
-    while video.grab():
-        if index % every == 0:
-            frames.append(Frame(str(path), index, round(index / rate, 3)))
-        index += 1
-    video.release()
-    if not frames:
-        raise UserError(f'{path} holds no frame that OpenCV can decode')
-    return frames
+def reason_of(error: Exception) -> str:
+    """Why a picture was not looked at, without its path."""
+    if isinstance(error, PermissionError):
+        return 'no permission to read it'
+    if isinstance(error, FileNotFoundError):
+        return 'is gone'
+    return 'damaged, or not what its suffix says'

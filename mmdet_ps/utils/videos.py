@@ -76,6 +76,10 @@ class VideoReader:
         return self
 
     def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
         self._video.release()
 
     def advance(self) -> bool:
