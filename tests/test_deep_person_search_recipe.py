@@ -131,7 +131,7 @@ def annotations(tmp_path, images):
                  instances=instances)
         )  # fmt: skip
     metainfo = dict(
-        classes=['person'], dataset='prw', split='train', domain='prw',
+        classes=['person'], dataset='prw', split='train', source='prw',
         num_identities=2, format_version=1,
     )  # fmt: skip
     file = folder / 'prepared' / 'train.json'

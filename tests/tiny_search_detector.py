@@ -89,9 +89,9 @@ class TinySearchDetector(BaseDetector):
         return self.extract_feat(batch_inputs)
 
 
-def make_sample(boxes, person_ids, domain, shape=(64, 64)):
+def make_sample(boxes, person_ids, source, shape=(64, 64)):
     """An image of noise (C, H, W) and its data sample."""
-    seed = sum(int(v) for box in boxes for v in box) + len(domain)
+    seed = sum(int(v) for box in boxes for v in box) + len(source)
     generator = torch.Generator().manual_seed(seed)
     image = torch.randint(
         0, 256, (3, *shape), generator=generator, dtype=torch.uint8
@@ -101,8 +101,8 @@ def make_sample(boxes, person_ids, domain, shape=(64, 64)):
             img_shape=shape,
             ori_shape=shape,
             scale_factor=(1.0, 1.0),
-            domain=domain,
-            img_path=f'{domain}.jpg',
+            source=source,
+            img_path=f'{source}.jpg',
         ),
         gt_instances=InstanceData(
             bboxes=torch.tensor(boxes, dtype=torch.float).view(-1, 4),

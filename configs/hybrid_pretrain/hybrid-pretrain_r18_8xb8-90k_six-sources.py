@@ -14,7 +14,7 @@ model = dict(
     queue_size={{_base_.pretrain_queue_size}},
     alignment=dict(
         type='IntraTaskAlignment',
-        domains={{_base_.domains}},
+        sources={{_base_.sources}},
         image=dict(
             backbone=dict(in_channels=512),
             neck=dict(in_channels=256, level=0),

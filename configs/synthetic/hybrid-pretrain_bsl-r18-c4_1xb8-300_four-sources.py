@@ -8,7 +8,7 @@ model = dict(
     queue_size={{_base_.pretrain_queue_size}},
     alignment=dict(
         type='IntraTaskAlignment',
-        domains={{_base_.domains}},
+        sources={{_base_.sources}},
         image=dict(backbone=dict(in_channels=64)),
         instance=dict(in_channels=128),
         weight={{_base_.alignment_weight}},

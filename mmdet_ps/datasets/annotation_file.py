@@ -32,9 +32,19 @@ def load_annotations(ann_file: str) -> tuple[dict, list[dict]]:
             f'{ann_file}: neither an annotation file of this '
             f'project nor a COCO one: {PREPARE}'
         )
+    return with_source(metainfo, ann_file), data_list
+
+
+def with_source(metainfo: dict, ann_file: str) -> dict:
+    """A file's metainfo, which always names the source of its images.
+
+    Version 0.1 wrote it as ``domain``; files of other projects may not name
+    it at all.
+    """
     metainfo = dict(metainfo)
-    metainfo.setdefault('domain', metainfo.get('dataset', Path(ann_file).stem))
-    return metainfo, data_list
+    unnamed = metainfo.get('dataset', Path(ann_file).stem)
+    former = metainfo.pop('domain', unnamed)
+    return {'source': former, **metainfo}
 
 
 def _load(ann_file: str) -> object:

@@ -135,7 +135,7 @@ def _from_packed(packed: dict) -> list[AnnotatedImage]:
             [sample.gt_instances, sample.ignored_instances]
         )
         kept = len(sample.gt_instances)
-        words = [branch, sample.get('domain', ''), str(sample.img_id)]
+        words = [branch, sample.get('source', ''), str(sample.img_id)]
         items.append(
             AnnotatedImage(
                 image.numpy().transpose(1, 2, 0)[..., ::-1].copy(),

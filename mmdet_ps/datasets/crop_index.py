@@ -15,6 +15,8 @@ import numpy as np
 
 from mmdet_ps.structures.fields import UNLABELLED
 
+from .annotation_file import with_source
+
 FIELDS = ('names', 'offsets', 'person_ids', 'sizes')
 
 
@@ -144,4 +146,5 @@ def load_crops(ann_file: str) -> tuple[dict, CropIndex] | None:
             f'{path.parent / lacking[0]}: missing beside {path.name}: '
             'prepare the dataset again'
         )
-    return document['metainfo'], CropIndex.load(path.parent, document['crops'])
+    metainfo = with_source(document['metainfo'], ann_file)
+    return metainfo, CropIndex.load(path.parent, document['crops'])

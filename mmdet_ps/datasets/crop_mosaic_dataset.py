@@ -105,7 +105,7 @@ class CropMosaicDataset:
             img_id=idx,
             width=width,
             height=height,
-            domain=self.metainfo.get('domain', ''),
+            source=self.metainfo.get('source', ''),
             crops=self.crops_of(idx),
         )
 

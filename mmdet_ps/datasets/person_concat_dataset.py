@@ -30,8 +30,9 @@ class PersonConcatDataset(ConcatDataset):
     """Sources for hybrid pre-training.
 
     Every source gets an identity offset, so that no two share a number. The
-    metainfo has the sum as ``num_identities``, and per source ``domains``,
-    ``sources`` (names of the datasets) and ``identity_offsets``.
+    metainfo has the sum as ``num_identities``, and per source its name
+    (``sources``), its dataset's (``source_datasets``) and its offset
+    (``identity_offsets``).
 
     Args:
         datasets: The sources.
@@ -61,8 +62,8 @@ class PersonConcatDataset(ConcatDataset):
             return
         super().full_init()
         metas = [dataset.metainfo for dataset in self.datasets]
-        sources = [meta.get('dataset', '') for meta in metas]
-        check_leaks(sources, self.targets, self.allow_leaks)
+        names = [meta.get('dataset', '') for meta in metas]
+        check_leaks(names, self.targets, self.allow_leaks)
         counts = [meta.get('num_identities', 0) for meta in metas]
         total = sum(counts)
         if self.expected_identities not in (None, total):
@@ -78,8 +79,8 @@ class PersonConcatDataset(ConcatDataset):
             metas[0],
             num_identities=total,
             identity_offsets=offsets,
-            domains=[meta.get('domain', '') for meta in metas],
-            sources=sources,
+            sources=[meta.get('source', '') for meta in metas],
+            source_datasets=names,
         )
 
     @property

@@ -20,10 +20,10 @@ class PersonSearchDataset(BaseDetDataset):
 
     Reads the annotation files that ``tools/prepare_data.py`` writes, and
     COCO-style files whose annotations carry ``person_id``. The metainfo has
-    ``num_identities`` and ``domain``.
+    ``num_identities`` and ``source``.
 
     Args:
-        domain: Name of the source, in place of the annotation file's.
+        source: Name of the source, in place of the annotation file's.
         num_identities: The number of identities the model was built for;
             a file with another number is an error.
         identity_offset: Added to every identity in training, so that the
@@ -42,14 +42,14 @@ class PersonSearchDataset(BaseDetDataset):
     def __init__(
         self,
         *args,
-        domain: str | None = None,
+        source: str | None = None,
         num_identities: int | None = None,
         identity_offset: int = 0,
         flipped_copies: bool = False,
         **kwargs,
     ) -> None:
         self.flipped_copies = flipped_copies
-        self.domain = domain
+        self.source = source
         self.identity_offset = identity_offset
         self.num_identities = num_identities
         super().__init__(*args, **kwargs)
@@ -60,13 +60,13 @@ class PersonSearchDataset(BaseDetDataset):
         return self.data_prefix.get('img') or self.data_root
 
     def load_data_list(self) -> list[dict]:
-        """One dict per image: img_id, img_path, size, instances, domain."""
+        """One dict per image: img_id, img_path, size, instances, source."""
         metainfo, data_list = load_annotations(self.ann_file)
         self._adopt(metainfo)
-        domain = self._metainfo['domain']
+        source = self._metainfo['source']
         for info in data_list:
             info['img_path'] = join_path(self.image_folder, info['img_path'])
-            info['domain'] = domain
+            info['source'] = source
         self._check_images(data_list)
         return data_list
 
@@ -74,8 +74,8 @@ class PersonSearchDataset(BaseDetDataset):
         for key, value in metainfo.items():
             if key not in ('classes', 'palette'):
                 self._metainfo.setdefault(key, value)
-        if self.domain:
-            self._metainfo['domain'] = self.domain
+        if self.source:
+            self._metainfo['source'] = self.source
         found = self._metainfo.setdefault('num_identities', 0)
         if self.num_identities not in (None, found):
             raise UserError(

@@ -76,7 +76,7 @@ class ReIDCropDataset(PersonSearchDataset):
 
     @force_full_init
     def get_data_info(self, idx: int) -> dict:
-        """One crop: path, size, domain, and one instance without box."""
+        """One crop: path, size, source, and one instance without box."""
         idx = idx % len(self)
         width, height = self.crops.size(idx)
         person_id = self.crops.person_id(idx)
@@ -88,7 +88,7 @@ class ReIDCropDataset(PersonSearchDataset):
             img_path=self._path(idx),
             width=width,
             height=height,
-            domain=self._metainfo['domain'],
+            source=self._metainfo['source'],
             instances=[dict(bbox_label=0, instance_id=person_id)],
         )
 

@@ -29,7 +29,7 @@ def crop_set(
             )
     meta = dict(
         dataset=name,
-        domain=name,
+        source=name,
         num_identities=len(per_identity),
         **metainfo,
     )

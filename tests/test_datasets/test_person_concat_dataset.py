@@ -42,7 +42,7 @@ def test_identities_of_the_sources_do_not_collide(tmp_path):
     meta = dataset.metainfo
     assert meta['num_identities'] == 9
     assert meta['identity_offsets'] == [0, 2, 7]
-    assert meta['sources'] == meta['domains'] == ['a', 'b', 'c']
+    assert meta['sources'] == meta['source_datasets'] == ['a', 'b', 'c']
     seen = [set(), set(), set()]
     for k in range(len(dataset)):
         source = dataset.get_dataset_source(k)
@@ -90,19 +90,19 @@ def sources(tmp_path):
     return tmp_path
 
 
-def test_hybrid_batches_keep_ids_domains_and_branches(sources, monkeypatch):
+def test_hybrid_batches_keep_ids_sources_and_branches(sources, monkeypatch):
     loader = hybrid_loader(sources, monkeypatch)
     batch = next(iter(loader))
     samples = batch['data_samples']
     detection = [s for s in samples['det'] if s is not None]
     reid = [s for s in samples['reid'] if s is not None]
-    assert [s.domain for s in detection] == ['crowdhuman'] * 4
-    assert [s.domain for s in reid] == ['market1501'] * 2 + ['msmt17'] * 2
+    assert [s.source for s in detection] == ['crowdhuman'] * 4
+    assert [s.source for s in reid] == ['market1501'] * 2 + ['msmt17'] * 2
     for sample in detection:
         assert (sample.gt_instances.person_ids == -1).all()
     for sample in reid:
         ids = set(sample.gt_instances.person_ids.tolist())
-        assert ids <= ({0, 1} if sample.domain == 'market1501' else {2, 3})
+        assert ids <= ({0, 1} if sample.source == 'market1501' else {2, 3})
         assert len(sample.gt_instances) == 2
     assert loader.dataset.metainfo['num_identities'] == 4
 

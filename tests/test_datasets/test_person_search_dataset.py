@@ -38,7 +38,7 @@ def prw(tmp_path):
 def test_training_boxes_follow_the_resize(prw, monkeypatch):
     dataset = from_config('prw', prw, monkeypatch)
     assert dataset.metainfo['num_identities'] == 4
-    assert dataset.metainfo['domain'] == 'prw'
+    assert dataset.metainfo['source'] == 'prw'
     assert dataset.metainfo['classes'] == ('person',)
     for packed in dataset:
         sample = packed['data_samples']
@@ -55,7 +55,7 @@ def test_training_boxes_follow_the_resize(prw, monkeypatch):
         assert sample.gt_instances.person_ids.tolist() == [
             i['instance_id'] for i in instances
         ]
-        assert sample.domain == 'prw'
+        assert sample.source == 'prw'
 
 
 def test_test_boxes_stay_in_original_pixels(prw, monkeypatch):

@@ -31,7 +31,7 @@ def test_the_box_of_a_crop_fills_the_image(tmp_path):
     assert sample.gt_instances.bboxes.tolist() == [[0, 0, 16, 64]]
     assert sample.gt_instances.person_ids.tolist() == [11]
     assert len(sample.ignored_instances) == 0
-    assert sample.domain == 'crops'
+    assert sample.source == 'crops'
 
 
 def test_subsets_keep_names_and_identities(tmp_path):
@@ -46,7 +46,7 @@ def index_file(tmp_path, **arrays):
     names = [f'images/{k}.png' for k in 'äbc']
     crops = CropIndex.build(names, **arrays)
     document = dict(
-        metainfo=dict(dataset='x', domain='x', num_identities=0),
+        metainfo=dict(dataset='x', source='x', num_identities=0),
         crops=crops.save(tmp_path, 'train'),
     )
     (tmp_path / 'train.json').write_text(json.dumps(document))
@@ -93,3 +93,16 @@ def test_scenes_are_refused(tmp_path):
     path.write_text(json.dumps(document))
     with pytest.raises(ValueError, match='use PersonSearchDataset'):
         DATASETS.build(config)
+
+
+@pytest.mark.parametrize('indexed', [False, True])
+def test_files_of_version_0_1_say_domain(tmp_path, indexed):
+    config = index_file(tmp_path) if indexed else crop_config(tmp_path, [1])
+    path = tmp_path / 'train.json'
+    document = json.loads(path.read_text())
+    document['metainfo'].pop('source')
+    document['metainfo']['domain'] = 'second-folder'
+    path.write_text(json.dumps(document))
+    dataset = DATASETS.build(config)
+    assert dataset.metainfo['source'] == 'second-folder'
+    assert dataset.get_data_info(0)['source'] == 'second-folder'

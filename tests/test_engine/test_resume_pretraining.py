@@ -13,7 +13,7 @@ from tests.tiny_search_detector import (
     make_sample,
 )
 
-DOMAINS = dict(det=['street', 'square'], reid=['market', 'campus'])
+SOURCES = dict(det=['street', 'square'], reid=['market', 'campus'])
 KILLED_AT, MAX_ITERS = 5, 11
 
 
@@ -22,8 +22,8 @@ class BranchDataset(torch.utils.data.Dataset):
 
     metainfo = dict(classes=('person',))
 
-    def __init__(self, branch, domain, size):
-        self.branch, self.domain, self.size = branch, domain, size
+    def __init__(self, branch, source, size):
+        self.branch, self.source, self.size = branch, source, size
 
     def __len__(self):
         return self.size
@@ -31,10 +31,10 @@ class BranchDataset(torch.utils.data.Dataset):
     def __getitem__(self, index):
         person_id = -1 if self.branch == 'det' else index % 5
         box = [8, 8, 24 + 3 * index, 60]
-        image, sample = make_sample([box], [person_id], self.domain)
+        image, sample = make_sample([box], [person_id], self.source)
         image = image // 2 + np.random.randint(0, 100)
         return {
-            key: {b: value if b == self.branch else None for b in DOMAINS}
+            key: {b: value if b == self.branch else None for b in SOURCES}
             for key, value in dict(inputs=image, data_samples=sample).items()
         }
 
@@ -73,9 +73,9 @@ class Recorder(Hook):
 def runner(work_dir, name, resume=False, killed_at=None, num_workers=0):
     dataset = ConcatDataset(
         [
-            BranchDataset(branch, domain, size=4 + index)
-            for branch, domains in DOMAINS.items()
-            for index, domain in enumerate(domains)
+            BranchDataset(branch, source, size=4 + index)
+            for branch, sources in SOURCES.items()
+            for index, source in enumerate(sources)
         ]
     )
     recorder = Recorder(killed_at)
@@ -85,7 +85,7 @@ def runner(work_dir, name, resume=False, killed_at=None, num_workers=0):
             detector=dict(type=NoisyDetector, data_preprocessor=PREPROCESSOR),
             alignment=dict(
                 type='IntraTaskAlignment',
-                domains=DOMAINS,
+                sources=SOURCES,
                 image=dict(backbone=dict(in_channels=8)),
                 instance=dict(in_channels=8),
                 queue_size=4,

@@ -3,11 +3,11 @@
 _base_ = './pretrain_hybrid.py'
 pretrain_identities = 2559  # Market-1501 751, MSMT17 1041, CUHK03 767
 pretrain_queue_size = 5000
-domains = dict(
+sources = dict(
     det=['crowdhuman', 'eurocity', 'citypersons'],
     reid=['market1501', 'msmt17', 'cuhk03'],
 )
-# In the order of the domains. A batch of 8 holds 4 scenes and 4 mosaics; the
+# In the order of the sources. A batch of 8 holds 4 scenes and 4 mosaics; the
 # sets of street scenes are seen as often as their size justifies.
 source_ratio = [2, 1.5, 0.5, 1.5, 1.5, 1]
 data_root = _base_.data_root

@@ -144,7 +144,7 @@ param_scheduler = [
         eta_min_ratio=0.02,
     ),
 ]
-domains = dict(
+sources = dict(
     det=['crowdhuman', 'crowdhuman-2'], reid=['market1501', 'msmt17']
 )
 alignment_weight = 0.1

@@ -69,7 +69,7 @@ def prepare(
         form.unpack(native_root)
     stamp = dict(
         source_stamp(native_root.path, form.sources.split(), out),
-        domain=domain_name(form, native_root.path),
+        source=source_name(form, native_root.path),
         format_version=FORMAT_VERSION,
     )
     chosen = ()
@@ -111,9 +111,9 @@ def _write(
 ) -> None:
     out = Path(report.out)
     (out / REPORT).unlink(missing_ok=True)
-    domain = domain_name(form, root.path)
+    source = source_name(form, root.path)
     for split in native.splits:
-        write_split(out / f'{split.name}.json', split, form.name, domain)
+        write_split(out / f'{split.name}.json', split, form.name, source)
         report.written.append(f'{split.name}.json')
     if protocols:
         save_protocols(out / PROTOCOL_FILE, protocols)
@@ -137,7 +137,7 @@ def _write(
     )
 
 
-def domain_name(form: NativeForm, root: Path) -> str:
+def source_name(form: NativeForm, root: Path) -> str:
     """The form's name, with the number of a second folder of that form."""
     name = root.absolute().name  # of the link, where it is one
     number = re.search(r'-\d+$', name) if form.matches(name) else None
@@ -184,7 +184,10 @@ def _reusable(root: Path, out: Path, stamp: dict) -> Report | None:
     """The report of an earlier run on the same sources."""
     try:
         earlier = json.loads((out / REPORT).read_text())
-        if earlier['stamp'] != stamp or not stamp['files']:
+        known = earlier['stamp']
+        if 'domain' in known:  # as version 0.1 wrote it
+            known['source'] = known.pop('domain')
+        if known != stamp or not stamp['files']:
             return None
         if not all((out / name).is_file() for name in earlier['written']):
             return None

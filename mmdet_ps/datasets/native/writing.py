@@ -11,13 +11,13 @@ from .records import ImageRecord, Split
 FORMAT_VERSION = 1
 
 
-def write_split(path: Path, split: Split, dataset: str, domain: str) -> None:
+def write_split(path: Path, split: Split, dataset: str, source: str) -> None:
     """Write a split as an annotation file."""
     metainfo = dict(
         classes=['person'],
         dataset=dataset,
         split=split.name,
-        domain=domain,
+        source=source,
         num_identities=split.num_identities,
         format_version=FORMAT_VERSION,
     )

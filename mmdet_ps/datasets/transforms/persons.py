@@ -25,7 +25,7 @@ META_KEYS = (
     'scale_factor',
     'flip',
     'flip_direction',
-    'domain',
+    'source',
 )
 
 

@@ -56,7 +56,7 @@ class PretrainMonitor(BaseMetric):
                 embeddings = nearest_embeddings(record, overlaps)
             self.results.append(
                 dict(
-                    domain=data_sample.get('domain', 'images'),
+                    source=data_sample.get('source', 'images'),
                     found=found,
                     person_ids=record['gt_person_ids'],
                     embeddings=embeddings,
@@ -65,22 +65,22 @@ class PretrainMonitor(BaseMetric):
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """All figures, in [0, 1]."""
-        by_domain = defaultdict(list)
+        by_source = defaultdict(list)
         for result in results:
-            by_domain[result['domain']].append(result)
+            by_source[result['source']].append(result)
         figures = {}
-        for domain, images in by_domain.items():
+        for source, images in by_source.items():
             person_ids = np.concatenate([i['person_ids'] for i in images])
             if (person_ids >= 0).any():
                 scores = neighbour_scores(
                     np.concatenate([i['embeddings'] for i in images]),
                     person_ids,
                 )
-                figures[f'{domain}/reid_mAP'] = scores['mAP']
-                figures[f'{domain}/reid_top1'] = scores['top1']
+                figures[f'{source}/reid_mAP'] = scores['mAP']
+                figures[f'{source}/reid_top1'] = scores['top1']
             elif len(person_ids):
                 found = np.concatenate([i['found'] for i in images])
-                figures[f'{domain}/recall'] = float(found.mean())
+                figures[f'{source}/recall'] = float(found.mean())
         for name in ('recall', 'reid_mAP', 'reid_top1'):
             values = [v for k, v in figures.items() if k.endswith('/' + name)]
             if values:

@@ -36,7 +36,7 @@ class DomainAlignment(nn.Module):
 
     Args:
         in_channels: Length of a feature.
-        num_domains: Number of sources.
+        num_sources: Number of sources.
         weight: Final weight of the reversed gradient.
         ramp: Steepness of the weight's ramp; 0 for the full weight at once.
         queue_size: Features kept per source; 0 switches the queue off.
@@ -46,7 +46,7 @@ class DomainAlignment(nn.Module):
     def __init__(
         self,
         in_channels: int,
-        num_domains: int,
+        num_sources: int,
         weight: float = 0.1,
         ramp: float = 10.0,
         queue_size: int = 0,
@@ -56,13 +56,13 @@ class DomainAlignment(nn.Module):
         self.weight = weight
         self.ramp = ramp
         self.in_channels = in_channels
-        self.num_domains = num_domains
+        self.num_sources = num_sources
         self.domain_classifier = DomainClassifier(
-            in_channels, num_domains, hidden_channels
+            in_channels, num_sources, hidden_channels
         )
-        self.queue = FeatureQueue(num_domains, queue_size, in_channels)
+        self.queue = FeatureQueue(num_sources, queue_size, in_channels)
         # Share of each source's features that were told right, lately.
-        self.register_buffer('recalls', torch.full((num_domains,), torch.nan))
+        self.register_buffer('recalls', torch.full((num_sources,), torch.nan))
 
     @property
     def reversal_weight(self) -> float:
@@ -70,17 +70,17 @@ class DomainAlignment(nn.Module):
         return self.weight * reversal_ramp(training_progress(), self.ramp)
 
     def forward(
-        self, features: Tensor, domains: Tensor
+        self, features: Tensor, sources: Tensor
     ) -> tuple[Tensor, Tensor | None]:
         """Align the features of one batch; they enter the queue afterwards.
 
         Args:
             features: (N, C), N may be 0.
-            domains: (N,) indices of the features' sources.
+            sources: (N,) indices of the features' sources.
 
         Returns:
             The loss, and the classifier's accuracy on the features of the
-            latest batches, averaged over the sources (1 / num_domains when
+            latest batches, averaged over the sources (1 / num_sources when
             nothing tells them apart); None before the first feature.
         """
         if features.shape[1] != self.in_channels:
@@ -89,44 +89,44 @@ class DomainAlignment(nn.Module):
                 f'alignment was built with in_channels={self.in_channels}: '
                 'correct it in the config'
             )
-        queued, queued_domains = self.queue.rows()
+        queued, queued_sources = self.queue.rows()
         # What is old would hold the classifier back where there is new.
-        absent = torch.isin(queued_domains, domains, invert=True)
+        absent = torch.isin(queued_sources, sources, invert=True)
         seen = torch.cat([features.detach(), queued[absent].to(features)])
-        seen_domains = torch.cat([domains, queued_domains[absent]])
+        seen_sources = torch.cat([sources, queued_sources[absent]])
         logits = self.domain_classifier(seen)
-        weights = _balanced_weights(seen_domains, self.num_domains)
-        loss = _weighted_cross_entropy(logits, seen_domains, weights)
+        weights = _balanced_weights(seen_sources, self.num_sources)
+        loss = _weighted_cross_entropy(logits, seen_sources, weights)
 
         # Written as x - x.detach(): it has a gradient and no value.
-        adversarial = self._adversarial_loss(features, domains)
+        adversarial = self._adversarial_loss(features, sources)
         loss = loss + adversarial - adversarial.detach()
 
-        self.queue.push(features, domains)
-        self._note_accuracy(logits[: len(features)], domains)
+        self.queue.push(features, sources)
+        self._note_accuracy(logits[: len(features)], sources)
         known = self.recalls[~self.recalls.isnan()]
         return loss, known.mean() if len(known) else None
 
     def no_rows(self) -> tuple[Tensor, Tensor]:
-        """Features and domains of a batch that has none."""
+        """Features and sources of a batch that has none."""
         features = next(self.parameters()).new_zeros(0, self.in_channels)
         return features, features.new_zeros(0, dtype=torch.long)
 
     @torch.no_grad()
-    def _note_accuracy(self, logits: Tensor, domains: Tensor) -> None:
+    def _note_accuracy(self, logits: Tensor, sources: Tensor) -> None:
         """Take the logits (N, S) of a batch into the sources' recalls."""
-        answers = torch.stack([logits.argmax(dim=1), domains], dim=1)
-        said, domains = all_gather_rows(answers).unbind(dim=1)
-        counts = torch.bincount(domains, minlength=self.num_domains)
+        answers = torch.stack([logits.argmax(dim=1), sources], dim=1)
+        said, sources = all_gather_rows(answers).unbind(dim=1)
+        counts = torch.bincount(sources, minlength=self.num_sources)
         right = torch.bincount(
-            domains[said == domains], minlength=self.num_domains
+            sources[said == sources], minlength=self.num_sources
         )
         latest = (right / counts).to(self.recalls)  # nan: none in the batch
         mean = torch.lerp(self.recalls, latest, 1 - RECALL_MOMENTUM)
         mean = torch.where(self.recalls.isnan(), latest, mean)
         self.recalls = torch.where(counts > 0, mean, self.recalls)
 
-    def _adversarial_loss(self, features: Tensor, domains: Tensor) -> Tensor:
+    def _adversarial_loss(self, features: Tensor, sources: Tensor) -> Tensor:
         """Cross-entropy whose gradient reaches the features alone."""
         classifier = {
             name: parameter.detach()
@@ -137,15 +137,15 @@ class DomainAlignment(nn.Module):
             classifier,
             reverse_gradient(features, self.reversal_weight),
         )
-        weights = _balanced_weights(domains, self.num_domains)
-        return _weighted_cross_entropy(logits, domains, weights)
+        weights = _balanced_weights(sources, self.num_sources)
+        return _weighted_cross_entropy(logits, sources, weights)
 
 
-def _balanced_weights(domains: Tensor, num_domains: int) -> Tensor:
+def _balanced_weights(sources: Tensor, num_sources: int) -> Tensor:
     """Weights (N,) of sum 1 that give every present source the same share."""
-    counts = torch.bincount(domains, minlength=num_domains)
+    counts = torch.bincount(sources, minlength=num_sources)
     present = (counts > 0).sum().clamp(min=1)
-    return 1.0 / (counts[domains] * present)
+    return 1.0 / (counts[sources] * present)
 
 
 def _weighted_cross_entropy(

@@ -12,12 +12,12 @@ class DomainClassifier(BaseModule):
 
     Args:
         in_channels: Length of a feature.
-        num_domains: Number of sources to tell apart.
+        num_sources: Number of sources to tell apart.
         hidden_channels: Width of the hidden layer.
     """
 
     def __init__(
-        self, in_channels: int, num_domains: int, hidden_channels: int = 256
+        self, in_channels: int, num_sources: int, hidden_channels: int = 256
     ) -> None:
         super().__init__(
             init_cfg=dict(type='Normal', layer='Linear', std=0.01)
@@ -26,9 +26,9 @@ class DomainClassifier(BaseModule):
             nn.LayerNorm(in_channels, elementwise_affine=False),
             nn.Linear(in_channels, hidden_channels),
             nn.ReLU(inplace=True),
-            nn.Linear(hidden_channels, num_domains),
+            nn.Linear(hidden_channels, num_sources),
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """Logits (N, num_domains) of features (N, in_channels)."""
+        """Logits (N, num_sources) of features (N, in_channels)."""
         return self.layers(features)

@@ -28,7 +28,7 @@ class IntraTaskAlignment(BaseModule):
     the embeddings that the detector hands to its identity losses.
 
     Args:
-        domains: The sources of each sub-task, by their ``domain`` name, e.g.
+        sources: The names of each sub-task's sources, e.g.
             ``dict(det=['crowdhuman', 'ecp'], reid=['market1501', 'msmt17'])``.
             A sub-task with fewer than two has nothing to align.
         image: The maps to align, by the name of the detector's part:
@@ -46,7 +46,7 @@ class IntraTaskAlignment(BaseModule):
 
     def __init__(
         self,
-        domains: dict[str, Sequence[str]],
+        sources: dict[str, Sequence[str]],
         image: dict[str, dict] | None = None,
         instance: dict | None = None,
         weight: float = 0.1,
@@ -56,7 +56,7 @@ class IntraTaskAlignment(BaseModule):
         embedding_names: Sequence[str] = (),
     ) -> None:
         super().__init__()
-        self.domains = {task: list(names) for task, names in domains.items()}
+        self.sources = {task: list(names) for task, names in sources.items()}
         self.image = dict(image or {})
         levels = [('image', *item) for item in self.image.items()]
         if instance is not None:
@@ -65,7 +65,7 @@ class IntraTaskAlignment(BaseModule):
             ]
         self.levels = nn.ModuleDict()
         self.level_names = {}
-        for task, names in self.domains.items():
+        for task, names in self.sources.items():
             if len(names) < 2:
                 continue
             for kind, name, options in levels:
@@ -80,17 +80,17 @@ class IntraTaskAlignment(BaseModule):
                     hidden_channels=hidden_channels,
                 )
 
-    def sources(self, task: str, data_samples: SampleList) -> list[int]:
+    def source_indices(self, task: str, data_samples: SampleList) -> list[int]:
         """Index of each sample's source within its sub-task."""
-        names = self.domains.get(task, [])
+        names = self.sources.get(task, [])
         for data_sample in data_samples:
-            if data_sample.get('domain') not in names:
+            if data_sample.get('source') not in names:
                 raise UserError(
-                    f'an image of the {task} branch is of the domain '
-                    f'{data_sample.get("domain")!r}, but alignment was told '
-                    f'of {names}: name it in alignment.domains'
+                    f'an image of the {task} branch is of the source '
+                    f'{data_sample.get("source")!r}, but alignment was told '
+                    f'of {names}: name it in alignment.sources'
                 )
-        return [names.index(sample.domain) for sample in data_samples]
+        return [names.index(sample.source) for sample in data_samples]
 
     def rows(
         self,
@@ -106,7 +106,7 @@ class IntraTaskAlignment(BaseModule):
             data_samples: Its B samples.
         """
         found = {}
-        sources = self.sources(task, data_samples)
+        sources = self.source_indices(task, data_samples)
         for key, (level_task, kind, name) in self.level_names.items():
             if level_task != task:
                 continue
@@ -134,10 +134,10 @@ class IntraTaskAlignment(BaseModule):
             if self.level_names[key][0] != task:
                 continue
             rows = [found[key] for found in passes if key in found]
-            features, domains = zip(level.no_rows(), *rows)
+            features, sources = zip(level.no_rows(), *rows)
             loss, accuracy = level(
                 torch.cat([part.float() for part in features]),
-                torch.cat(domains),
+                torch.cat(sources),
             )
             results[f'{key}_domain_loss'] = loss
             if accuracy is not None:

@@ -109,7 +109,7 @@ class HybridPretrainDetector(BaseDetector):
         Args:
             batch_inputs: (B, 3, H, W) per branch.
             batch_data_samples: B samples per branch, whose ``gt_instances``
-                carry ``person_ids`` and whose metainfo says the ``domain``.
+                carry ``person_ids`` and whose metainfo says the ``source``.
 
         Returns:
             dict: The detector's losses and those of the alignment, each key
@@ -164,12 +164,12 @@ class HybridPretrainDetector(BaseDetector):
         """Key prefix and sample indices of each forward pass."""
         if not self.split_sources:
             return [(f'{branch}_', list(range(len(data_samples))))]
-        by_domain: dict[str, list[int]] = {}
+        by_source: dict[str, list[int]] = {}
         for index, data_sample in enumerate(data_samples):
-            by_domain.setdefault(data_sample.domain, []).append(index)
+            by_source.setdefault(data_sample.source, []).append(index)
         return [
-            (f'{branch}_{domain}_', chosen)
-            for domain, chosen in by_domain.items()
+            (f'{branch}_{source}_', chosen)
+            for source, chosen in by_source.items()
         ]
 
     def _with_branch_ids(

@@ -335,7 +335,7 @@ def test_the_set_trains_and_tests_like_any_other(tmp_path):
         ann_file='prepared/train.json',
         num_identities=1,
     )
-    assert len(train) == 4 and train.metainfo['domain'] == 'mot'
+    assert len(train) == 4 and train.metainfo['source'] == 'mot'
 
 
 @pytest.mark.parametrize(

@@ -151,14 +151,24 @@ def test_every_form_is_found_by_name_and_by_folder(form):
     assert form.provenance and form.sources
 
 
-def test_a_link_names_the_domain(tmp_path):
+def test_a_link_names_the_source(tmp_path):
     trees.crowdhuman(tmp_path / 'elsewhere')
-    for name, domain in (
+    for name, source in (
         ('CrowdHuman', 'crowdhuman'),
         ('CrowdHuman-2', 'crowdhuman-2'),
     ):
         (tmp_path / name).symlink_to(tmp_path / 'elsewhere')
-        out = tmp_path / 'out'  # the same: not reused for another domain
+        out = tmp_path / 'out'  # the same: not reused for another source
         prepare(find_form('crowdhuman'), tmp_path / name, out)
         document = json.loads((out / 'train.json').read_text())
-        assert document['metainfo']['domain'] == domain
+        assert document['metainfo']['source'] == source
+
+
+def test_what_version_0_1_prepared_is_not_prepared_again(tmp_path):
+    root = trees.prw(tmp_path / 'PRW')
+    prepare(find_form('prw'), root)
+    report = root / 'prepared/report.json'
+    document = json.loads(report.read_text())
+    document['stamp']['domain'] = document['stamp'].pop('source')
+    report.write_text(json.dumps(document))
+    assert prepare(find_form('prw'), root).reused

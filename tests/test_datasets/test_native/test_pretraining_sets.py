@@ -72,7 +72,7 @@ def test_msmt_repack_counts_identity_zero_as_a_person(tmp_path):
     trees.save_image(root / 'bounding_box_train/0000_c12_0033.jpg')
     train = prepared('msmt17', root)
     assert ids(train) == [0, 1, 1, 2]
-    assert train['metainfo']['domain'] == 'msmt17'
+    assert train['metainfo']['source'] == 'msmt17'
 
 
 def test_coco_crowds_are_ignored_and_other_classes_left_out(tmp_path):

@@ -147,10 +147,10 @@ def test_detection_sets(synthetic, name):
     assert not entries
 
 
-def test_a_second_folder_of_a_form_is_another_domain(synthetic):
+def test_a_second_folder_of_a_form_is_another_source(synthetic):
     for name in DETECTION[:2]:
         metainfo = synthetic[name].split('train')['metainfo']
-        assert metainfo['domain'] == name.lower()
+        assert metainfo['source'] == name.lower()
         assert metainfo['dataset'] == 'crowdhuman'
 
 

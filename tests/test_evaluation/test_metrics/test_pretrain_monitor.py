@@ -22,7 +22,7 @@ def test_nobody_to_find_gives_zero():
     assert empty == dict(mAP=0.0, top1=0.0)
 
 
-def sample(domain, boxes, person_ids, detections, scores, embeddings,
+def sample(source, boxes, person_ids, detections, scores, embeddings,
            given=None):  # fmt: skip
     gt = dict(
         bboxes=torch.tensor(boxes, dtype=torch.float).view(-1, 4),
@@ -31,7 +31,7 @@ def sample(domain, boxes, person_ids, detections, scores, embeddings,
     if given is not None:
         gt['embeddings'] = torch.tensor(given)
     return dict(
-        domain=domain,
+        source=source,
         gt_instances=gt,
         pred_instances=dict(
             bboxes=torch.tensor(detections, dtype=torch.float).view(-1, 4),

@@ -13,23 +13,23 @@ def alignment(seed=0, **options):
 
 
 def batch(sources, requires_grad=True):
-    domains = torch.tensor(sources, dtype=torch.long)
+    sources = torch.tensor(sources, dtype=torch.long)
     generator = torch.Generator().manual_seed(len(sources))
     features = torch.randn(
         len(sources), 6, dtype=torch.double, generator=generator
     )
-    return features.requires_grad_(requires_grad), domains
+    return features.requires_grad_(requires_grad), sources
 
 
 def test_without_queue_it_is_the_ordinary_gradient_reversal():
     module = alignment()
-    features, domains = batch([0, 0, 1, 1])
-    loss, _ = module(features, domains)
+    features, sources = batch([0, 0, 1, 1])
+    loss, _ = module(features, sources)
     loss.backward()
     reference = features.detach().clone().requires_grad_()
     classifier = alignment().domain_classifier
     expected = F.cross_entropy(
-        classifier(reverse_gradient(reference, 0.4)), domains
+        classifier(reverse_gradient(reference, 0.4)), sources
     )
     expected.backward()
     torch.testing.assert_close(loss, expected)
@@ -42,22 +42,22 @@ def test_without_queue_it_is_the_ordinary_gradient_reversal():
 
 def test_rare_sources_count_as_much_as_frequent_ones():
     module = alignment()
-    features, domains = batch([0, 0, 0, 1])
-    loss, accuracy = module(features, domains)
+    features, sources = batch([0, 0, 0, 1])
+    loss, accuracy = module(features, sources)
     logits = module.domain_classifier(features)
-    losses = F.cross_entropy(logits, domains, reduction='none')
+    losses = F.cross_entropy(logits, sources, reduction='none')
     expected = (losses[:3].mean() + losses[3]) / 2
     torch.testing.assert_close(loss, expected)
-    hits = (logits.argmax(1) == domains).double()
+    hits = (logits.argmax(1) == sources).double()
     assert accuracy == pytest.approx(float((hits[:3].mean() + hits[3]) / 2))
 
 
 def test_a_batch_of_one_source_is_contrasted_with_the_queue():
     module = alignment(queue_size=5)
-    first, first_domains = batch([0, 1, 1])
-    module(first, first_domains)
-    second, second_domains = batch([0, 0])
-    loss, _ = module(second, second_domains)
+    first, first_sources = batch([0, 1, 1])
+    module(first, first_sources)
+    second, second_sources = batch([0, 0])
+    loss, _ = module(second, second_sources)
     loss.backward()
 
     # Of the queue only the source that the batch lacks.
@@ -74,7 +74,7 @@ def test_a_batch_of_one_source_is_contrasted_with_the_queue():
         module.domain_classifier.parameters(), classifier.parameters()
     ):
         torch.testing.assert_close(ours.grad, theirs.grad)
-    F.cross_entropy(classifier(reference), second_domains).backward()
+    F.cross_entropy(classifier(reference), second_sources).backward()
     torch.testing.assert_close(second.grad, -0.4 * reference.grad)
     assert first.grad is None
 
@@ -82,8 +82,8 @@ def test_a_batch_of_one_source_is_contrasted_with_the_queue():
 def test_a_batch_of_all_sources_is_aligned_as_without_a_queue():
     module, plain = alignment(queue_size=5), alignment()
     module(*batch([1, 1, 0]))
-    (ours, domains), (theirs, _) = batch([0, 0, 1]), batch([0, 0, 1])
-    loss, expected = module(ours, domains)[0], plain(theirs, domains)[0]
+    (ours, sources), (theirs, _) = batch([0, 0, 1]), batch([0, 0, 1])
+    loss, expected = module(ours, sources)[0], plain(theirs, sources)[0]
     loss.backward()
     expected.backward()
     torch.testing.assert_close(loss, expected)
@@ -141,12 +141,12 @@ def train_toy(weight):
     accuracies = []
     for step in range(300):
         # Every batch holds one source only.
-        domains = torch.full((32,), step % 2)
+        sources = torch.full((32,), step % 2)
         features = torch.randn(32, 8) + shift * (step % 2)
         # Task: keep what does not tell the sources apart.
         out = layer(features)
         task = F.mse_loss(out[:, 1:], features[:, 1:])
-        loss, accuracy = module(out, domains)
+        loss, accuracy = module(out, sources)
         optimizer.zero_grad()
         (loss + task).backward()
         optimizer.step()

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 BOX, OTHER = [8, 8, 24, 40], [40, 16, 60, 60]
 ALIGNMENT = dict(
     type='IntraTaskAlignment',
-    domains=dict(det=['street', 'square'], reid=['market', 'campus']),
+    sources=dict(det=['street', 'square'], reid=['market', 'campus']),
     image=dict(backbone=dict(in_channels=8)),
     instance=dict(in_channels=8),
     weight=0.1,
@@ -30,12 +30,12 @@ ALIGNMENT = dict(
 )
 
 
-def scene(domain='street', boxes=(BOX, OTHER)):
-    return make_sample(list(boxes), [UNLABELLED] * len(boxes), domain)
+def scene(source='street', boxes=(BOX, OTHER)):
+    return make_sample(list(boxes), [UNLABELLED] * len(boxes), source)
 
 
-def crop(person_id, domain='market'):
-    return make_sample([[0, 0, 32, 64]], [person_id], domain, (64, 32))
+def crop(person_id, source='market'):
+    return make_sample([[0, 0, 32, 64]], [person_id], source, (64, 32))
 
 
 def full_batch():
@@ -154,7 +154,7 @@ def test_padding_is_left_out_of_an_images_mean():
         ),
         (dict(instance=None), {'det_image_backbone', 'reid_image_backbone'}),
         (
-            dict(domains=dict(det=['street', 'square'], reid=['market'])),
+            dict(sources=dict(det=['street', 'square'], reid=['market'])),
             {'det_image_backbone', 'det_instance_loss_reid'},
         ),
     ],
@@ -261,7 +261,7 @@ def test_mistakes_are_explained():
         hybrid(det_persons='none')
     with pytest.raises(ValueError, match="'neck'.*no such part"):
         hybrid(alignment={**ALIGNMENT, 'image': dict(neck={})})
-    with pytest.raises(ValueError, match='of the domain .moon.'):
+    with pytest.raises(ValueError, match='of the source .moon.'):
         losses_of(hybrid(), branch_batch(det=[scene('moon')]))
     batch = branch_batch(det=[scene()])
     del batch['data_samples']['det'][0].gt_instances.person_ids

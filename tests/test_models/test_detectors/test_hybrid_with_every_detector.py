@@ -30,12 +30,12 @@ def build(path, seed=0):
     return model
 
 
-def scene(domain, boxes=PERSONS):
-    return make_sample(boxes, [UNLABELLED] * len(boxes), domain, SHAPE)
+def scene(source, boxes=PERSONS):
+    return make_sample(boxes, [UNLABELLED] * len(boxes), source, SHAPE)
 
 
-def crops(domain, person_ids):
-    return make_sample(PERSONS, person_ids, domain, SHAPE)
+def crops(source, person_ids):
+    return make_sample(PERSONS, person_ids, source, SHAPE)
 
 
 def batches():
