@@ -15,24 +15,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmdet_ps.utils.command_line import ArgumentParser
+from mmdet_ps.utils.comparison import TARGETS, ComparisonFolder
 from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import write_json
 
-from .run_queue import Run, RunQueue, current_commit
+from .run_queue import Run, RunQueue, current_commit, environment_of_runs
 
 ROOT = Path(__file__).resolve().parents[1]
 METHOD = 'roi-alignps'
-TARGETS = {
-    'cuhk-sysu': 'CUHK-SYSU',
-    'prw': 'PRW',
-    'posetrack21': 'PoseTrack21',
-}
 SOURCES = (
     'CrowdHuman',
     'CrowdHuman-2',
     'Market-1501-v15.09.15',
     'MSMT17_V1',
 )
+# The third, equal compute, would take longer than all others together.
 STARTS = ('scratch', 'pretrained')
 PRETRAIN_CONFIG = (
     'configs/synthetic/hybrid-pretrain_r18_1xb8-300_four-sources.py'
@@ -67,7 +64,9 @@ class Settings:
         return options + [f'val_{part}=None' for part in parts]
 
 
-def stages(work_dir: Path, settings: Settings, gpus: str) -> list[Run]:
+def stages(
+    folder: ComparisonFolder, settings: Settings, gpus: str
+) -> list[Run]:
     """All stages but the report, each behind those it needs.
 
     Fine-tuning from a random start needs no pre-training, so it runs beside
@@ -75,15 +74,15 @@ def stages(work_dir: Path, settings: Settings, gpus: str) -> list[Run]:
     """
     starts = [(target, start) for start in STARTS for target in TARGETS]
     return [
-        data_stage(work_dir, settings),
-        pretraining_stage(work_dir, settings, gpus),
-        *(finetuning_stage(work_dir, settings, *s, gpus) for s in starts),
+        data_stage(folder, settings),
+        pretraining_stage(folder, settings, gpus),
+        *(finetuning_stage(folder, settings, *s, gpus) for s in starts),
     ]
 
 
-def data_stage(work_dir: Path, settings: Settings) -> Run:
+def data_stage(folder: ComparisonFolder, settings: Settings) -> Run:
     """Render the synthetic datasets and prepare them."""
-    data = str(work_dir / 'data')
+    data = str(folder.data)
     make = [sys.executable, 'tools/make_synthetic.py', data]
     make += ['--seed', str(settings.seed), '--size', settings.size]
     make += ['--sets', *TARGETS.values(), *SOURCES]
@@ -91,53 +90,59 @@ def data_stage(work_dir: Path, settings: Settings) -> Run:
     return Run('synthetic-data', [make, prepare], label='synthetic data')
 
 
-def pretraining_stage(work_dir: Path, settings: Settings, gpus: str) -> Run:
+def pretraining_stage(
+    folder: ComparisonFolder, settings: Settings, gpus: str
+) -> Run:
     """Pre-train, and format the weights."""
-    folder = str(work_dir / 'pretrain')
+    work_dir = str(folder.pretraining)
     train = ['sh', 'run_train.sh', PRETRAIN_CONFIG, gpus]
     train += settings.train_options
     script = 'tools/format_epoch_weights_for_pretraining.sh'
     return Run(
         'pre-train',
-        [train, ['sh', script, folder]],
+        [train, ['sh', script, work_dir]],
         needs=['synthetic-data'],
-        environment=dict(WORK_DIR=folder),
+        environment=dict(WORK_DIR=work_dir),
         label='pre-training',
     )
 
 
 def finetuning_stage(
-    work_dir: Path, settings: Settings, target: str, start: str, gpus: str
+    folder: ComparisonFolder,
+    settings: Settings,
+    target: str,
+    start: str,
+    gpus: str,
 ) -> Run:
     """Fine-tune on one target from one start, and test."""
     config = FINETUNE_CONFIG.format(method=METHOD, target=target)
-    folder = work_dir / 'runs' / f'{target}_{start}'
+    work_dir = folder.run(target, start)
     train = ['sh', 'run_train_alignps.sh', config, gpus]
     needs = ['synthetic-data']
     if start == 'pretrained':
-        train.append(str(work_dir / 'pretrain/pretrained_all.pth'))
+        train.append(str(folder.pretraining / 'pretrained_all.pth'))
         needs.append('pre-train')
     train += settings.train_options
-    test = [sys.executable, 'tools/test.py', config, str(folder)]
-    test += ['--work-dir', str(folder), '--out', str(folder / 'results.pkl')]
-    test += ['--json', str(folder / 'scores.json')]
+    test = [sys.executable, 'tools/test.py', config, str(work_dir)]
+    test += ['--work-dir', str(work_dir)]
+    test += ['--out', str(work_dir / 'results.pkl')]
+    test += ['--json', str(work_dir / 'scores.json')]
     return Run(
-        f'fine-tune_{folder.name}',
+        f'fine-tune_{work_dir.name}',
         [train, test],
         needs=needs,
-        environment=dict(WORK_DIR=str(folder)),
+        environment=dict(WORK_DIR=str(work_dir)),
         label='fine-tuning and testing',
     )
 
 
-def collect(work_dir: Path, seed: int, finished: dict) -> list[dict]:
+def collect(folder: ComparisonFolder, seed: int, finished: dict) -> list[dict]:
     """The rows of ``metrics.json``, read from the runs."""
     rows = []
     for target in TARGETS:
         for start in STARTS:
-            name = f'{target}_{start}'
-            path = work_dir / 'runs' / name / 'scores.json'
-            scores = json.loads(path.read_text())
+            run = folder.run(target, start)
+            scores = json.loads((run / 'scores.json').read_text())
             rows.append(
                 dict(
                     target=target,
@@ -146,7 +151,7 @@ def collect(work_dir: Path, seed: int, finished: dict) -> list[dict]:
                     seed=seed,
                     mAP=scores['search/mAP'],
                     top1=scores['search/top1'],
-                    commit=finished[f'fine-tune_{name}']['commit'],
+                    commit=finished[f'fine-tune_{run.name}']['commit'],
                 )
             )
     return rows
@@ -195,42 +200,44 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def number_of_gpus() -> int:
+    """GPUs that PyTorch can use."""
+    import torch  # takes seconds, which --help does not need
+
+    return torch.cuda.device_count()
+
+
 def main() -> None:
     """Run every stage that is not done, then show what came out."""
     args = parse_args()
     begin = time.time()
-    work_dir = args.work_dir.resolve()
+    folder = ComparisonFolder(args.work_dir.resolve())
     threads = max(1, (os.cpu_count() or 1) // args.workers)
     queue = RunQueue(
-        work_dir,
+        folder.root,
         cwd=ROOT,
-        environment=dict(
-            DATA_ROOT=str(work_dir / 'data'), OMP_NUM_THREADS=str(threads)
-        ),
+        environment=environment_of_runs(ROOT, folder.data, threads),
         notes=dict(commit=current_commit(ROOT)),
     )
     if args.installed_in:
         install = dict(label='install', seconds=args.installed_in)
         queue.finished.setdefault('install', install)
-    import torch  # here, so that --help is quick
-
     settings = Settings(args.seed, args.smoke)
-    gpus = str(min(1, torch.cuda.device_count()))
-    runs = stages(work_dir, settings, gpus)
+    runs = stages(folder, settings, str(min(1, number_of_gpus())))
     if any(run.name not in queue.finished for run in runs):
         queue.forget('report')  # it would show old figures
     failures = queue.execute(runs, args.workers)
     if failures:
         raise UserError('; '.join(failures))
 
-    rows = collect(work_dir, args.seed, queue.finished)
-    write_json(work_dir / 'metrics.json', rows, indent=1)
+    rows = collect(folder, args.seed, queue.finished)
+    write_json(folder.metrics, rows, indent=1)
     make_report = 'tools/analysis_tools/make_report.py'
-    command = [sys.executable, make_report, str(work_dir)]
+    command = [sys.executable, make_report, str(folder.root)]
     failures = queue.execute([Run('report', [command], label='report')])
     if failures:
         raise UserError(failures[0])
     print_tables(rows, queue.finished)
     print(f'\nthis call took {time.time() - begin:.0f} s')
-    print(f'figures  {work_dir / "metrics.json"}')
-    print(f'pictures {work_dir / "report.html"}')
+    print(f'figures  {folder.metrics}')
+    print(f'pictures {folder.page}')

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -193,6 +194,26 @@ def steps_of(log: Path) -> str:
         text = stream.read().decode(errors='replace')
     steps = re.findall(r'\[\s*(\d+)/\s*(\d+)\]', text)
     return '{}/{}'.format(*steps[-1]) if steps else ''
+
+
+def environment_of_runs(
+    root: Path, data_root: Path, threads: int
+) -> dict[str, str]:
+    """Variables under which the commands of the repository are run.
+
+    Args:
+        root: Root of the repository; its code comes before an installed one.
+        data_root: Folder of the datasets.
+        threads: Threads of each run.
+    """
+    paths = [str(root), os.environ.get('PYTHONPATH', '')]
+    return dict(
+        DATA_ROOT=str(data_root.resolve()),
+        OMP_NUM_THREADS=str(threads),
+        MKL_NUM_THREADS=str(threads),
+        PYTHON=sys.executable,
+        PYTHONPATH=os.pathsep.join(filter(None, paths)),
+    )
 
 
 def current_commit(root: Path) -> str:

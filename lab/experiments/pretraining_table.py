@@ -11,19 +11,16 @@ runs are kept in --work-dir and not repeated; killed ones go on.
 """
 
 import argparse
-import os
-import sys
 from pathlib import Path
 
 from mmdet_ps.utils.command_line import ArgumentParser
+from mmdet_ps.utils.comparison import STARTS, TARGETS
 from mmdet_ps.utils.errors import UserError
 
-from ..run_queue import RunQueue, current_commit
+from ..run_queue import RunQueue, current_commit, environment_of_runs
 from .result_table import ResultTable, read_scores
 from .trainings import (
     METHODS,
-    STARTS,
-    TARGETS,
     VARIANTS,
     Training,
     ablation_runs,
@@ -77,25 +74,12 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def environment(args: argparse.Namespace) -> dict[str, str]:
-    """Variables of every run."""
-    return dict(
-        OMP_NUM_THREADS=str(args.threads),
-        MKL_NUM_THREADS=str(args.threads),
-        DATA_ROOT=str(args.data_root.resolve()),
-        PYTHON=sys.executable,
-        PYTHONPATH=os.pathsep.join(
-            filter(None, [str(ROOT), os.environ.get('PYTHONPATH')])
-        ),
-    )
-
-
 def main() -> None:
     """Run what is missing and write the tables."""
     args = parse_args()
     args.work_dir = args.work_dir.resolve()
     name, column = 'pretraining', 'start'
-    columns = STARTS
+    columns = list(STARTS)
     if args.ablation:
         name, column = 'ablation', 'variant'
         columns = VARIANTS
@@ -108,7 +92,7 @@ def main() -> None:
     queue = RunQueue(
         args.work_dir,
         cwd=ROOT,
-        environment=environment(args),
+        environment=environment_of_runs(ROOT, args.data_root, args.threads),
         notes=dict(commit=current_commit(ROOT)),
         say_every=60,
     )

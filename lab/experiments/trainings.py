@@ -8,8 +8,6 @@ from pathlib import Path
 
 from ..run_queue import Run
 
-TARGETS = ('cuhk-sysu', 'prw', 'posetrack21')
-STARTS = ('scratch', 'scratch-equal-compute', 'pretrained')
 # Method: stem of its fine-tuning and of its pre-training configurations.
 METHODS = {
     'roi-alignps': ('roi-alignps_r18', 'r18'),

@@ -10,8 +10,9 @@ from statistics import mean, stdev
 
 from mmdet_ps.utils.errors import UserError
 
+from .comparison import STARTS
+
 NOTHING = '–'
-START_ORDER = ('scratch', 'scratch-equal-compute', 'pretrained')
 
 
 def markdown_table(
@@ -118,5 +119,5 @@ def replace_block(text: str, name: str, content: str) -> str:
 
 
 def _place(start: str) -> int:
-    known = start in START_ORDER
-    return START_ORDER.index(start) if known else len(START_ORDER)
+    known = list(STARTS)
+    return known.index(start) if start in known else len(known)

@@ -1,8 +1,16 @@
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
-from lab.run_queue import Run, RunQueue, current_commit, steps_of
+from lab.run_queue import (
+    Run,
+    RunQueue,
+    current_commit,
+    environment_of_runs,
+    steps_of,
+)
 
 COUNT = """
 import pathlib, sys
@@ -100,3 +108,14 @@ def test_a_commit_with_changed_files_is_marked(tmp_path):
     assert len(commit) == 12
     code.write_text('2')
     assert current_commit(tmp_path) == commit + '+'
+
+
+def test_runs_use_the_code_of_the_repository_and_find_the_data(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('PYTHONPATH', 'other')
+    found = environment_of_runs(tmp_path, Path('data'), 3)
+    assert found['DATA_ROOT'] == str(tmp_path / 'data')
+    assert found['PYTHONPATH'] == f'{tmp_path}{os.pathsep}other'
+    assert found['OMP_NUM_THREADS'] == found['MKL_NUM_THREADS'] == '3'

@@ -22,7 +22,7 @@ def tool(monkeypatch):
     import make_report
 
     yield make_report
-    for name in ('make_report', 'report_sections'):
+    for name in ('make_report', 'report_sections', 'run_description'):
         sys.modules.pop(name)
 
 
@@ -138,3 +138,17 @@ def test_a_set_that_cannot_be_drawn_is_named(tool, work_dir):
     tool.main([str(work_dir)])
     html = (work_dir / 'report.html').read_text()
     assert re.search(r'>LUPerson<.*\n?.*Not shown.*compact list of crop', html)
+
+
+def test_a_third_start_has_its_row_and_no_place_among_the_pairs(
+    tool, work_dir
+):
+    path = work_dir / 'metrics.json'
+    rows = json.loads(path.read_text())
+    rows.append(dict(rows[0], start='scratch-equal-compute', mAP=0.6))
+    path.write_text(json.dumps(rows))
+    tool.main([str(work_dir)])
+    html = (work_dir / 'report.html').read_text()
+    assert re.search(r'>from scratch, equal compute</td>.*>\+20.0</td>', html)
+    rankings = html.split('Rankings: PRW</h2>')[1].split('<section')[0]
+    assert rankings.count('<img') == 4, 'two queries, two starts'

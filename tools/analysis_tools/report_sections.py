@@ -1,19 +1,20 @@
-"""The sections of the report of a quickstart run, each a list of HTML parts.
+"""The sections of the report, each a list of HTML parts.
 
-Each takes the run (see make_report.py) and is empty without material.
+Each takes the run and is empty without material.
 """
 
 import os
 import platform
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
+from run_description import Run
 
 import mmdet_ps
 from mmdet_ps.datasets.annotation_file import load_annotations
 from mmdet_ps.evaluation.settings import EVALUATOR_VERSION
+from mmdet_ps.utils.comparison import STARTS, TARGETS
 from mmdet_ps.visualization.report import (
     Annotations,
     bar_chart,
@@ -36,19 +37,11 @@ from mmdet_ps.visualization.report import (
     worst_searches,
 )
 
-if TYPE_CHECKING:
-    from make_report import Run
-
-FOLDERS = {
-    'cuhk-sysu': 'CUHK-SYSU',
-    'prw': 'PRW',
-    'posetrack21': 'PoseTrack21',
-}
-STARTS = {'scratch': 'from scratch', 'pretrained': 'pre-trained'}
+PAIR = ('scratch', 'pretrained')  # whose rankings are set side by side
 CURVES = ('loss', 'loss_reid', 'roi_loss_reid', 'loss_cls', 'loss_bbox')
-# More curves in one chart cannot be told apart.
-# Title of a chart -> the scalars it shows. The alignment wants its classifier
-# of sources near chance, 0.5.
+# Title of a chart -> the scalars it shows, in several charts because more
+# curves in one cannot be told apart. The alignment wants its classifier of
+# sources near chance.
 PRETRAINING_CURVES = {
     'losses of scenes': r'det_(?P<name>(?!.*domain).*loss.*)',
     'losses of crops': r'reid_(?P<name>(?!.*domain).*loss.*)',
@@ -57,12 +50,12 @@ PRETRAINING_CURVES = {
 }
 
 
-def results(run: 'Run') -> list[str]:
+def results(run: Run) -> list[str]:
     """The table target x start, and the same as bars."""
     tiles, lines, kinds = [], [], {}
     for target in run.targets:
         before = run.row(target, 'scratch')
-        for start, name in STARTS.items():
+        for start, name in run.starts.items():
             row = run.row(target, start)
             if row is None:
                 continue
@@ -73,26 +66,26 @@ def results(run: 'Run') -> list[str]:
                 kinds[len(lines), 5] = 'good' if change > 0 else 'bad'
                 tiles.append(
                     tile(
-                        FOLDERS[target],
+                        TARGETS[target],
                         f'{gain} mAP',
                         f'{100 * before["mAP"]:.1f} from scratch, '
-                        f'{100 * row["mAP"]:.1f} pre-trained',
+                        f'{100 * row["mAP"]:.1f} {name}',
                     )
                 )
             scores = [f'{100 * row[key]:.1f}' for key in ('mAP', 'top1')]
             kinds[len(lines), 1] = kinds[len(lines), 2] = 'text'
-            lines.append([FOLDERS[target], row['method'], name, *scores, gain])
+            lines.append([TARGETS[target], row['method'], name, *scores, gain])
     header = ['target', 'method', 'start', 'mAP', 'top-1', 'gain in mAP']
     charts = [
         bar_chart(
             label,
-            [FOLDERS[target] for target in run.targets],
+            [TARGETS[target] for target in run.targets],
             {
                 name: [
                     100 * (run.row(target, start) or {key: float('nan')})[key]
                     for target in run.targets
                 ]
-                for start, name in STARTS.items()
+                for start, name in run.starts.items()
             },
         )
         for key, label in (('mAP', 'mAP in %'), ('top1', 'top-1 in %'))
@@ -110,9 +103,9 @@ def results(run: 'Run') -> list[str]:
     ]
 
 
-def curves(run: 'Run') -> list[str]:
+def curves(run: Run) -> list[str]:
     """Losses of pre-training and of every fine-tuning."""
-    scalars = read_scalars(run.work_dir / 'pretrain')
+    scalars = read_scalars(run.folder.pretraining)
     pretraining = [
         line_chart(
             f'Pre-training: {title}',
@@ -129,20 +122,20 @@ def curves(run: 'Run') -> list[str]:
     ]
     parts = [group('curves', *pretraining)] if any(pretraining) else []
     scalars = {
-        (target, start): read_scalars(run.folder(target, start))
+        (target, start): read_scalars(run.folder.run(target, start))
         for target in run.targets
-        for start in STARTS
+        for start in run.starts
     }
     for key in CURVES:
         charts = [
             line_chart(
-                f'{FOLDERS[target]}: {key}',
+                f'{TARGETS[target]}: {key}',
                 {
                     name: (
                         scalars[target, start][key][0],
                         smoothed(scalars[target, start][key][1]),
                     )
-                    for start, name in STARTS.items()
+                    for start, name in run.starts.items()
                     if key in scalars[target, start]
                 },
                 'iteration',
@@ -154,12 +147,11 @@ def curves(run: 'Run') -> list[str]:
     return parts
 
 
-def rankings(run: 'Run', target: str) -> list[str]:
-    """The same queries for both starts."""
-    pair = [(target, start) for start in STARTS]
-    if not all(key in run.ranked for key in pair):
+def rankings(run: Run, target: str) -> list[str]:
+    """The same queries from scratch and pre-trained."""
+    first, second = (run.ranked.get((target, start)) for start in PAIR)
+    if first is None or second is None:
         return []
-    first, second = (run.ranked[key] for key in pair)
     return [
         note(
             'Blue: the person looked for. Green: right. Red: somebody else, '
@@ -168,17 +160,17 @@ def rankings(run: 'Run', target: str) -> list[str]:
             'similarity, with two joined embeddings the sum of both.'
         ),
         side_by_side(
-            list(zip(STARTS.values(), (first, second))),
+            [(STARTS[s], r) for s, r in zip(PAIR, (first, second))],
             telling_queries(first, second),
         ),
     ]
 
 
-def failures(run: 'Run') -> list[str]:
+def failures(run: Run) -> list[str]:
     """What becomes of the first place, and the worst queries."""
     lines = [
         [
-            FOLDERS[target],
+            TARGETS[target],
             STARTS[start],
             *(f'{100 * share:.1f}' for share in outcomes(ranked).values()),
         ]
@@ -195,12 +187,12 @@ def failures(run: 'Run') -> list[str]:
     ]
     for (target, start), ranked in run.ranked.items():
         if start == 'pretrained':
-            parts.append(heading(f'{FOLDERS[target]}: worst, {STARTS[start]}'))
+            parts.append(heading(f'{TARGETS[target]}: worst, {STARTS[start]}'))
             parts.append(worst_searches(ranked, 3))
     return parts if lines else []
 
 
-def detections(run: 'Run') -> list[str]:
+def detections(run: Run) -> list[str]:
     """Test images with right, wrong and missed persons."""
     parts = []
     for (target, start), stored in run.stored.items():
@@ -222,7 +214,7 @@ def detections(run: 'Run') -> list[str]:
             )
             told = ', '.join(f'{n} {kind}' for kind, n in counts.items())
             pictures.append(figure(picture, f'{Path(path).name}: {told}'))
-        parts.append(heading(FOLDERS[target]))
+        parts.append(heading(TARGETS[target]))
         parts.append(group('scenes', *pictures))
     if not parts:
         return []
@@ -230,7 +222,7 @@ def detections(run: 'Run') -> list[str]:
     return [note(explained), *parts]
 
 
-def sources(run: 'Run') -> list[str]:
+def sources(run: Run) -> list[str]:
     """Every dataset of the run: scenes with boxes, persons over cameras."""
     parts = []
     for ann_file in sorted(run.data_root.glob('*/prepared/train.json')):
@@ -256,7 +248,7 @@ def sources(run: 'Run') -> list[str]:
     return parts
 
 
-def settings(run: 'Run') -> list[str]:
+def settings(run: Run) -> list[str]:
     """Versions, seeds, commit, scoring and times."""
     facts = {
         'commit': ', '.join(sorted({row['commit'] for row in run.rows})),
@@ -269,7 +261,7 @@ def settings(run: 'Run') -> list[str]:
     }
     parts = [table(['', ''], [[key, value] for key, value in facts.items()])]
     used = {
-        FOLDERS[target]: stored.settings().describe()
+        TARGETS[target]: stored.settings().describe()
         for (target, _), stored in run.stored.items()
     }
     if used:

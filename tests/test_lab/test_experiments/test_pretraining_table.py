@@ -7,7 +7,8 @@ import pytest
 
 from lab.experiments import trainings
 from lab.experiments.result_table import ResultTable, read_scores
-from lab.experiments.trainings import METHODS, TARGETS, table_runs
+from lab.experiments.trainings import METHODS, table_runs
+from mmdet_ps.utils.comparison import TARGETS
 
 ROOT = Path(__file__).parents[3]
 
