@@ -18,8 +18,8 @@ case ${1:-} in
     ;;
 esac
 if [ $# -lt 1 ] || [ $# -gt 2 ]; then
-    printf '%s\n' "$USAGE" >&2
-    exit 2
+    fail "give WORK_DIR, and EPOCH if it is not the last one;" \
+        "'sh tools/format_epoch_weights_for_pretraining.sh --help' says more"
 fi
 WORK_DIR=${1%/}
 EPOCH=${2:-}
@@ -33,7 +33,7 @@ if [ -n "$EPOCH" ]; then
         [ ! -f "$WORK_DIR/$name" ] || CHECKPOINT=$WORK_DIR/$name
     done
     [ -n "$CHECKPOINT" ] || fail "$WORK_DIR: neither epoch_$EPOCH.pth nor" \
-        "iter_$EPOCH.pth; it holds" "$(cd "$WORK_DIR" && ls -- *.pth 2>&1)"
+        "iter_$EPOCH.pth; it holds" "$(cd "$WORK_DIR" && echo *.pth)"
 else
     [ -f "$WORK_DIR/last_checkpoint" ] || fail "$WORK_DIR: no checkpoint yet" \
         "(no file last_checkpoint); 'sh run_train.sh' pre-trains"

@@ -21,7 +21,7 @@ for argument in "$@"; do
         printf '%s\n' "$USAGE"
         exit 0
         ;;
-    *) fail "$argument: no such option; $USAGE" ;;
+    *) fail "$argument: no such option; --help lists them" ;;
     esac
 done
 

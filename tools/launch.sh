@@ -59,7 +59,7 @@ WORK_DIR=${WORK_DIR:-work_dirs/$NAME}
 # launch TOOL ARGUMENT...: on the CPU, one GPU, or GPUS processes.
 launch() {
     if [ "$GPUS" -gt 1 ]; then
-        "$PYTHON" -m torch.distributed.run --standalone \
+        "$PYTHON" tools/start_processes.py --standalone \
             --nproc_per_node="$GPUS" "$@" --launcher pytorch
     elif [ "$GPUS" -eq 0 ]; then
         CUDA_VISIBLE_DEVICES='' "$PYTHON" "$@"

@@ -12,6 +12,7 @@ import errno
 import os
 import re
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from typing import NoReturn
@@ -19,6 +20,7 @@ from typing import NoReturn
 from .errors import UserError
 
 FAILED = 1
+PATIENCE = 3  # seconds
 # Set to anything, it shows the traceback of a user's mistake, too.
 TRACEBACK_VARIABLE = 'MMDET_PS_TRACEBACK'
 REPORT = (
@@ -81,6 +83,10 @@ def report_mistake(error: BaseException) -> int:
     if isinstance(error, BrokenPipeError):
         # Nobody reads the output any more; flushing it at exit would fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if os.environ.get('RANK', '0') != '0':
+        # All processes of a run mostly see the same; once the first has
+        # ended, the others are ended, too, before they repeat it.
+        time.sleep(PATIENCE)
     if os.environ.get(TRACEBACK_VARIABLE):
         traceback.print_exception(error)
     print(f'error: {one_line(error)}', file=sys.stderr)

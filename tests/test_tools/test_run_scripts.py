@@ -71,3 +71,45 @@ def test_an_unknown_configuration_is_named():
     result = run('run_test_roi.sh', 'configs/nothing.py')
     assert result.returncode != 0
     assert 'configs/nothing.py: no such configuration' in result.stderr
+
+
+@pytest.mark.parametrize(
+    'command',
+    [
+        ['run_train.sh', '64'],
+        ['tools/install.sh', '--tset'],
+        ['tools/format_epoch_weights_for_pretraining.sh'],
+        ['tools/format_epoch_weights_for_pretraining.sh', '/nowhere'],
+        ['tools/format_epoch_weights_for_pretraining.sh', '.', '3'],
+    ],
+)
+def test_a_mistake_is_one_line_and_status_1(command):
+    result = run(*command)
+    assert result.returncode == 1
+    assert result.stderr.startswith('error: ')
+    assert result.stderr.count('\n') == 1
+
+
+@pytest.mark.slow
+def test_several_processes_end_in_one_line(tmp_path):
+    script = tmp_path / 'tool.py'
+    script.write_text(
+        'from mmdet_ps.utils.command_line import run_command\n'
+        'from mmdet_ps.utils.errors import UserError\n'
+        'def main():\n    raise UserError("a.json: empty")\n'
+        'run_command(main)\n'
+    )
+    result = subprocess.run(
+        [
+            *(sys.executable, ROOT / 'tools/start_processes.py'),
+            *('--standalone', '--nproc_per_node=2', script),
+        ],
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 1
+    errors = [x for x in result.stderr.splitlines() if 'error' in x]
+    assert errors == ['error: a.json: empty'] and result.stdout == ''
+    assert 'Traceback' not in result.stderr
