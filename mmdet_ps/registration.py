@@ -5,6 +5,7 @@ MMDetection import it by themselves, too, when they are first asked for a name
 after ``import mmdet_ps``.
 """
 
-from . import datasets, engine, evaluation, models, visualization
+from . import datasets, engine, models, visualization
+from .evaluation import metrics
 
-__all__ = ['datasets', 'engine', 'evaluation', 'models', 'visualization']
+__all__ = ['datasets', 'engine', 'metrics', 'models', 'visualization']

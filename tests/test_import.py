@@ -20,11 +20,19 @@ def run_python(code):
     return result.stdout
 
 
+HEAVY = ['torch', 'mmengine', 'mmcv', 'mmdet']
+
+
 @pytest.mark.parametrize(
     ('module', 'absent'),
     [
         ('mmdet_ps', ['numpy', 'torch', 'mmengine', 'mmcv', 'mmdet']),
-        ('mmdet_ps.structures', ['torch', 'mmengine', 'mmcv', 'mmdet']),
+        ('mmdet_ps.structures', HEAVY),
+        ('mmdet_ps.evaluation', HEAVY),
+        ('mmdet_ps.evaluation.search', [*HEAVY, 'scipy']),
+        ('mmdet_ps.evaluation.report', HEAVY),
+        ('mmdet_ps.evaluation.results_file', HEAVY),
+        ('mmdet_ps.evaluation.records', HEAVY),
     ],
 )
 def test_an_import_loads_no_more_than_it_needs(module, absent):

@@ -1,5 +1,5 @@
-"""Scoring of person search: pure functions and metrics."""
+"""Scoring of person search.
 
-from . import metrics
-
-__all__ = ['metrics']
+Reading and scoring results takes numpy alone. ``metrics`` puts it behind
+mmengine's evaluator; :mod:`mmdet_ps.registration` imports it.
+"""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from torch import Tensor
 
 from mmdet_ps.utils.errors import UserError
 
@@ -43,7 +42,7 @@ def record_of(data_sample: dict) -> dict:
 def _array(value) -> np.ndarray:
     """Numbers of a tensor, a box structure or an array; floats as float32."""
     value = getattr(value, 'tensor', value)
-    if isinstance(value, Tensor):
+    if hasattr(value, 'detach'):  # a tensor, asked without importing torch
         value = value.detach().cpu()
         value = value.float() if value.is_floating_point() else value
         value = value.numpy()

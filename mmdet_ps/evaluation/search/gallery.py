@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
-import torch
 
 from mmdet_ps.structures import PersonBoxes
 
 from ..settings import SearchSettings
 from .query_embeddings import inverse_norms
 from .reranking import Reranker
+
+
+def products_with(
+    vectors: np.ndarray, device: str
+) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from queries (B, D) to their products (B, G) with vectors.
+
+    Args:
+        vectors (ndarray): (G, D) float32.
+        device (str): Where they are multiplied; ``cpu``, or what torch takes.
+    """
+    if device == 'cpu':
+        return lambda queries: queries @ vectors.T
+    # Only here: whoever scores a file on the CPU need not wait for torch.
+    import torch
+
+    held = torch.from_numpy(np.ascontiguousarray(vectors)).to(device).T
+
+    def multiply(queries: np.ndarray) -> np.ndarray:
+        return (torch.from_numpy(queries).to(device) @ held).cpu().numpy()
+
+    return multiply
 
 
 class Gallery:
@@ -26,25 +49,22 @@ class Gallery:
     ) -> None:
         mask = boxes.scores >= settings.score_thr
         boxes = boxes.keep(mask)
-        self.boxes, self.device = boxes, device
+        self.boxes = boxes
         self.image_of = boxes.image_of
-        self._factors, self._vectors, factors_of = {}, {}, {}
+        self._products, self._factors = {}, {}
         for part, embeddings in boxes.embeddings.items():
             factors = inverse_norms(embeddings)
             if settings.confidence_weighted:
                 factors = factors * boxes.scores
-            factors_of[part] = factors
-            self._factors[part] = torch.from_numpy(factors).to(device)
-            self._vectors[part] = torch.from_numpy(
-                np.ascontiguousarray(embeddings)
-            ).to(device)
+            self._factors[part] = factors
+            self._products[part] = products_with(embeddings, device)
         self.reranker = None
         if settings.cbgm or settings.k_reciprocal:
             self.reranker = Reranker(
                 settings,
                 boxes,
                 self.image_of,
-                factors_of,
+                self._factors,
                 np.flatnonzero(mask),
             )
 
@@ -57,9 +77,9 @@ class Gallery:
         needed = {part for parts in branches.values() for part in parts}
         single = {}
         for part in needed:
-            query = torch.from_numpy(queries[part]).to(self.device)
-            block = query @ self._vectors[part].T
-            single[part] = block.mul_(self._factors[part]).cpu().numpy()
+            block = self._products[part](queries[part])
+            block *= self._factors[part]
+            single[part] = block
         return {
             branch: single[parts[0]]
             if len(parts) == 1

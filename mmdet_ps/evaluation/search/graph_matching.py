@@ -10,7 +10,6 @@ the query takes the similarity of the strongest edge of the matching
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from .gallery_order import descending
 
@@ -57,6 +56,9 @@ def matched_similarity(
         Its column and its new similarity; None where the query is left
         without a partner.
     """
+    # Only here: it takes longer to import than a usual search to score.
+    from scipy.optimize import linear_sum_assignment
+
     rows, columns = linear_sum_assignment(edges, maximize=True)
     partner = columns[rows == 0]
     if not len(partner):
