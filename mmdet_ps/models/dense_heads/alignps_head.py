@@ -90,10 +90,40 @@ class AlignPSHead(FCOSHead):
             img_shapes (list, optional): Heights and widths of the images
                 without padding, for ``centering='image'``.
         """
-        if self.centering is not None:
-            sizes = img_shapes if self.centering == 'image' else None
-            x = (subtract_spatial_mean(x[0], self.strides[0], sizes), *x[1:])
+        x = (self.centred(x[0], img_shapes), *x[1:])
         return *super().forward(x), list(x)
+
+    def centred(self, finest: Tensor, img_shapes: list | None) -> Tensor:
+        """The finest map (B, C, H, W) without its spatial mean, if it is to
+        be subtracted; see :meth:`forward`."""
+        if self.centering is None:
+            return finest
+        sizes = img_shapes if self.centering == 'image' else None
+        return subtract_spatial_mean(finest, self.strides[0], sizes)
+
+    def embeddings_at_centres(
+        self, x: tuple[Tensor, ...], batch_data_samples: SampleList
+    ) -> Tensor:
+        """Embeddings of the finest map at the centres of annotated boxes.
+
+        Args:
+            x (tuple[Tensor]): maps (B, C, H, W), the finest first.
+            batch_data_samples (list): B samples with ``gt_instances.bboxes``
+                (N, 4) in pixels of the network's input.
+
+        Returns:
+            Tensor: (sum of N, C) float, of any length.
+        """
+        shapes = [sample.img_shape for sample in batch_data_samples]
+        finest = self.centred(x[0], shapes)
+        boxes = [sample.gt_instances.bboxes for sample in batch_data_samples]
+        image = image_of_each(list(map(len, boxes)), finest.device)
+        boxes = torch.cat(boxes)
+        centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+        columns, rows = (centres / self.strides[0]).long().unbind(dim=1)
+        rows = rows.clamp(min=0, max=finest.shape[2] - 1)
+        columns = columns.clamp(min=0, max=finest.shape[3] - 1)
+        return finest[image, :, rows, columns]
 
     def loss(
         self, x: tuple[Tensor, ...], batch_data_samples: SampleList

@@ -1,5 +1,6 @@
 """AlignPS: anchor-free person search on one feature map."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -37,6 +38,23 @@ class AlignPS(SingleStageDetector):
         """Maps of (B, 3, H, W) images."""
         stages = self.backbone(batch_inputs)
         return FeatureMaps(stages, self.neck(stages))
+
+    @property
+    def embedding_dims(self) -> dict[str, int]:
+        """Length of each embedding that the heads train."""
+        return dict(dense=self.bbox_head.in_channels)
+
+    def annotated_embeddings(
+        self,
+        maps: dict[str, Sequence[Tensor]],
+        batch_data_samples: SampleList,
+    ) -> dict[str, Tensor]:
+        """Embeddings at the centres of the annotated boxes; see the method
+        of ``PersonSearchRCNN``."""
+        rows = self.bbox_head.embeddings_at_centres(
+            maps['neck'], batch_data_samples
+        )
+        return dict(dense=rows)
 
     def predict(
         self,

@@ -21,6 +21,7 @@ from ..forward_capture import (
     identity_loss_names,
 )
 from .memory_config import with_memories
+from .two_view_term import TwoViewTerm
 
 DETECTION, REID = BRANCHES = ('det', 'reid')
 # One loss key of a detector belongs to re-identification if it says so.
@@ -43,8 +44,12 @@ class HybridPretrainDetector(BaseDetector):
             every identity loss of the detector.
         queue_size: Likewise, the size of the queues for the unlabelled.
         alignment: Config of an :class:`IntraTaskAlignment`, or None.
-        det_persons: ``'unlabelled'`` or ``'ignored'``: whether the persons of
-            the scenes take part in the identity losses.
+        two_views: Options of a :class:`TwoViewTerm` (``dict()`` for its
+            defaults) that ties two views of a picture together, or None. The
+            pipelines of its branches must end with ``TwoViews``.
+        det_persons: Whether the persons of the scenes take part in the
+            identity losses: ``'unlabelled'``, the default without two views,
+            or ``'ignored'``, the default with them.
         loss_weights: Weight of each branch, 1 where not given.
         split_sources: Give every source its own forward pass, so that the
             log shows the losses of each (``det_crowdhuman_loss_cls``). Each
@@ -60,7 +65,8 @@ class HybridPretrainDetector(BaseDetector):
         num_identities: int | None = None,
         queue_size: int | None = None,
         alignment: dict | None = None,
-        det_persons: str = 'unlabelled',
+        two_views: dict | None = None,
+        det_persons: str | None = None,
         loss_weights: dict[str, float] | None = None,
         split_sources: bool = False,
         data_preprocessor: dict | None = None,
@@ -72,6 +78,8 @@ class HybridPretrainDetector(BaseDetector):
                 data_preprocessor=detector['data_preprocessor'],
             )
         super().__init__(MODELS.build(data_preprocessor), init_cfg)
+        if det_persons is None:
+            det_persons = 'unlabelled' if two_views is None else 'ignored'
         if det_persons not in ('unlabelled', 'ignored'):
             raise UserError(
                 f"det_persons is {det_persons!r}: choose 'unlabelled' "
@@ -87,8 +95,7 @@ class HybridPretrainDetector(BaseDetector):
         )
         image = alignment.get('image') if alignment else None
         self.map_names = list(image or {})
-        check_parts(self.detector, self.map_names)
-        self.alignment = None
+        self.alignment = self.two_views = None
         if alignment is not None:
             # The detector starts from the weights it would have alone.
             with torch.random.fork_rng(devices=[]):
@@ -98,6 +105,17 @@ class HybridPretrainDetector(BaseDetector):
                         'embedding_names': identity_loss_names(self.detector),
                     }
                 )
+        if two_views is not None:
+            with torch.random.fork_rng(devices=[]):
+                self.two_views = TwoViewTerm(
+                    self.detector.embedding_dims, **two_views
+                )
+            parts = [
+                'backbone',
+                *(['neck'] if self.detector.with_neck else []),
+            ]
+            self.map_names = [*dict.fromkeys([*self.map_names, *parts])]
+        check_parts(self.detector, self.map_names)
 
     def loss(
         self,
@@ -149,6 +167,13 @@ class HybridPretrainDetector(BaseDetector):
                 found = self.detector.loss(images, samples)
             if branch == REID:
                 found = {k: v for k, v in found.items() if REID_KEY in k}
+            if (
+                self.two_views is not None
+                and branch in self.two_views.branches
+            ):
+                found.update(
+                    self.two_views(self.detector, captured.maps, samples)
+                )
             share = len(chosen) / len(data_samples)
             found = reweight_loss_dict(
                 found, share * self.loss_weights[branch]

@@ -1,5 +1,7 @@
 """Two-stage person search."""
 
+from collections.abc import Sequence
+
 from mmdet.models.detectors import TwoStageDetector
 from mmdet.registry import MODELS
 from mmdet.structures import SampleList
@@ -9,6 +11,31 @@ from torch import Tensor
 @MODELS.register_module()
 class PersonSearchRCNN(TwoStageDetector):
     """Faster R-CNN whose RoI head also embeds (OIM, NAE, BSL, SeqNet)."""
+
+    @property
+    def embedding_dims(self) -> dict[str, int]:
+        """Length of each embedding that the RoI head trains."""
+        return self.roi_head.embedding_dims
+
+    def annotated_embeddings(
+        self,
+        maps: dict[str, Sequence[Tensor]],
+        batch_data_samples: SampleList,
+    ) -> dict[str, Tensor]:
+        """Embeddings of the annotated boxes, to be trained.
+
+        Args:
+            maps: output of the backbone and, where there is one, of the neck
+                by its name, (B, C, H, W) each.
+            batch_data_samples: B samples with ``gt_instances.bboxes`` (N, 4)
+                in pixels of the network's input.
+
+        Returns:
+            dict: under the names of ``embedding_dims``, (sum of N, D) float,
+            of any length.
+        """
+        x = maps['neck' if self.with_neck else 'backbone']
+        return self.roi_head.annotated_embeddings(x, batch_data_samples)
 
     def embed_boxes(
         self,

@@ -1,5 +1,7 @@
 """ROI-AlignPS: AlignPS and a two-stage branch, embeddings joined."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
@@ -81,6 +83,24 @@ class ROIAlignPS(AlignPS):
                 (dense.embeddings, dense.person_ids),
             )
         return losses
+
+    @property
+    def embedding_dims(self) -> dict[str, int]:
+        """See :attr:`AlignPS.embedding_dims`; both branches have one."""
+        return {**super().embedding_dims, **self.roi_head.embedding_dims}
+
+    def annotated_embeddings(
+        self,
+        maps: dict[str, Sequence[Tensor]],
+        batch_data_samples: SampleList,
+    ) -> dict[str, Tensor]:
+        """See :meth:`AlignPS.annotated_embeddings`; the RoI branch embeds
+        the boxes themselves."""
+        stage = (maps['backbone'][self.roi_stage],)
+        return {
+            **super().annotated_embeddings(maps, batch_data_samples),
+            **self.roi_head.annotated_embeddings(stage, batch_data_samples),
+        }
 
     def complete(
         self,

@@ -145,6 +145,24 @@ class PersonSearchRoIHead(StandardRoIHead):
             cls_score=cls_score, bbox_pred=bbox_pred, embeddings=embeddings
         )
 
+    @property
+    def embedding_dims(self) -> dict[str, int]:
+        """Length of each embedding that is trained."""
+        return dict(roi=self.bbox_head.embed_dims)
+
+    def annotated_embeddings(
+        self, x: tuple[Tensor], batch_data_samples: SampleList
+    ) -> dict[str, Tensor]:
+        """Embeddings of the annotated boxes, to be trained; see the method
+        of ``PersonSearchRCNN``."""
+        rois = bbox2roi([s.gt_instances.bboxes for s in batch_data_samples])
+        return self.trained_embeddings(self.roi_features(x, rois))
+
+    def trained_embeddings(self, roi_feats: Tensor) -> dict[str, Tensor]:
+        """Embeddings (N, D) of RoI features (N, C, h, w), by name."""
+        pooled = self.shared_head(roi_feats).amax(dim=(2, 3))
+        return dict(roi=self.bbox_head.embed_pooled(pooled, roi_feats))
+
     def embed_rois(self, x: tuple[Tensor], rois: Tensor) -> Tensor:
         """Unit embeddings (N, D) of RoIs (N, 5)."""
         return F.normalize(self._bbox_forward(x, rois)['embeddings'].float())

@@ -95,6 +95,18 @@ class SeparatedRoIHead(PersonSearchRoIHead):
         cls_score, bbox_pred = self.bbox_head(self.roi_features(x, rois))
         return dict(cls_score=cls_score, bbox_pred=bbox_pred)
 
+    @property
+    def embedding_dims(self) -> dict[str, int]:
+        """Length of each embedding that is trained."""
+        return {
+            f'roi_{level}': norm.num_features
+            for level, norm in self.reid_head.norms.items()
+        }
+
+    def trained_embeddings(self, roi_feats: Tensor) -> dict[str, Tensor]:
+        """Embeddings (N, D) of RoI features (N, C, h, w), by name."""
+        return dict(zip(self.embedding_dims, self.reid_head(roi_feats)))
+
     def embed_rois(self, x: tuple[Tensor], rois: Tensor) -> Tensor:
         """Unit embeddings (N, D) of RoIs (N, 5)."""
         return self.reid_head.embed(self.roi_features(x, rois))
