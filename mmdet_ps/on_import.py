@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 Around = Callable[[ModuleType], AbstractContextManager]
 REGISTRATION = 'mmdet_ps.registration'
@@ -93,15 +94,16 @@ class AroundImports(importlib.abc.MetaPathFinder):
         return None
 
     def _wrap(self, spec: ModuleSpec) -> None:
-        execute = spec.loader.exec_module
+        # On the object, not by another loader: whoever asks the loader for
+        # the source of the module still gets it.
+        loader: Any = spec.loader
+        execute = loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
             with self.around[spec.name](module):
                 execute(module)
 
-        # On the object, not by another loader: whoever asks the loader for
-        # the source of the module still gets it.
-        spec.loader.exec_module = exec_module
+        loader.exec_module = exec_module
 
 
 def arrange() -> None:

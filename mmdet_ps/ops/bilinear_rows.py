@@ -44,7 +44,7 @@ def split_coordinate(coordinate: Tensor, size: int) -> tuple[Tensor, Tensor]:
     zeros, so that neither value nor derivative reaches the map.
     """
     coordinate.nan_to_num_(0.0)
-    F.threshold_(coordinate, BORDER - 1.0, 0.0)
+    torch.threshold_(coordinate, BORDER - 1.0, 0.0)
     coordinate.clamp_(max=float(size + BORDER))
     whole = coordinate.floor()
     return whole, coordinate.sub_(whole)

@@ -31,14 +31,28 @@ def deform_conv2d(
     groups: int = 1,
     deform_groups: int = 1,
 ) -> Tensor:
-    """Deformable convolution of (N, C, H, W) to (N, O, Ho, Wo).
+    """Convolution whose taps are moved by an offset each.
+
+    Version 1 is equation 2 of Dai et al. (arXiv 1703.06211), version 2, with
+    a mask, equation 1 of Zhu et al. (arXiv 1811.11168).
 
     Args:
-        features: (N, C, H, W).
-        offset: (N, deform_groups * kh * kw * 2, Ho, Wo), y before x.
-        weight: (O, C / groups, kh, kw).
-        mask: (N, deform_groups * kh * kw, Ho, Wo), version 2 only.
-        bias: (O,).
+        features (Tensor): (N, C, H, W).
+        offset (Tensor): How far each tap is moved, y before x,
+            (N, deform_groups * kh * kw * 2, Ho, Wo), pixels of the input.
+        weight (Tensor): (O, C / groups, kh, kw).
+        mask (Tensor): Factor on the value under each tap, version 2 only,
+            (N, deform_groups * kh * kw, Ho, Wo).
+        bias (Tensor): (O,).
+        stride, padding, dilation: One number, or one for y and one for x.
+        groups: Parts of the channels that are convolved apart.
+        deform_groups: Parts of the channels that have offsets of their own.
+
+    Returns:
+        (N, O, Ho, Wo), in the type of ``offset``.
+
+    Raises:
+        ValueError: The shapes do not fit each other.
     """
     return DeformConvFunction.apply(
         features,
@@ -110,13 +124,13 @@ def compute(
     )
     _check_channels(tensors, shape)
     ctx.dtypes = [None if t is None else t.dtype for t in tensors]
-    tensors = _in_precision_of(at_least_float32(offset), tensors)
+    operands = _in_precision_of(at_least_float32(offset), tensors)
     ctx.geometry = shape
     ctx.backend = (
         deform_conv_torchvision if features.is_cuda else deform_conv_rows
     )
     with torch.autocast(features.device.type, enabled=False):
-        output, saved = ctx.backend.forward(*tensors, shape)
+        output, saved = ctx.backend.forward(*operands, shape)
     ctx.save_for_backward(*saved)
     return output.to(offset.dtype)
 

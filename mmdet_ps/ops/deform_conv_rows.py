@@ -55,8 +55,8 @@ def backward(
 ) -> tuple[Tensor | None, ...]:
     """Gradients of features, offset, mask, weight and bias, None if not
     needed."""
-    features, weight, *samples = saved
-    samples = Samples(*samples)
+    features, weight, *sampled = saved
+    samples = Samples(*sampled)
     grad_output = grad_output.flatten(2)
     grad_bias = grad_output.sum((0, 2)) if needed[4] else None
     if not any(needed[:4]):
@@ -78,7 +78,7 @@ def backward(
         if needed[0] or needs_samples:
             columns = _column_grad(kernels, grad, shape)
             columns = columns.view(-1, rows.size(1))
-        if needs_samples:
+        if grad_weights is not None:
             target = grad_weights[images, bags]
             target.copy_(
                 gather_weight_grad(columns, rows, indices).view_as(target)
@@ -86,7 +86,7 @@ def backward(
         if needed[0]:
             scatter_add(grad_rows, columns, indices, weights)
     grad_offset = grad_mask = None
-    if needs_samples:
+    if grad_weights is not None:
         grad_offset, grad_mask = sample_grad(grad_weights, samples, shape)
     return (
         from_rows(grad_rows, features.shape) if needed[0] else None,

@@ -20,9 +20,18 @@ def sigmoid_focal_loss_forward(
     gamma: float,
     alpha: float,
 ) -> None:
-    """Write the loss (N, C) of logits (N, C), target (N,) to ``output``.
+    """Write the focal loss to ``output``.
 
-    ``weight`` is (C,) and multiplies rows by their target's class, or empty.
+    Equation 5 of Lin et al. (arXiv 1708.02002), each class by itself.
+
+    Args:
+        logits (Tensor): (N, C).
+        target (Tensor): Class of each row, (N,) int64.
+        weight (Tensor): Factor on rows by their target's class, (C,), or
+            empty.
+        output (Tensor): (N, C).
+        gamma: How much well classified rows are weighed down.
+        alpha: Weight of the positives; negatives have ``1 - alpha``.
     """
     probability, log_right, is_target = _terms(logits, target)
     wrong = torch.where(is_target, 1 - probability, probability)
@@ -39,8 +48,10 @@ def sigmoid_focal_loss_backward(
     gamma: float,
     alpha: float,
 ) -> None:
-    """Write the derivative (N, C) of the loss by its logit to
-    ``grad_input``."""
+    """Write the derivative of the loss by its logit to ``grad_input`` (N, C).
+
+    Arguments are those of ``sigmoid_focal_loss_forward``.
+    """
     probability, log_right, is_target = _terms(logits, target)
     wrong = torch.where(is_target, 1 - probability, probability)
     slope = wrong**gamma * (gamma * (1 - wrong) * log_right - wrong)

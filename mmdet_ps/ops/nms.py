@@ -11,9 +11,16 @@ NAIVE, LINEAR, GAUSSIAN = range(3)
 def nms(
     boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int
 ) -> Tensor:
-    """Indices (K,) of the (N, 4) boxes kept, best score first.
+    """Non-maximum suppression.
 
-    ``offset`` is 1 where x2 and y2 are the last pixel inside the box.
+    Args:
+        boxes (Tensor): Corners x1, y1, x2, y2, (N, 4), pixels.
+        scores (Tensor): (N,).
+        iou_threshold: A box that overlaps a better one by more is left out.
+        offset: 1 where x2 and y2 are the last pixel inside the box, else 0.
+
+    Returns:
+        Indices (K,) int64 of the boxes kept, best score first.
     """
     corners = _half_open(at_least_float32(boxes.detach()), offset)
     scores = at_least_float32(scores.detach())
@@ -30,15 +37,26 @@ def softnms(
     method: int,
     offset: int,
 ) -> Tensor:
-    """Indices (K,) of the (N, 4) boxes kept; lowers scores of overlaps.
+    """Soft-NMS (Bodla et al., arXiv 1704.04503): overlaps lose score.
 
-    Writes the boxes kept with their new scores to the first K rows of
-    ``dets`` (N, 5).
+    Args:
+        boxes (Tensor): Corners x1, y1, x2, y2, (N, 4), pixels.
+        scores (Tensor): (N,).
+        dets (Tensor): (N, 5); the boxes kept, with their new scores, are
+            written to its first K rows.
+        iou_threshold: Overlap at which the linear decay begins.
+        sigma: Width of the Gaussian decay.
+        min_score: A box whose score falls below is left out.
+        method: ``NAIVE``, ``LINEAR`` or ``GAUSSIAN`` decay.
+        offset: 1 where x2 and y2 are the last pixel inside the box, else 0.
+
+    Returns:
+        Indices (K,) int64 of the boxes kept, in the order of their choice.
     """
     corners = _half_open(at_least_float32(boxes.detach()), offset)
     scores = at_least_float32(scores.detach()).clone()
     left = torch.arange(len(scores))
-    kept = []
+    kept: list[int] = []
     while len(left):
         best = int(scores[left].argmax())
         index = int(left[best])
@@ -53,7 +71,12 @@ def softnms(
 
 
 def nms_match(dets: Tensor, iou_threshold: float) -> list[list[int]]:
-    """Groups of the (N, 5) boxes: one kept and those it suppresses."""
+    """Groups of boxes: one that is kept, and those that it suppresses.
+
+    Args:
+        dets (Tensor): Corners and score, (N, 5), pixels.
+        iou_threshold: A box that overlaps the kept one by more joins it.
+    """
     dets = at_least_float32(dets.detach())
     left = dets[:, 4].argsort(descending=True, stable=True)
     groups = []

@@ -23,7 +23,25 @@ def roi_align_forward(
     pool_mode: int,
     aligned: bool,
 ) -> None:
-    """Write the features (R, C, h, w) of RoIs (R, 5) to ``output``."""
+    """Write the features under each region to ``output``.
+
+    RoIAlign of He et al. (arXiv 1703.06870, section 3) with average pooling.
+
+    Args:
+        features (Tensor): (N, C, H, W).
+        rois (Tensor): Index of the image and corners, (R, 5), pixels of the
+            image.
+        output (Tensor): (R, C, aligned_height, aligned_width).
+        argmax_y, argmax_x: Used by maximum pooling alone, which is not here.
+        spatial_scale: Pixels of the features per pixel of the image.
+        sampling_ratio: Points per bin and side; 0 takes as many as it has
+            pixels.
+        pool_mode: 1, the average.
+        aligned: Whether pixel centres lie at half numbers.
+
+    Raises:
+        MissingOperatorError: ``pool_mode`` is the maximum.
+    """
     _check_average(pool_mode)
     if not output.numel():
         return

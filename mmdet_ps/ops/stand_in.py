@@ -63,4 +63,4 @@ def put_in_place(operators: dict[str, Callable]) -> None:
         return
     module = StandIn(operators)
     sys.modules[MODULE_NAME] = module
-    importlib.import_module('mmcv')._ext = module
+    vars(importlib.import_module('mmcv'))['_ext'] = module
