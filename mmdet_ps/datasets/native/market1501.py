@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mmdet_ps.structures.fields import UNLABELLED
+
 from .errors import NativeDataError
 from .files import NativeRoot, list_images
 from .records import (
@@ -63,6 +65,10 @@ def read_market1501(
     if has_distractors:
         facts['gallery distractors'] = distractors
         facts['gallery ids'] -= int(distractors > 0)
+        # They show many persons, or none: nobody's companions.
+        for record in gallery:
+            if record.person_ids[0] == DISTRACTOR:
+                record.person_ids = np.array([UNLABELLED])
     return NativeSet(splits, facts, notes)
 
 

@@ -21,9 +21,19 @@ def average_precision(ranking: Ranking) -> float:
     """
     if ranking.num_relevant == 0:
         return 0.0
-    counts = np.sort(ranking.hit_counts)
-    found = np.searchsorted(counts, counts, 'right')
-    return float((found / counts).sum() / ranking.num_relevant)
+    precisions = precision_at_hits(ranking.hit_counts)
+    return float(precisions.sum() / ranking.num_relevant)
+
+
+def precision_at_hits(hit_counts: np.ndarray) -> np.ndarray:
+    """(H,) share of hits among all that are at least as similar as each hit.
+
+    Args:
+        hit_counts (ndarray): how many detections, the hit itself among them,
+            are at least as similar as it, (H,) int.
+    """
+    counts = np.sort(hit_counts)
+    return np.searchsorted(counts, counts, 'right') / counts
 
 
 def trapezoid_precision(ranking: Ranking) -> float:

@@ -51,7 +51,8 @@ def test_market_junk_and_distractors(tmp_path):
     assert [e['camera'] for e in train['data_list']] == [1, 2, 6]
     assert boxes(train['data_list'][0]) == [[0, 0, 64, 128]]
     test = prepared('market1501', root, 'test')
-    assert ids(test) == [3, 0, 3]  # junk (-1) is left out
+    # Junk (-1) is left out; the distractor (0) shows nobody.
+    assert ids(test) == [3, -1, 3]
     assert [e['role'] for e in test['data_list']] == [
         'query', 'gallery', 'gallery']  # fmt: skip
 

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,58 @@ def test_each_row_is_searched_among_the_others():
     # Person 1 at 0 degrees: neighbours at 10, 15, 100: found third. From 100
     # degrees: 15, 10, 0: found third. Person 2 is alone, -1 is no query.
     assert scores == dict(mAP=pytest.approx(1 / 3), top1=0.0)
+
+
+def slow_scores(embeddings, person_ids):
+    """Plain loops over pairs, in float64."""
+    units = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    precisions, firsts = [], []
+    for row, person in enumerate(person_ids):
+        others = [k for k in range(len(units)) if k != row]
+        same = [k for k in others if person_ids[k] == person]
+        if person < 0 or not same:
+            continue
+        alike = {k: float(units[row] @ units[k]) for k in others}
+        found = []
+        for hit in same:
+            above = [k for k in others if alike[k] >= alike[hit]]
+            found.append(np.mean([person_ids[k] == person for k in above]))
+        precisions.append(np.mean(found))
+        firsts.append(person_ids[max(others, key=alike.get)] == person)
+    return np.mean(precisions), np.mean(firsts)
+
+
+@pytest.mark.parametrize('block_bytes', [1, 4 * 60 * 7, 64 << 20])
+@pytest.mark.parametrize('ties', [False, True])
+def test_blocks_give_what_plain_loops_give(block_bytes, ties):
+    rng = np.random.default_rng(0)
+    person_ids = rng.integers(-1, 12, 60)
+    embeddings = rng.random((60, 4))
+    if ties:
+        embeddings = np.eye(4)[rng.integers(0, 4, 60)]
+    scores = neighbour_scores(embeddings, person_ids, block_bytes)
+    expected = slow_scores(embeddings, person_ids)
+    assert (scores['mAP'], scores['top1']) == pytest.approx(expected)
+
+
+def test_memory_does_not_grow_with_the_square_of_the_rows():
+    rng = np.random.default_rng(0)
+    rows, block_bytes = 4000, 1 << 20
+    embeddings = rng.random((rows, 8), np.float32)
+    person_ids = rng.integers(0, 400, rows)
+    tracemalloc.start()
+    neighbour_scores(embeddings, person_ids, block_bytes)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # All similarities at once would take 64 MB.
+    assert peak < 4 * block_bytes
+
+
+def test_equal_embeddings_tell_nobody_apart():
+    # All 39 others are one step, and 7 of them are right.
+    person_ids = np.repeat(np.arange(5), 8)
+    scores = neighbour_scores(np.ones((40, 3)), person_ids)
+    assert scores['mAP'] == pytest.approx(7 / 39)
 
 
 def test_nobody_to_find_gives_zero():
