@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +20,11 @@ from .footage import Frame, iterate_frames
 from .inference import Detections, detect
 
 FORMAT_VERSION = 1
+# What numpy, zipfile and zlib raise of a damaged file.
+DAMAGE = (
+    OSError, ValueError, KeyError, TypeError, EOFError, IndexError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 @dataclass
@@ -89,6 +96,9 @@ class GalleryIndex:
         )[self.frame_of]
         kept = np.flatnonzero(moved >= 0)
         kept = kept[np.argsort(moved[kept], kind='stable')]
+        if len(kept) and (np.diff(kept) == 1).all():
+            # A part is not copied: embeddings may be mapped into memory.
+            kept = slice(int(kept[0]), int(kept[-1]) + 1)
         return GalleryIndex(
             frames=list(new_of),
             stamps=[stamps[frame] for frame in new_of],
@@ -150,9 +160,19 @@ class GalleryIndex:
 
     @classmethod
     def load(cls, path: str | Path) -> 'GalleryIndex':
-        """Read what ``save`` wrote (plain arrays, nothing is unpickled)."""
+        """Read what ``save`` or a ``GalleryStore`` wrote.
+
+        Plain arrays are read, nothing is unpickled.
+
+        Raises:
+            UserError: If the file is damaged or another.
+        """
         try:
             with np.load(path, allow_pickle=False) as data:
+                if 'embeddings' not in data.files:
+                    from .gallery_store import read_gallery
+
+                    return read_gallery(path)
                 header = json.loads(str(data['header']))
                 if header['version'] != FORMAT_VERSION:
                     raise UserError(f'version {header["version"]}')
@@ -165,7 +185,7 @@ class GalleryIndex:
                     embeddings=data['embeddings'],
                     model_mark=header['model_mark'],
                 )
-        except (ValueError, KeyError, OSError) as error:
+        except DAMAGE as error:
             raise UserError(
                 f'{path} is not a gallery index of this release ({error}): '
                 'delete it, it is built again'
