@@ -1,5 +1,6 @@
 """A trained model on one image: find the persons, embed given boxes."""
 
+from collections.abc import Sequence
 from os import PathLike
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ import numpy as np
 import torch
 from mmcv.transforms import Compose
 from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
 from mmdet.utils import get_test_pipeline_cfg
 from mmengine.config import Config
 from mmengine.model.utils import revert_sync_batchnorm
@@ -100,11 +102,39 @@ def detect(
             the image as it is (the model still pads it).
         score_thr: Leave out less certain persons.
     """
+    return detect_batch(model, [image], resize, score_thr)[0]
+
+
+def detect_batch(
+    model: nn.Module,
+    images: Sequence[Image],
+    resize: bool = True,
+    score_thr: float = 0.0,
+) -> list[Detections]:
+    """The persons in every one of several images, in one pass.
+
+    Images of different sizes are padded to the largest of them, which can
+    change the figures a little; those of one video are of one size.
+
+    Args:
+        images: As in ``detect``, at least one.
+        model, resize, score_thr: As in ``detect``.
+    """
     with torch.no_grad():
-        data = prepare(model, image, resize)
-        sample = model.test_step(
-            dict(inputs=[data['inputs']], data_samples=[data['data_samples']])
-        )[0]
+        batch = [prepare(model, image, resize) for image in images]
+        samples = model.test_step(
+            dict(
+                inputs=[data['inputs'] for data in batch],
+                data_samples=[data['data_samples'] for data in batch],
+            )
+        )
+    return [_arrays(model, sample, score_thr) for sample in samples]
+
+
+def _arrays(
+    model: nn.Module, sample: DetDataSample, score_thr: float
+) -> Detections:
+    """What was found in one image, best first."""
     persons = sample.pred_instances
     if 'embeddings' not in persons:
         raise UserError(

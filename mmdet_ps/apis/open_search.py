@@ -11,6 +11,7 @@ from .gallery_index import GalleryIndex
 # Fewer pairs of different persons say little about a rare false alarm.
 LEAST_PAIRS = 100
 FALLBACK_THRESHOLD = 0.5
+MOST_FRAMES = 20_000  # that the threshold is taken from
 
 
 @dataclass(frozen=True)
@@ -118,13 +119,17 @@ def threshold_from_gallery(
     return float(np.quantile(pairs, 1 - false_alarms)), len(pairs)
 
 
-def strangers(index: GalleryIndex) -> np.ndarray:
+def strangers(index: GalleryIndex, most: int = MOST_FRAMES) -> np.ndarray:
     """Similarities (P,) of the pairs of persons seen in one frame.
 
     Overlapping boxes are left out: they may be one person found twice.
+
+    Args:
+        most: Look at no more frames than that, spread evenly.
     """
     found = []
-    for start, end in _runs(index.frame_of):
+    runs = _runs(index.frame_of)
+    for start, end in runs[:: max(1, -(-len(runs) // most))]:
         vectors, boxes = index.embeddings[start:end], index.bboxes[start:end]
         apart = overlaps(boxes, boxes) < 0.1
         upper = np.triu(apart, k=1)
