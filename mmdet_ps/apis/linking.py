@@ -27,6 +27,7 @@ REACH, SPEED = 0.4, 1.5
 LEAST_SIZE = 0.6  # of the smaller to the larger height in a track
 LONGEST_GUESS = 1.0  # seconds that a speed is trusted
 NEWEST = 0.5  # weight of the newest speed and look
+MARGIN = 0.2  # of the way from most strangers to perfect likeness
 FORBIDDEN = -1e3
 BLOCK = 1 << 15  # rows of embeddings read at once
 
@@ -109,8 +110,9 @@ def likeness_of(gallery: GalleryIndex) -> Likeness:
     pairs = strangers(gallery)
     if len(pairs) < LEAST_PAIRS:
         return Likeness()
-    least, same = np.quantile(pairs, [0.5, 0.95])
-    return Likeness(float(least), float(same))
+    least, most = np.quantile(pairs, [0.5, 0.95])
+    # Strangers may all be equally unlike: some likeness is asked for.
+    return Likeness(float(least), float(most + MARGIN * (1 - most)))
 
 
 def frames_by_video(
