@@ -3,46 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+
+from mmdet_ps.utils.images import image_size
 
 from .errors import NativeDataError
 from .files import NativeRoot
 from .records import ImageRecord, NativeSet, Note
 
-# EXIF orientations that swap width and height when an image is decoded.
-TURNED = (5, 6, 7, 8)
-ORIENTATION = 0x0112
 REMEDY = 'put the image in its place or fetch it again'
-
-
-def image_size(
-    img_path: str, root: Path, decode: bool = False
-) -> tuple[int, int]:
-    """(width, height) by the header; ``decode`` reads every pixel as well."""
-    path = root / img_path
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            # (asking a PNG for EXIF would decode it)
-            turned = image.format in ('JPEG', 'MPO') and (
-                image.getexif().get(ORIENTATION) in TURNED
-            )
-            if turned:
-                width, height = height, width
-            if decode:
-                image.load()
-    except FileNotFoundError:
-        raise NativeDataError(path, 'image missing', REMEDY) from None
-    except UnidentifiedImageError:
-        raise NativeDataError(path, 'is not an image', REMEDY) from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise NativeDataError(
-            path, f'image is damaged ({error})', REMEDY
-        ) from None
-    return width, height
 
 
 def finish(native: NativeSet, root: NativeRoot, decode: bool = False) -> None:
@@ -61,8 +31,8 @@ def finish(native: NativeSet, root: NativeRoot, decode: bool = False) -> None:
             if (decode or not r.width) and not r.in_video
         ]
         sizes = root.map(
-            partial(image_size, root=root.path, decode=decode),
-            [r.img_path for r in unknown],
+            partial(image_size, decode=decode),
+            [root.path / r.img_path for r in unknown],
             f'{split.name} images',
         )
         for record, (width, height) in zip(unknown, sizes):

@@ -15,6 +15,7 @@ from scipy.io import loadmat, savemat
 
 from mmdet_ps.datasets.native import NativeDataError, find_form
 from mmdet_ps.datasets.native.prepare import prepare
+from mmdet_ps.utils.errors import UserError
 
 from .. import more_native_trees as more
 from .. import native_trees as trees
@@ -394,7 +395,7 @@ def test_damage_is_one_clear_error(kind, pristine, tmp_path):
         pytest.importorskip('h5py')
     root = pristine(name, tmp_path / 'root')
     damage(root)
-    with pytest.raises(NativeDataError, match=words) as caught:
+    with pytest.raises(UserError, match=words) as caught:
         prepare(find_form(name), root)
     message = str(caught.value)
     assert '\n' not in message
@@ -420,7 +421,7 @@ def test_decoding_finds_a_damaged_picture(pristine, tmp_path):
     Image.fromarray(noise).save(root / 'frames/c1s1_000101.jpg')
     truncate('frames/c1s1_000101.jpg', 0.6)(root)
     assert prepare(find_form('prw'), root).written  # the header is whole
-    with pytest.raises(NativeDataError, match='image is damaged'):
+    with pytest.raises(UserError, match='image is damaged'):
         prepare(find_form('prw'), root, decode=True)
 
 
