@@ -5,7 +5,26 @@ MMDetection import it by themselves, too, when they are first asked for a name
 after ``import mmdet_ps``.
 """
 
-from . import datasets, engine, models, visualization
+from . import engine, models, visualization
+from .datasets import (
+    crop_mosaic_dataset,
+    person_concat_dataset,
+    person_search_dataset,
+    reid_crop_dataset,
+    samplers,
+    transforms,
+)
 from .evaluation import metrics
 
-__all__ = ['datasets', 'engine', 'metrics', 'models', 'visualization']
+__all__ = [
+    'crop_mosaic_dataset',
+    'engine',
+    'metrics',
+    'models',
+    'person_concat_dataset',
+    'person_search_dataset',
+    'reid_crop_dataset',
+    'samplers',
+    'transforms',
+    'visualization',
+]

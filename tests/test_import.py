@@ -28,6 +28,8 @@ HEAVY = ['torch', 'mmengine', 'mmcv', 'mmdet']
     [
         ('mmdet_ps', ['numpy', 'torch', 'mmengine', 'mmcv', 'mmdet']),
         ('mmdet_ps.structures', HEAVY),
+        ('mmdet_ps.datasets.native', HEAVY),
+        ('mmdet_ps.datasets.annotation_file', HEAVY),
         ('mmdet_ps.evaluation', HEAVY),
         ('mmdet_ps.evaluation.search', [*HEAVY, 'scipy']),
         ('mmdet_ps.evaluation.report', HEAVY),
