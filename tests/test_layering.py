@@ -47,7 +47,7 @@ MAY_IMPORT = {
     'models': ('structures', 'utils'),
     'evaluation': ('structures', 'utils'),
     'visualization': ('structures', 'utils'),
-    'engine': ('structures', 'utils', 'visualization'),
+    'engine': ('structures', 'utils', 'visualization', 'models/losses'),
     'apis': (
         'structures',
         'utils',

@@ -16,6 +16,8 @@ default_hooks = dict(
     ),
     # Every load of weights is reported; one that loads nothing is an error.
     checked_load=dict(type='CheckedLoadHook'),
+    # Which entries of a checkpoint hold the persons that were trained on.
+    identity_state=dict(type='IdentityStateHook'),
 )
 custom_hooks = [
     # A loss that is not finite stops the run with a message.

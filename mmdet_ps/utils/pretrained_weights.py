@@ -1,39 +1,56 @@
 """Pre-training checkpoints as weights to fine-tune from."""
 
 import re
+from collections.abc import Sequence
 
-from mmdet_ps.utils.errors import UserError
+from .checkpoint import (
+    BACKBONE_PREFIX,
+    CheckpointError,
+    StateDict,
+    under_prefix,
+)
 
-from .checkpoint import BACKBONE_PREFIX, CheckpointError, StateDict
-
+# Hybrid pre-training keeps the detector below this prefix. What lies beside
+# it (domain classifiers, queues, predictors) is of use to pre-training alone.
 WRAPPER_PREFIX = 'detector.'
 KEEP = ('backbone', 'neck', 'all')
-# What belongs to the pre-training alone: the domain classifiers with their
-# queues, and the identity losses, whose memories hold its identities.
-ALIGNMENT = re.compile(r'^alignment\.')
-IDENTITY_STATE = re.compile(r'(^|\.)loss(es)?(_\w+)?\.')
+# The key of a checkpoint's meta that lists the modules of identity losses.
+IDENTITY_STATE = 'identity_state'
+# What tells them in the checkpoints of version 0.1, which lack that list.
+LIKELY_IDENTITY_STATE = re.compile(r'(^|\.)loss(es)?(_\w+)?\.')
 # A two-stage detector may run the backbone's last stages on each RoI; they
 # keep the names they have in the backbone.
 TOP_STAGES = re.compile(r'^roi_head\.(?:.*\.)?((?:layer[34]|layers\.2)\..*)$')
 
 
-def format_weights(state_dict: StateDict, keep: str) -> StateDict:
+def format_weights(
+    state_dict: StateDict,
+    keep: str,
+    identity_state: Sequence[str] | None = None,
+) -> StateDict:
     """The part of a checkpoint that fine-tuning starts from.
 
     Args:
-        state_dict: Of a hybrid pre-training or of any detector.
+        state_dict: of a hybrid pre-training or of any detector.
         keep: ``backbone``: the whole backbone, without a prefix; ``neck``:
-            backbone and neck, as a detector names them; ``all``: everything
-            but domain classifiers and identity memories.
+            backbone and neck, as a detector names them; ``all``: the whole
+            detector but for its identity memories.
+        identity_state: names in ``state_dict`` of the modules that hold the
+            persons of the training, as the checkpoint's meta lists them.
+            Without it they are told by their names.
+
+    Raises:
+        CheckpointError: the weights hold no backbone.
     """
     if keep not in KEEP:
-        raise UserError(f'keep is {keep!r}: choose one of {KEEP}')
-    weights = {
-        key.removeprefix(WRAPPER_PREFIX): value
-        for key, value in state_dict.items()
-        if not ALIGNMENT.match(key)
-    }
-    backbone = [key for key in weights if key.startswith(BACKBONE_PREFIX)]
+        raise ValueError(f'keep is {keep!r}: choose one of {KEEP}')
+    state = identity_keys(state_dict, identity_state)
+    if any(key.startswith(WRAPPER_PREFIX) for key in state_dict):
+        weights = under_prefix(state_dict, WRAPPER_PREFIX)
+        state = {key.removeprefix(WRAPPER_PREFIX) for key in state}
+    else:
+        weights = state_dict
+    backbone = under_prefix(weights, BACKBONE_PREFIX)
     if not backbone:
         first = ', '.join(list(state_dict)[:3])
         raise CheckpointError(
@@ -41,14 +58,27 @@ def format_weights(state_dict: StateDict, keep: str) -> StateDict:
             'checkpoint of a detector or of its hybrid pre-training'
         )
     if keep == 'backbone':
-        return {
-            **top_stages(weights),
-            **{k.removeprefix(BACKBONE_PREFIX): weights[k] for k in backbone},
-        }
+        return {**top_stages(weights), **backbone}
     if keep == 'neck':
         prefixes = (BACKBONE_PREFIX, 'neck.')
         return {k: v for k, v in weights.items() if k.startswith(prefixes)}
-    return {k: v for k, v in weights.items() if not IDENTITY_STATE.search(k)}
+    return {k: v for k, v in weights.items() if k not in state}
+
+
+def identity_keys(
+    state_dict: StateDict, modules: Sequence[str] | None
+) -> set[str]:
+    """Keys of a state dict that hold the persons of its training.
+
+    Args:
+        state_dict: of any model.
+        modules: names of the modules that hold them; None to tell the keys
+            by the names that this project gives to losses.
+    """
+    if modules is None:
+        return {key for key in state_dict if LIKELY_IDENTITY_STATE.search(key)}
+    prefixes = tuple(f'{name}.' for name in modules)
+    return {key for key in state_dict if key.startswith(prefixes)}
 
 
 def top_stages(weights: StateDict) -> StateDict:

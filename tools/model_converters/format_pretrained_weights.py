@@ -1,8 +1,9 @@
 """Make weights to fine-tune from out of a pre-training checkpoint.
 
 backbone: the backbone alone, keys without a prefix under ``state_dict`` (the
-form of the published ``psvis`` weights). neck: backbone and neck. all:
-everything but domain classifiers and identity memories.
+form of the published ``psvis`` weights). neck: backbone and neck. all: the
+whole detector but for its identity memories. What belongs to pre-training
+alone (domain classifiers and their queues) is in none of them.
 """
 
 import argparse
@@ -15,7 +16,11 @@ from mmdet_ps.utils.checkpoint import (
     save_checkpoint,
 )
 from mmdet_ps.utils.command_line import ArgumentParser, run_command
-from mmdet_ps.utils.pretrained_weights import KEEP, format_weights
+from mmdet_ps.utils.pretrained_weights import (
+    IDENTITY_STATE,
+    KEEP,
+    format_weights,
+)
 from mmdet_ps.version import __version__
 
 
@@ -45,13 +50,17 @@ def main() -> None:
     """Format one checkpoint."""
     args = parse_args()
     checkpoint = read_checkpoint(args.src)
+    source_meta = checkpoint.get('meta') or {}
+    identity_state = source_meta.get(IDENTITY_STATE)
     for keep in args.keep:
         path = Path(args.dst.replace('{keep}', keep))
         try:
-            weights = format_weights(checkpoint['state_dict'], keep)
+            weights = format_weights(
+                checkpoint['state_dict'], keep, identity_state
+            )
         except CheckpointError as error:
             raise CheckpointError(f'{args.src}: {error}') from error
-        meta = describe(args.src, keep, checkpoint.get('meta') or {})
+        meta = describe(args.src, keep, source_meta)
         save_checkpoint(dict(meta=meta, state_dict=weights), path)
         counts = Counter(key.split('.')[0] for key in weights)
         parts = ', '.join(f'{n} {part}' for part, n in counts.items())
