@@ -13,10 +13,22 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmdet_ps.engine.optimizers import PartsOptimWrapperConstructor
+from mmdet_ps.models.roi_heads import SeparatedReIDHead
 from tests.test_models.two_stage import build
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 STEPS = 5  # of an epoch
+
+
+class ToyReIDHead(SeparatedReIDHead):
+    """A linear layer that passes for the re-ID head of BSL."""
+
+    def __init__(self):
+        nn.Module.__init__(self)
+        self.linear = nn.Linear(1, 1)
+
+    def forward(self, x):
+        return self.linear(x)
 
 
 class Toy(nn.Module):
@@ -25,7 +37,7 @@ class Toy(nn.Module):
     def __init__(self):
         super().__init__()
         self.stem = nn.Linear(1, 1)
-        self.reid_head = nn.Linear(1, 1)
+        self.reid_head = ToyReIDHead()
 
     def train_step(self, data, optim_wrapper):
         with optim_wrapper.optim_context(self):

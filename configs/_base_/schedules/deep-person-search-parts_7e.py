@@ -14,7 +14,7 @@ optim_wrapper = dict(
             bias=dict(weight_decay=0.0),
         ),
         reid=dict(
-            keys=['reid'],
+            modules=['SeparatedReIDHead'],
             optimizer=dict(type='Adam', lr=3.5e-4, weight_decay=1e-4),
         ),
     ),

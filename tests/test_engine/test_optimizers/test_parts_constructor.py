@@ -1,8 +1,20 @@
+from pathlib import Path
+
 import pytest
 import torch
+from mmengine.config import Config
 from torch import nn
 
+import mmdet_ps.registration  # noqa: F401
 from mmdet_ps.engine.optimizers import PartsOptimWrapperConstructor
+from mmdet_ps.utils.errors import UserError
+from tests.test_models.thin_methods import thin_model
+
+SCHEDULES = Path(__file__).parents[3] / 'configs/_base_/schedules'
+
+
+class Head(nn.Linear):
+    """What one of the parts asks for."""
 
 
 class TwoParts(nn.Module):
@@ -10,11 +22,11 @@ class TwoParts(nn.Module):
         super().__init__()
         torch.manual_seed(0)
         self.stem = nn.Linear(2, 2)
-        self.reid_head = nn.Linear(2, 1)
+        self.embedding = Head(2, 1)
         self.frozen = nn.Linear(2, 2).requires_grad_(False)
 
     def forward(self, x):
-        return self.reid_head(self.stem(x)).sum()
+        return self.embedding(self.stem(x)).sum()
 
 
 PARTS = dict(
@@ -23,7 +35,8 @@ PARTS = dict(
         bias=dict(weight_decay=0.0),
     ),
     reid=dict(
-        keys=['reid'], optimizer=dict(type='Adam', lr=0.01, weight_decay=0.5)
+        modules=[Head],
+        optimizer=dict(type='Adam', lr=0.01, weight_decay=0.5),
     ),
 )
 
@@ -45,7 +58,7 @@ def test_parameters_go_to_their_part():
     ]
     assert [g['weight_decay'] for g in parts['det']] == [0.5, 0.0]
     assert [g['weight_decay'] for g in parts['reid']] == [0.5, 0.5]
-    assert parts['reid'][0]['params'] == [model.reid_head.weight]
+    assert parts['reid'][0]['params'] == [model.embedding.weight]
 
 
 def test_one_update_equals_two_optimizers_by_hand():
@@ -59,7 +72,7 @@ def test_one_update_equals_two_optimizers_by_hand():
         lr=0.1,
     )
     adam = torch.optim.Adam(
-        twin.reid_head.parameters(), lr=0.01, weight_decay=0.5
+        twin.embedding.parameters(), lr=0.01, weight_decay=0.5
     )
     for step in range(3):
         x = torch.full((4, 2), step + 1.0)
@@ -84,7 +97,7 @@ def test_accumulation_waits_for_the_last_step():
     assert all(map(torch.equal, before, model.parameters()))
     joint.update_params(model(torch.ones(1, 2)))
     assert not torch.equal(before[0], model.stem.weight)
-    assert not torch.equal(before[2], model.reid_head.weight)
+    assert not torch.equal(before[2], model.embedding.weight)
 
 
 def test_clipping_takes_the_norm_of_all_parts():
@@ -112,9 +125,36 @@ def test_state_survives_saving():
 
 def test_parts_must_cover_the_model():
     parts = dict(reid=PARTS['reid'])
-    with pytest.raises(ValueError, match='must have no keys'):
+    with pytest.raises(ValueError, match='must have no modules'):
         PartsOptimWrapperConstructor(dict(type='OptimWrapper', parts=parts))
     with pytest.raises(ValueError, match='paramwise_cfg'):
         PartsOptimWrapperConstructor(
             dict(type='OptimWrapper', parts=PARTS), dict(norm_decay_mult=0)
         )
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (dict(keys=['reid']), r'parts\.reid\.keys.*modules='),
+        (dict(modules=['RedHead']), "registered as 'RedHead'"),
+        (dict(modules=['SeparatedReIDHead']), 'no SeparatedReIDHead'),
+    ],
+)
+def test_parts_that_a_model_lacks_are_named(options, message):
+    adam = dict(optimizer=dict(type='Adam', lr=0.01))
+    parts = dict(det=PARTS['det'], reid={**adam, **options})
+    with pytest.raises(UserError, match=message):
+        PartsOptimWrapperConstructor(dict(type='OptimWrapper', parts=parts))(
+            TwoParts()
+        )
+
+
+def test_bsl_trains_all_of_its_reid_head_by_adam():
+    path = SCHEDULES / 'deep-person-search-parts_7e.py'
+    cfg = Config.fromfile(path).optim_wrapper
+    cfg.pop('constructor')
+    parts = PartsOptimWrapperConstructor(cfg).parts_of(thin_model('bsl'))
+    reid = {name for name, part in parts.items() if part == 'reid'}
+    assert reid == {n for n in parts if n.startswith('roi_head.reid_head.')}
+    assert reid and len(reid) < len(parts)
