@@ -11,7 +11,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmdet_ps.models.losses.distributed import mean_over_ranks
-from mmdet_ps.models.losses.identity_loss import PersonRows
+from mmdet_ps.models.losses.identity_loss import REID_KEYS, PersonRows
 from mmdet_ps.utils.errors import UserError
 
 from .location_predictions import best_locations, detections_of_image
@@ -78,6 +78,11 @@ class AlignPSHead(FCOSHead):
         self.loss_reid_triplet = (
             MODELS.build(loss_reid_triplet) if loss_reid_triplet else None
         )
+
+    @property
+    def reid_keys(self) -> tuple[str, ...]:
+        """Which of its losses and accuracies are of re-identification."""
+        return (*REID_KEYS, 'loss_reid_triplet')
 
     def forward(
         self, x: tuple[Tensor, ...], img_shapes: list | None = None

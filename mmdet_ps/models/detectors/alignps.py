@@ -34,6 +34,11 @@ class AlignPS(SingleStageDetector):
     * ``confidence_weighted``: scale embeddings by the scores.
     """
 
+    @property
+    def reid_keys(self) -> tuple[str, ...]:
+        """Which of its losses and accuracies are of re-identification."""
+        return self.bbox_head.reid_keys
+
     def extract_maps(self, batch_inputs: Tensor) -> FeatureMaps:
         """Maps of (B, 3, H, W) images."""
         stages = self.backbone(batch_inputs)

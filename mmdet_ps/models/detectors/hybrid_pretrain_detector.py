@@ -20,12 +20,11 @@ from ..forward_capture import (
     check_parts,
     identity_loss_names,
 )
+from ..losses.identity_loss import REID_KEYS
 from .memory_config import with_memories
 from .two_view_term import TwoViewTerm
 
 DETECTION, REID = BRANCHES = ('det', 'reid')
-# One loss key of a detector belongs to re-identification if it says so.
-REID_KEY = 'reid'
 
 
 @MODELS.register_module()
@@ -35,8 +34,10 @@ class HybridPretrainDetector(BaseDetector):
     Scenes (branch ``det``) have boxes and no identities: the detector's loss
     in full, their persons feeding the memory of the unlabelled. Crops (branch
     ``reid``) are scenes with one box around one known person: only the losses
-    that have ``reid`` in their key count. Both go through the ``loss`` of the
-    wrapped detector, so any detector can be pre-trained.
+    that train their embeddings count, which the detector names as its
+    ``reid_keys`` (``loss_reid`` and ``acc_reid`` if it names none). Both go
+    through the ``loss`` of the wrapped detector, so any detector can be
+    pre-trained.
 
     Args:
         detector: Config of the wrapped detector.
@@ -166,7 +167,7 @@ class HybridPretrainDetector(BaseDetector):
             with capture_forward(self.detector, self.map_names) as captured:
                 found = self.detector.loss(images, samples)
             if branch == REID:
-                found = {k: v for k, v in found.items() if REID_KEY in k}
+                found = self._reid_losses(found)
             if (
                 self.two_views is not None
                 and branch in self.two_views.branches
@@ -182,6 +183,19 @@ class HybridPretrainDetector(BaseDetector):
             if self.alignment is not None:
                 passes.append(self.alignment.rows(branch, captured, samples))
         return losses, passes
+
+    def _reid_losses(self, losses: dict) -> dict:
+        """Those of a detector's losses that train the embeddings."""
+        keys = getattr(self.detector, 'reid_keys', REID_KEYS)
+        found = {key: losses[key] for key in losses if key in keys}
+        if not found:
+            raise UserError(
+                f'{type(self.detector).__name__} gives the losses '
+                f'{sorted(losses)}, of which none trains the embeddings of '
+                f'crops ({", ".join(keys)}): name those that do as its '
+                'attribute reid_keys'
+            )
+        return found
 
     def _forward_passes(
         self, branch: str, data_samples: SampleList

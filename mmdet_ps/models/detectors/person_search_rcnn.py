@@ -13,6 +13,11 @@ class PersonSearchRCNN(TwoStageDetector):
     """Faster R-CNN whose RoI head also embeds (OIM, NAE, BSL, SeqNet)."""
 
     @property
+    def reid_keys(self) -> tuple[str, ...]:
+        """Which of its losses and accuracies are of re-identification."""
+        return self.roi_head.reid_keys
+
+    @property
     def embedding_dims(self) -> dict[str, int]:
         """Length of each embedding that the RoI head trains."""
         return self.roi_head.embedding_dims

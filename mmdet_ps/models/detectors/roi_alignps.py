@@ -59,6 +59,15 @@ class ROIAlignPS(AlignPS):
         )
         self.roi_stage = roi_stage
 
+    @property
+    def reid_keys(self) -> tuple[str, ...]:
+        """Which of its losses and accuracies are of re-identification."""
+        return (
+            *super().reid_keys,
+            *[f'roi_{key}' for key in self.roi_head.reid_keys],
+            'loss_reid_mutual_information',
+        )
+
     def loss(
         self, batch_inputs: Tensor, batch_data_samples: SampleList
     ) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """Losses."""
 
-from .identity_loss import NO_BOX, IdentityLoss, PersonRows
+from .identity_loss import NO_BOX, REID_KEYS, IdentityLoss, PersonRows
 from .identity_memory import IdentityMemory
 from .memory_triplet_loss import MemoryTripletLoss
 from .mutual_information_loss import MutualInformationLoss
@@ -10,6 +10,7 @@ from .two_view_loss import TwoViewLoss
 
 __all__ = [
     'NO_BOX',
+    'REID_KEYS',
     'IdentityLoss',
     'IdentityMemory',
     'MemoryTripletLoss',

@@ -5,6 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+# What a detector calls the loss of its embeddings and their accuracy, unless
+# it says otherwise as ``reid_keys``.
+REID_KEYS = ('loss_reid', 'acc_reid')
 # The box index of a row that stands for no annotated box (background).
 NO_BOX = -1
 

@@ -14,7 +14,7 @@ from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from mmdet_ps.models.losses.identity_loss import NO_BOX, PersonRows
+from mmdet_ps.models.losses.identity_loss import NO_BOX, REID_KEYS, PersonRows
 from mmdet_ps.structures.fields import IGNORED
 
 from .detection_selection import select_detections
@@ -37,6 +37,9 @@ class PersonSearchRoIHead(StandardRoIHead):
         loss_reid: the identity loss.
         kwargs: options of mmdet's ``StandardRoIHead``.
     """
+
+    # Which of its losses and accuracies are of re-identification.
+    reid_keys = REID_KEYS
 
     def __init__(self, loss_reid: dict | None = None, **kwargs) -> None:
         super().__init__(**kwargs)

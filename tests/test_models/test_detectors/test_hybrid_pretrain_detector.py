@@ -269,6 +269,30 @@ def test_mistakes_are_explained():
         losses_of(hybrid(), batch)
 
 
+def test_the_detector_says_which_losses_train_embeddings():
+    class Named(TinySearchDetector):
+        reid_keys = ('of_persons',)
+
+        def loss(self, *args):
+            losses = super().loss(*args)
+            losses['of_persons'] = losses.pop('loss_reid')
+            losses['loss_reid_of_background'] = losses['loss_cls']
+            return losses
+
+    class Silent(Named):
+        reid_keys = ('loss_embedding',)
+
+    def detector(kind):
+        return dict(type=kind, data_preprocessor=PREPROCESSOR)
+
+    model = hybrid(detector=detector(Named), alignment=None)
+    losses = losses_of(model, full_batch())
+    assert {k for k in losses if k.startswith('reid')} == {'reid_of_persons'}
+    model = hybrid(detector=detector(Silent), alignment=None)
+    with pytest.raises(ValueError, match='of_persons.*loss_embedding'):
+        losses_of(model, full_batch())
+
+
 def test_memories_take_the_sizes_of_the_pretraining():
     init_default_scope('mmdet')
     detector = Config.fromfile(ROOT / 'configs/_base_/models/oim_r18-c4.py')
