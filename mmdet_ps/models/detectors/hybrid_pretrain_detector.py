@@ -96,6 +96,7 @@ class HybridPretrainDetector(BaseDetector):
         )
         image = alignment.get('image') if alignment else None
         self.map_names = list(image or {})
+        check_parts(self.detector, self.map_names)
         self.alignment = self.two_views = None
         if alignment is not None:
             # The detector starts from the weights it would have alone.
@@ -116,7 +117,6 @@ class HybridPretrainDetector(BaseDetector):
                 *(['neck'] if self.detector.with_neck else []),
             ]
             self.map_names = [*dict.fromkeys([*self.map_names, *parts])]
-        check_parts(self.detector, self.map_names)
 
     def loss(
         self,
