@@ -38,9 +38,11 @@ class Report:
         self.problems: list[tuple[str, str]] = []
 
     def say(self, name: str, value: object) -> None:
+        """Add a line."""
         self.lines.append(f'{name:<23}  {value}')
 
     def wrong(self, problem: str, remedy: str) -> None:
+        """Add a problem."""
         self.problems.append((problem, remedy))
 
 
@@ -85,6 +87,7 @@ def is_within(version: str, wanted: str) -> bool:
 
 
 def check_python(report: Report) -> None:
+    """The interpreter and the system."""
     report.say('python', f'{platform.python_version()} ({sys.executable})')
     report.say('system', platform.platform())
     if sys.version_info < (3, 10):  # noqa: UP036  it may be run by any
@@ -95,6 +98,7 @@ def check_python(report: Report) -> None:
 
 
 def check_packages(report: Report) -> None:
+    """Versions of what the package needs, and whether each imports."""
     ranges = required_ranges()
     for distribution, module in PACKAGES.items():
         version = version_of(distribution)
@@ -119,6 +123,7 @@ def check_packages(report: Report) -> None:
 
 
 def check_opencv(report: Report) -> None:
+    """Which build of OpenCV is there, and whether it imports."""
     builds = {
         name: version_of(name)
         for name in ('opencv-python', 'opencv-python-headless')
@@ -141,6 +146,7 @@ def check_opencv(report: Report) -> None:
 
 
 def check_gpu(report: Report) -> None:
+    """The threads and GPUs that PyTorch sees."""
     torch = sys.modules.get('torch')
     if torch is None or not hasattr(torch, 'cuda'):
         return
@@ -234,10 +240,12 @@ class Parser(argparse.ArgumentParser):
     """Ends as every tool does; the package may not even import here."""
 
     def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the options, in one line."""
         sys.exit(f'error: {message}; `check_env.py --help` lists the options')
 
 
 def main() -> int:
+    """Check everything; the exit status says whether something is wrong."""
     parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument(
         '--quiet', action='store_true', help='print nothing but problems'

@@ -15,6 +15,7 @@ SUBSETS = ('occlusion', 'low-resolution')
 
 
 def main() -> None:
+    """Read the options and score."""
     parser = scoring_parser(__doc__)
     parser.add_argument(
         '--gallery-size',

@@ -14,6 +14,7 @@ PROTOCOLS = ('standard', 'cross-camera', 'same-camera', 'mini')
 
 
 def main() -> None:
+    """Read the options and score."""
     parser = scoring_parser(__doc__)
     parser.add_argument(
         '--protocol',

@@ -51,10 +51,12 @@ class Person:
 
     @property
     def skin_bgr(self) -> Colour:
+        """Colour of the skin, BGR."""
         return SKIN[self.skin]
 
     @property
     def hair_bgr(self) -> Colour:
+        """Colour of the hair, BGR."""
         return HAIR[self.hair_colour]
 
 

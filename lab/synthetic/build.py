@@ -27,6 +27,7 @@ class Truth:
     def add_image(
         self, file: str, split: str, persons: list[dict], **more: object
     ) -> None:
+        """Record a picture and who is seen in it."""
         self.images.append(
             dict(file=file, split=split, persons=persons, **more)
         )
@@ -36,6 +37,7 @@ class Truth:
         self.traps.append({'trap': trap, 'where': where})
 
     def save(self, path: Path) -> None:
+        """Write the record as JSON."""
         path.parent.mkdir(parents=True, exist_ok=True)
         record = {
             'facts': self.facts,
@@ -59,17 +61,21 @@ class Build:
 
     @property
     def domain(self) -> Domain:
+        """The style of the set."""
         return DOMAINS[self.style or self.name]
 
     def rng(self, *keys: object) -> np.random.Generator:
+        """The random numbers of what the keys name, in this set."""
         return stream(self.seed, self.name, *keys)
 
     def camera(self, *key: object) -> Camera:
+        """The camera that the key names; the same key, the same camera."""
         return domain_camera(self.seed, self.style or self.name, *key)
 
     def population(
         self, count: int, *keys: object, wardrobe: Wardrobe | None = None
     ) -> list[Person]:
+        """Persons of the set's style, in groups of look-alikes."""
         return draw_population(
             self.rng('population', *keys),
             count,
@@ -85,6 +91,16 @@ class Build:
         actors: list[Actor],
         **more,
     ) -> SceneSpec:
+        """A picture of a place with persons in it.
+
+        Args:
+            key: Names the picture.
+            place: Names the backdrop, which pictures of a camera share.
+            size: Width and height, pixels.
+            camera: What colours and noise come from.
+            actors: Who is to be seen.
+            more: Further fields of ``SceneSpec``.
+        """
         return SceneSpec(
             self.seed,
             (self.name, *key),
@@ -105,6 +121,7 @@ class Build:
         person: Person | None,
         **more,
     ) -> CropSpec:
+        """A crop of one person, or of nobody; arguments as in ``scene``."""
         return CropSpec(
             self.seed,
             (self.name, *key),

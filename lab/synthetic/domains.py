@@ -16,6 +16,8 @@ from .randomness import stream
 
 @dataclass(frozen=True)
 class Domain:
+    """The style of a data set: clothes, places and cameras."""
+
     wardrobe: Wardrobe = field(default_factory=Wardrobe)
     setting: Setting = field(default_factory=Setting)
     cast: float = 0.15  # how far the colours of its cameras differ

@@ -51,6 +51,7 @@ def do(job: Job) -> list[Sighting]:
 
 
 def default_workers() -> int:
+    """As many processes as there are cores for this one."""
     return (
         len(os.sched_getaffinity(0))
         if hasattr(os, 'sched_getaffinity')

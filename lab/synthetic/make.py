@@ -66,6 +66,7 @@ def available_sets(size: str) -> list[str]:
 
 
 def settings(name: str, seed: int, size: str) -> dict:
+    """What decides how a set looks; kept in its folder."""
     return {'set': name, 'seed': seed, 'size': size, 'version': FORMAT_VERSION}
 
 

@@ -70,6 +70,7 @@ def _cut(root: Path, record: dict, box: list[float] | None) -> np.ndarray:
 
 
 def scene_sheet(root: Path, truth: dict) -> np.ndarray:
+    """Pictures of the set with their boxes, on one page."""
     images = truth['images']
     step = max(1, len(images) // SCENES)
     drawn = [_draw_scene(root, record) for record in images[::step][:SCENES]]

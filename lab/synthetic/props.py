@@ -18,6 +18,8 @@ METAL: Colour = (150, 148, 142)
 
 @dataclass(frozen=True)
 class Prop:
+    """A thing that stands in a scene, drawn at its feet."""
+
     shapes: list[Shape]
     height: float  # metres
 
@@ -192,4 +194,5 @@ KINDS = {
 
 
 def make_prop(rng: np.random.Generator, kind: str) -> Prop:
+    """One thing of a kind, with colours of its own."""
     return KINDS[kind](rng)

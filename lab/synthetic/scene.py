@@ -32,6 +32,8 @@ PROPS = {
 
 @dataclass(frozen=True)
 class Actor:
+    """A person who is to appear in a scene."""
+
     person: Person
     tag: int  # the identity, in the words of whoever asked for the scene
     placement: Placement | None = None  # None: anywhere

@@ -18,6 +18,8 @@ _CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
 
 
 class Shape(NamedTuple):
+    """A filled outline."""
+
     points: np.ndarray  # (N, 2) float
     colour: Colour
 
@@ -28,12 +30,14 @@ def ellipse(
     radius_y: float,
     colour: Colour,
 ) -> Shape:
+    """An ellipse along the axes."""
     return Shape(_CIRCLE * (radius_x, radius_y) + centre, colour)
 
 
 def rectangle(
     left: float, top: float, right: float, bottom: float, colour: Colour
 ) -> Shape:
+    """A rectangle along the axes."""
     return Shape(
         np.array(
             [(left, top), (right, top), (right, bottom), (left, bottom)], float
@@ -43,6 +47,7 @@ def rectangle(
 
 
 def polygon(points: list[tuple[float, float]], colour: Colour) -> Shape:
+    """The outline through the points, closed."""
     return Shape(np.array(points, float), colour)
 
 

@@ -22,6 +22,8 @@ class SearchSize:
 
 @dataclass(frozen=True)
 class DetectionSize:
+    """A set of scenes without identities."""
+
     image: tuple[int, int]
     train_images: int
     val_images: int
@@ -30,6 +32,8 @@ class DetectionSize:
 
 @dataclass(frozen=True)
 class ReidSize:
+    """A set of crops with identities and without scenes."""
+
     crop: tuple[int, int]
     train_ids: int
     test_ids: int

@@ -54,6 +54,7 @@ class Skeleton:
         return self.view.project(*self.joints[name])
 
     def nearness(self, name: str) -> float:
+        """How near to the viewer a joint is; the nearer is drawn later."""
         x, _, z = self.joints[name]
         return self.view.nearness(x, z)
 

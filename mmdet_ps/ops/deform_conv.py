@@ -86,6 +86,7 @@ class DeformConvFunction(Function):
         groups=1,
         deform_groups=1,
     ) -> Tensor:
+        """As ``deform_conv2d``, in another order."""
         return compute(
             ctx,
             (features, offset, mask, weight, bias),
@@ -99,6 +100,7 @@ class DeformConvFunction(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_output: Tensor) -> Gradients:
+        """Gradients of the five tensors; the options have none."""
         grads = differentiate(ctx, grad_output, ctx.needs_input_grad[:5])
         return *grads, None, None, None, None, None
 

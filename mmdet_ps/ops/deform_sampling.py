@@ -32,10 +32,12 @@ class Geometry(NamedTuple):
 
     @property
     def positions(self) -> int:
+        """Pixels of the output."""
         return self.out_size[0] * self.out_size[1]
 
     @property
     def taps(self) -> int:
+        """Positions of the kernel."""
         return self.kernel[0] * self.kernel[1]
 
 

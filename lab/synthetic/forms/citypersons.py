@@ -47,6 +47,7 @@ def _narrow(rows: np.ndarray) -> np.ndarray:
 
 
 def write(build: Build) -> None:
+    """Draw CityPersons: pictures, and one .mat per split."""
     counts = {'train': build.size.train_images, 'val': build.size.val_images}
     names = {split: _names(split, count) for split, count in counts.items()}
     found = render_crowds(

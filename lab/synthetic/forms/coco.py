@@ -60,6 +60,7 @@ def _annotations(build: Build, image: dict, sightings: list) -> list[dict]:
 
 
 def write(build: Build) -> None:
+    """Draw COCO: pictures, and one JSON of instances per split."""
     counts = {'train': build.size.train_images, 'val': build.size.val_images}
     files = {
         split: [

@@ -6,8 +6,9 @@ import numpy as np
 
 from ..build import Build
 from ..scene import Sighting
-from .crowds import render_crowds
-from .odgt import box_record, mask_record
+from .crowds import render_crowds, xywh
+
+BARELY_VISIBLE = 0.12  # annotators give such persons up
 
 
 def _image_id(rng: np.random.Generator) -> str:
@@ -17,6 +18,7 @@ def _image_id(rng: np.random.Generator) -> str:
 
 
 def write(build: Build) -> None:
+    """Draw CrowdHuman: pictures, and one .odgt per split."""
     counts = {'train': build.size.train_images, 'val': build.size.val_images}
     stems = {
         split: [_image_id(build.rng(split, 'name', n)) for n in range(count)]
@@ -46,11 +48,11 @@ def _annotate(
     """The odgt line of one image; every third also has an ignore mask."""
     rng = build.rng('annotation', stem)
     boxes = [
-        box_record(rng, number, sighting)
+        _box_record(rng, number, sighting)
         for number, sighting in enumerate(sightings)
     ]
     if index % 3 == 0:
-        boxes.insert(0, mask_record(rng, build.size.image))
+        boxes.insert(0, _mask_record(rng, build.size.image))
         build.truth.add_trap('mask with empty head_attr', stem)
     for box in boxes:
         if box['fbox'][0] < 0:
@@ -75,3 +77,49 @@ def _annotate(
     if index % 2:  # the key order varies
         line = {'gtboxes': boxes, 'ID': stem}
     return json.dumps(line)
+
+
+def _box_record(
+    rng: np.random.Generator, number: int, sighting: Sighting
+) -> dict:
+    """One person; which keys `extra` holds varies as in the originals."""
+    extra: dict[str, int] = {
+        'box_id': number,
+        'occ': int(sighting.visibility < 0.7),
+    }
+    if rng.random() < 0.12:
+        del extra['box_id']
+    if sighting.visibility < BARELY_VISIBLE:
+        extra['ignore'] = 1
+    elif rng.random() < 0.1:
+        extra['ignore'] = 0
+    if rng.random() < 0.1:
+        extra['unsure'] = 1
+    head = (
+        {}
+        if rng.random() < 0.1
+        else {'ignore': int(rng.random() < 0.1), 'occ': 0, 'unsure': 0}
+    )
+    return {
+        'tag': 'person',
+        'fbox': xywh(sighting.box),
+        'vbox': xywh(sighting.visible_box),
+        'hbox': xywh(sighting.head_box),
+        'extra': extra,
+        'head_attr': head,
+    }
+
+
+def _mask_record(rng: np.random.Generator, size: tuple[int, int]) -> dict:
+    """A region nobody was annotated in, at the upper border."""
+    width, height = size
+    x = int(rng.integers(0, width * 3 // 4))
+    box = [x, 0, width // 5, max(4, height // 10)]
+    return {
+        'tag': 'mask',
+        'fbox': box,
+        'vbox': box,
+        'hbox': box,
+        'extra': {'ignore': 1},
+        'head_attr': {},
+    }

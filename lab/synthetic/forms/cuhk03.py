@@ -36,6 +36,7 @@ def _slots(person: int) -> list[int]:
 
 
 def write(build: Build) -> None:
+    """Draw CUHK03: the HDF5 file of labelled and detected crops."""
     size = build.size
     total = size.train_ids + size.test_ids
     people = build.population(total)

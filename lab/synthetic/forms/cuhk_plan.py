@@ -64,6 +64,7 @@ def _small_actor(
 
 
 def make_plan(build: Build) -> Plan:
+    """Decide who appears where and in which role, before drawing."""
     size = build.size
     rng = build.rng('plan')
     names = _names(build, size.train_images + size.test_images)

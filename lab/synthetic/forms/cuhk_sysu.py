@@ -24,6 +24,7 @@ class Entry:
     hard: bool = False
 
     def fields(self) -> dict:
+        """The struct of MATLAB that stands for it."""
         absent = self.box is None
         return {
             'imname': self.name,
@@ -78,6 +79,7 @@ class Annotations:
                     self.by_identity.setdefault(actor.tag, []).append(entry)
 
     def pool(self) -> list[str]:
+        """Names of the test pictures, in their order."""
         return [
             name
             for name, picture in self.plan.pictures.items()
@@ -85,6 +87,7 @@ class Annotations:
         ]
 
     def query(self, tag: int) -> Entry:
+        """The appearance by which an identity is looked for."""
         name = self.plan.queries[tag]
         return next(
             entry for entry in self.by_identity[tag] if entry.name == name
@@ -226,6 +229,7 @@ def _record_truth(build: Build, notes: Annotations) -> None:
 
 
 def write(build: Build) -> None:
+    """Draw CUHK-SYSU: pictures, and the .mat files of all protocols."""
     plan = make_plan(build)
     specs = {}
     for name, picture in plan.pictures.items():

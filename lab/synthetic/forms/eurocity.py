@@ -61,6 +61,7 @@ def _children(build: Build, file: str, sightings: list[Sighting]) -> list:
 
 
 def write(build: Build) -> None:
+    """Draw EuroCity Persons: pictures, and a JSON for each of them."""
     counts = {'train': build.size.train_images, 'val': build.size.val_images}
     files: dict[str, list[str]] = {split: [] for split in counts}
     for split, count in counts.items():

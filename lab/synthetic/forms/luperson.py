@@ -30,6 +30,7 @@ def _key(index: int) -> str:
 
 
 def write(build: Build) -> None:
+    """Draw LUPerson: crops as files, and as LMDB where it is installed."""
     size = build.size
     people = build.population(size.train_ids)
     count = size.train_ids * size.crops

@@ -41,6 +41,7 @@ class Crops:
         person: Person | None,
         others: list[Person],
     ) -> None:
+        """Name a crop and plan it; ``others`` may walk through it."""
         index = len(self.specs)
         box = 0 if split == 'query' else index % 4 + 1
         name = self.name(identity, camera, index, box)
@@ -49,6 +50,7 @@ class Crops:
         self.splits[split][file] = (identity, camera)
 
     def render(self) -> None:
+        """Draw the crops and record who they show."""
         self.build.render(self.specs)
         for split, found in self.splits.items():
             add_truth(self.build, split, found)
@@ -75,6 +77,7 @@ def write_market_like(build: Build, crops: Crops, num_cameras: int) -> None:
 
 
 def write(build: Build) -> None:
+    """Draw Market-1501: crops in three folders, junk included."""
     size, rng = build.size, build.rng('strangers')
     crops = Crops(build, file_name)
     for stranger in build.population(size.test_ids, 'distractors'):

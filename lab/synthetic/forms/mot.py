@@ -31,14 +31,17 @@ class MotVideo(Video):
 
     @property
     def name(self) -> str:
+        """Name of the sequence, as in ``MOT17-02-FRCNN``."""
         kind = f'-{self.source}' if self.source else ''
         return f'MOT17-{self.number:02d}{kind}'
 
     @property
     def folder(self) -> str:
+        """Its folder below the root."""
         return f'{self.split}/{self.name}'
 
     def file(self, frame: int) -> str:
+        """Picture of a frame, counted from 1, below the root."""
         return f'{self.folder}/img1/{frame:06d}.jpg'
 
     def labelled(self, frames: int) -> range:

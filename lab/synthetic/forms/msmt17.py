@@ -35,6 +35,7 @@ def _split(part: int, index: int, cameras: list[int]) -> str:
 
 
 def write(build: Build, version: str = 'V1') -> None:
+    """Draw MSMT17, version V1, V2 or the repack in Market's form."""
     size, rng = build.size, build.rng('plan')
     folder = dict(zip(('train', 'query', 'gallery'), FOLDERS[version]))
     folder['val'] = folder['train']

@@ -20,6 +20,8 @@ SHARED_ID = 11  # occurs in training and validation, as in the original
 
 @dataclass
 class Video:
+    """A video of one of the two sources, and who appears in it."""
+
     split: str
     number: int
     source: str
@@ -27,6 +29,7 @@ class Video:
 
     @property
     def name(self) -> str:
+        """Name of its folder and of its annotation file."""
         return f'{self.number:06d}_{self.source}_{self.split}'
 
 
@@ -140,6 +143,7 @@ def _specs(build: Build, videos: list[Video]) -> dict:
 
 
 def write(build: Build) -> None:
+    """Draw PoseTrack21: videos, their JSON files and the queries."""
     size = build.size
     ids = _choose_ids(build.rng('ids'), size.train_ids, size.test_ids)
     everyone = sorted({*ids['train'], *ids['val']})

@@ -101,6 +101,7 @@ def annotation_record(
     track: int,
     size: tuple[int, int],
 ) -> dict:
+    """One person in one image; some have no keypoints."""
     record = {
         'bbox': _xywh(clip_box(sighting.box, size)),
         'bbox_head': _xywh(clip_box(sighting.head_box, size)),

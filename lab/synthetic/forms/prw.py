@@ -10,8 +10,7 @@ from ..casting import cast_scenes
 from ..placement import border_placement
 from ..scene import Actor
 from .matlab import cell, save
-from .prw_ids import PRWIds, choose_ids
-from .prw_queries import write_queries
+from .prw_identities import PRWIds, choose_ids, write_queries
 
 NUM_CAMERAS = 6
 CAMERA_SHARE = (0.16, 0.13, 0.19, 0.12, 0.18, 0.22)  # of all frames
@@ -24,6 +23,8 @@ OVERHANG = (3.0, 0.0, 9.0, 8.0)
 
 @dataclass
 class Frame:
+    """A frame: who is in it, and the boxes of its file."""
+
     stem: str
     split: str
     camera: int
@@ -89,6 +90,8 @@ def cast(build: Build, frames: list[Frame], people: dict) -> None:
 
 
 def add_strangers(build: Build, frames: list[Frame]) -> None:
+    """Put passers-by without an identity into frames, one at least into an
+    empty one."""
     strangers = build.population(60, 'strangers')
     for frame in frames:
         rng = build.rng('strangers', frame.stem)
@@ -116,6 +119,7 @@ def annotate(build: Build, frame: Frame, sightings: list) -> None:
 
 
 def save_annotation(build: Build, frame: Frame, index: int) -> None:
+    """Write the boxes under one of the three names that PRW's files use."""
     path = build.root / f'annotations/{frame.stem}.jpg.mat'
     save(path, **{KEYS[index % len(KEYS)]: frame.boxes})
 
@@ -162,6 +166,7 @@ def _border_trap(build: Build, frames: list[Frame], tag: int) -> None:
 
 
 def write(build: Build) -> None:
+    """Draw PRW: frames, a .mat for each of them, lists and queries."""
     size = build.size
     ids = choose_ids(build.rng('ids'), size.train_ids, size.test_ids)
     everyone = [*ids.train, *ids.test]

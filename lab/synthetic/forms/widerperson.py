@@ -23,6 +23,7 @@ def _lines(build: Build, name: str, sightings: list[Sighting]) -> list[list]:
 
 
 def write(build: Build) -> None:
+    """Draw WiderPerson: pictures, and a text file for each of them."""
     counts = {
         'train': build.size.train_images,
         'val': build.size.val_images,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.io import loadmat
 
-from lab.synthetic.forms.prw_ids import ALL_TEST, ALL_TRAIN, choose_ids
+from lab.synthetic.forms.prw_identities import ALL_TEST, ALL_TRAIN, choose_ids
 from lab.synthetic.randomness import stream
 
 KEYS = ('box_new', 'anno_file', 'anno_previous')
