@@ -160,7 +160,7 @@ class GalleryIndex:
 
     @classmethod
     def load(cls, path: str | Path) -> 'GalleryIndex':
-        """Read what ``save`` or a ``GalleryStore`` wrote.
+        """Read what ``save`` wrote; ``load_gallery`` reads a store, too.
 
         Plain arrays are read, nothing is unpickled.
 
@@ -169,10 +169,6 @@ class GalleryIndex:
         """
         try:
             with np.load(path, allow_pickle=False) as data:
-                if 'embeddings' not in data.files:
-                    from .gallery_store import read_gallery
-
-                    return read_gallery(path)
                 header = json.loads(str(data['header']))
                 if header['version'] != FORMAT_VERSION:
                     raise UserError(f'version {header["version"]}')

@@ -279,18 +279,31 @@ class GalleryStore:
                 path.unlink()
 
 
-def read_gallery(path: str | Path) -> GalleryIndex:
-    """The gallery of a store, without writing to it.
+def load_gallery(path: str | Path) -> GalleryIndex:
+    """The gallery of a store, or what ``GalleryIndex.save`` wrote.
+
+    Nothing is written.
 
     Raises:
         UserError: If it is damaged.
     """
+    if _is_index(path):
+        return GalleryIndex.load(path)
 
     def refuse(message: str) -> None:
         raise UserError(message)
 
     with GalleryStore(path, None, refuse) as store:
         return store.gallery()
+
+
+def _is_index(path: str | Path) -> bool:
+    """Whether a file holds its embeddings itself, as an index does."""
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            return 'embeddings' in data.files
+    except DAMAGE:
+        return True  # it says best what is wrong
 
 
 class _Rows:

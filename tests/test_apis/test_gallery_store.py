@@ -6,9 +6,9 @@ import time
 import numpy as np
 import pytest
 
-from mmdet_ps.apis import Detections, Frame, GalleryIndex
+from mmdet_ps.apis import Detections, Frame
 from mmdet_ps.apis.footage import Skipped
-from mmdet_ps.apis.gallery_store import GalleryStore
+from mmdet_ps.apis.gallery_store import GalleryStore, load_gallery
 from mmdet_ps.utils.errors import UserError
 
 
@@ -58,7 +58,7 @@ def test_what_was_appended_is_there_again(path):
     assert content(path) == FRAMES
     fill(path, [('b', 8, [5, 6])])
     assert content(path) == [*FRAMES, ('b', 8, [5, 6])]
-    gallery = GalleryIndex.load(path)
+    gallery = load_gallery(path)
     assert len(gallery) == 5 and gallery.model_mark == 'm'
     assert isinstance(gallery.embeddings, np.memmap), 'not read as a whole'
 
@@ -157,7 +157,7 @@ def test_a_damaged_gallery_is_built_again_with_a_word(path, damage):
     fill(path, FRAMES)
     DAMAGES[damage](path)
     with pytest.raises(UserError, match='index.npz'):
-        GalleryIndex.load(path)
+        load_gallery(path)
     said = []
     fill(path, [('c', 0, [1])], say=said.append)
     assert len(said) == 1 and 'index.npz is built again: ' in said[0]

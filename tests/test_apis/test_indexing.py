@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from mmdet_ps.apis import GalleryIndex, build_index, list_frames
+from mmdet_ps.apis import build_index, list_frames
 from mmdet_ps.apis.footage import find_footage
 from mmdet_ps.apis.gallery_index import model_mark
-from mmdet_ps.apis.gallery_store import GalleryStore
+from mmdet_ps.apis.gallery_store import GalleryStore, load_gallery
 from mmdet_ps.apis.indexing import Sampling, estimate_frames, index_footage
 
 from ..videos import cut_out, write_frames
@@ -157,6 +157,6 @@ def test_memory_does_not_grow_with_the_video(model, tmp_path):
             )
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
-        assert len(GalleryIndex.load(store_path)) == length
+        assert len(load_gallery(store_path)) == length
     # 210 frames more; a single image of the network's input is 1.2 MB.
     assert peaks[1] - peaks[0] < 0.6e6
