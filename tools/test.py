@@ -4,7 +4,7 @@ import argparse
 from dataclasses import fields
 from pathlib import Path
 
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 
 import mmdet_ps.registration  # noqa: F401  registers every part
 from mmdet_ps.evaluation.settings import SearchSettings
@@ -17,6 +17,7 @@ from mmdet_ps.utils.launch import (
     load_config,
     start_processes,
 )
+from mmdet_ps.utils.work_folder import latest_checkpoint
 
 
 def parse_args() -> argparse.Namespace:
@@ -39,14 +40,14 @@ def find_checkpoint(path: str, config: str) -> str:
     """The checkpoint of that name, or the newest one of a work folder."""
     found = path
     if Path(path).is_dir():
-        found = find_latest_checkpoint(path)
+        found = latest_checkpoint(path)
     if not found or not Path(found).is_file():
         raise UserError(
             f'{path}: no such checkpoint; train one with `python '
             f'tools/train.py {config}` or convert a published one with '
             'tools/model_converters'
         )
-    return found
+    return str(found)
 
 
 def scoring_of(evaluators: list[dict]) -> dict:

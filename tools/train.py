@@ -2,7 +2,8 @@
 
 import argparse
 
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.config import Config
+from mmengine.runner import Runner
 
 import mmdet_ps.registration  # noqa: F401  registers every part
 from mmdet_ps.utils.command_line import ArgumentParser, run_command
@@ -10,7 +11,13 @@ from mmdet_ps.utils.data_check import check_data
 from mmdet_ps.utils.launch import (
     add_run_arguments,
     load_config,
+    process_rank,
     start_processes,
+)
+from mmdet_ps.utils.work_folder import (
+    latest_checkpoint,
+    lock_work_folder,
+    require_whole,
 )
 
 
@@ -40,6 +47,22 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def resume(cfg: Config, checkpoint: str) -> None:
+    """Let a run continue from a checkpoint.
+
+    Args:
+        cfg: The configuration of the run.
+        checkpoint: The file, or 'auto': the newest of the work folder; where
+            there is none yet, the run starts anew.
+    """
+    if checkpoint == 'auto':
+        found = latest_checkpoint(cfg.work_dir)
+    else:
+        found = require_whole(checkpoint)
+    if found:
+        cfg.resume, cfg.load_from = True, str(found)
+
+
 def main() -> None:
     """Train as the configuration says."""
     args = parse_args()
@@ -51,16 +74,13 @@ def main() -> None:
         cfg.auto_scale_lr = dict(cfg.auto_scale_lr, enable=True)
     if args.load_from:
         cfg.load_from = args.load_from
-    if args.resume:
-        checkpoint = args.resume
-        if checkpoint == 'auto':
-            checkpoint = find_latest_checkpoint(cfg.work_dir)
-        # Nothing to resume yet: start, from --load-from if it was given.
-        if checkpoint:
-            cfg.resume, cfg.load_from = True, checkpoint
     if args.seed is not None:
         cfg.randomness = dict(cfg.get('randomness') or {}, seed=args.seed)
     check_data(cfg, ('train', 'val'))
+    if process_rank(args.launcher) == 0:
+        lock_work_folder(cfg.work_dir)
+    if args.resume:
+        resume(cfg, args.resume)
     start_processes(cfg)
     Runner.from_cfg(cfg).train()
 

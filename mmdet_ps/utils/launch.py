@@ -9,6 +9,10 @@ from mmengine.config import Config, DictAction
 
 from .errors import UserError
 
+RANK_VARIABLES = dict(
+    pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK'
+)
+
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that training and testing have in common."""
@@ -63,6 +67,17 @@ def load_config(args: argparse.Namespace) -> Config:
     )
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return cfg
+
+
+def process_rank(launcher: str) -> int:
+    """Number of this process among those started together.
+
+    Known before they have met.
+
+    Args:
+        launcher: See ``--launcher``.
+    """
+    return int(os.environ.get(RANK_VARIABLES.get(launcher, ''), 0))
 
 
 def start_processes(cfg: Config) -> None:
