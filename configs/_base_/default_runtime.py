@@ -8,7 +8,7 @@ custom_imports = dict(
 
 default_hooks = dict(
     checkpoint=dict(
-        type='CheckpointHook',
+        type='WholeCheckpointHook',
         interval=1,
         max_keep_ckpts=3,
         save_best='search/mAP',
@@ -18,6 +18,8 @@ default_hooks = dict(
     checked_load=dict(type='CheckedLoadHook'),
     # Which entries of a checkpoint hold the persons that were trained on.
     identity_state=dict(type='IdentityStateHook'),
+    # A training that was killed and resumed ends as an unbroken one.
+    exact_resume=dict(type='ExactResumeHook'),
 )
 custom_hooks = [
     # A loss that is not finite stops the run with a message.

@@ -25,6 +25,17 @@ def replacing(path: str | Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
+def remove_parts(folder: Path, pattern: str) -> None:
+    """Delete what processes that were killed left while they wrote.
+
+    Args:
+        folder: Where nobody else writes such files now.
+        pattern: Names of the files that were to be written.
+    """
+    for part in folder.glob(f'.{pattern}.*.part'):
+        part.unlink(missing_ok=True)
+
+
 def write_bytes(path: str | Path, content: bytes) -> None:
     """Write a file whole or not at all."""
     with replacing(path) as beside:

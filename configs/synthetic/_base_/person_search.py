@@ -63,7 +63,7 @@ param_scheduler = [
 default_hooks = dict(
     logger=dict(type='LoggerHook', interval=20),
     checkpoint=dict(
-        _delete_=True, type='CheckpointHook', by_epoch=False, interval=100
+        _delete_=True, type='WholeCheckpointHook', by_epoch=False, interval=100
     ),
 )
 log_processor = dict(by_epoch=False)

@@ -153,7 +153,7 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=20),
     checkpoint=dict(
         _delete_=True,
-        type='CheckpointHook',
+        type='WholeCheckpointHook',
         by_epoch=False,
         interval=100,
         max_keep_ckpts=1,

@@ -2,16 +2,20 @@
 
 from .checked_load_hook import CheckedLoadHook
 from .constant_rate_hook import ConstantRateHook
+from .exact_resume_hook import ExactResumeHook
 from .identity_state_hook import IdentityStateHook
 from .iteration_seed_hook import IterationSeedHook
 from .proposal_visualization_hook import ProposalVisualizationHook
 from .ranking_visualization_hook import RankingVisualizationHook
+from .whole_checkpoint_hook import WholeCheckpointHook
 
 __all__ = [
     'CheckedLoadHook',
     'ConstantRateHook',
     'IdentityStateHook',
+    'ExactResumeHook',
     'IterationSeedHook',
     'ProposalVisualizationHook',
     'RankingVisualizationHook',
+    'WholeCheckpointHook',
 ]
