@@ -131,10 +131,9 @@ class _Functions(TorchFunctionMode):
         if place is not None:
             kwargs['device'] = torch.device(CPU)
         made = func(*args, **kwargs)
+        given = any(isinstance(v, Tensor) for v in tree_leaves((args, kwargs)))
         for tensor in tree_leaves(made):
-            if isinstance(tensor, Tensor) and (
-                place or self.device.tag_of(tensor) is None
-            ):
+            if isinstance(tensor, Tensor) and (place or not given):
                 # Without a device Python makes it on the host.
                 self.device.tag(tensor, place or CPU)
         return made
@@ -204,6 +203,25 @@ class _Functions(TorchFunctionMode):
                 accumulate_grad=True,
             )
 
+    def _one_hot(self, tensor: Tensor, num_classes: int = -1) -> Tensor:
+        # Only on the host the values are looked at.
+        waits = self.device.waits.copy()
+        made = torch.nn.functional.one_hot(tensor, num_classes)
+        self.device.waits = waits
+        if num_classes == -1 and self.device.tag_of(tensor) == CUDA:
+            self.device.note_wait()
+        return made
+
+    def _new_tensor(self, tensor: Tensor, data: Any, **kwargs) -> Tensor:
+        place = _place(kwargs.pop('device', None))
+        made = Tensor.new_tensor(tensor, data, **kwargs)
+        return self.device.tag(made, place or self.device.tag_of(tensor))
+
+    def ___deepcopy__(self, tensor: Tensor, memo: dict) -> Tensor:
+        # The storage is copied where no operator is seen.
+        copied = Tensor.__deepcopy__(tensor, memo)
+        return self.device.tag(copied, self.device.tag_of(tensor))
+
     def _numpy(self, tensor: Tensor, *args, **kwargs):
         if self.device.tag_of(tensor) == CUDA:
             raise MixedDevices(
@@ -237,12 +255,10 @@ class _Operators(TorchDispatchMode):
         if place == CUDA and self._waits(name, args, kwargs):
             self.device.note_wait()
         made = func(*args, **kwargs)
-        if not given and torch._C._current_graph_task_id() != -1:
-            place = None  # autograd makes it where it is needed
         known = {_key(value) for value in given}
 
         def hand_on(tensor: Tensor) -> Tensor:
-            if _key(tensor) not in known and tensor.untyped_storage():
+            if _key(tensor) not in known or not self.device.tag_of(tensor):
                 self.device.tag(tensor, place)
             return tensor
 
@@ -270,9 +286,9 @@ class _Operators(TorchDispatchMode):
                 f'{tuple(t.shape)} on {self.device.tag_of(t)}' for t in given
             )
             raise MixedDevices(f'{name} of {shapes} in {_place_in_code()[1]}')
-        if places:
-            return places.pop()
-        return None if given else CPU
+        # What PyTorch's own code makes of nothing is made where it is needed;
+        # that of Python gets its place in the other mode.
+        return places.pop() if places else None
 
     def _waits(self, name: str, args: tuple, kwargs: dict) -> bool:
         """Whether the host waits for the result."""

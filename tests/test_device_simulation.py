@@ -1,5 +1,7 @@
 """The simulated device sees planted faults, and what code does is kept."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -21,7 +23,8 @@ def test_tensors_say_where_they_are(device):
         torch.zeros(2, device='cuda'), there.new_zeros(2), there[1:] + 1,
         torch.arange(3, device=there.device), torch.zeros_like(there),
         there.double(), there.to(torch.float16), nn.functional.relu(there),
-        torch.empty(0, device='cuda'), there.sum(),
+        torch.empty(0, device='cuda'), there.sum(), copy.deepcopy(there),
+        there[:0].clone(), there.new_tensor([1, 2]),
     ):  # fmt: skip
         assert tensor.is_cuda and tensor.device == DEVICE
     for tensor in (
@@ -91,6 +94,8 @@ def test_a_fault_in_the_backward_pass_is_found(device):
         (lambda x: torch.bincount(x.long()), 1),
         (lambda x: x.repeat_interleave(x.long()), 1),
         (lambda x: torch.equal(x, x), 1),
+        (lambda x: nn.functional.one_hot(x.long()), 1),
+        (lambda x: nn.functional.one_hot(x.long(), 3) + x, 0),
         (lambda x: x + 1, 0),
         (lambda x: torch.where(x > 0, x, 0), 0),
         (lambda x: torch.ones(3).to(x), 0),

@@ -1,0 +1,82 @@
+"""Every method on a simulated GPU: nothing mixed, few waits of the host."""
+
+import pytest
+import torch
+from mmengine.optim import OptimWrapper
+from mmengine.registry import init_default_scope
+
+from tests.device_simulation import SimulatedDevice
+from tests.test_models.test_detectors import test_hybrid_with_every_detector
+from tests.test_models.thin_methods import METHODS, thin_model
+from tests.tiny_search_detector import make_sample
+
+# The most waits of this package's own code in a training step of two images;
+# those of MMDetection come on top.
+BUDGET = {
+    'oim': 14,
+    'nae': 14,
+    'bsl': 20,
+    'seqnet': 14,
+    'alignps': 20,
+    'roi-alignps': 49,
+}
+HYBRID_BUDGET = {'nae-r18-c4': 83, 'bsl-r18-c4': 95, 'r18': 207}
+PERSONS = [[10, 10, 40, 80], [70, 20, 100, 90]]
+
+
+def scenes():
+    samples = [
+        make_sample(PERSONS, [3, 5], 'street', (96, 128)),
+        make_sample(PERSONS[:1], [-1], 'street', (96, 128)),
+    ]
+    return dict(
+        inputs=[image for image, _ in samples],
+        data_samples=[sample for _, sample in samples],
+    )
+
+
+def two_steps(model, batch, device=None):
+    """Log of the second step, and the waits in it."""
+    model.to('cpu' if device is None else 'cuda')
+    step = OptimWrapper(torch.optim.SGD(model.parameters(), lr=1e-3))
+    torch.manual_seed(0)
+    model.train_step(batch(), step)
+    if device is not None:
+        device.waits.clear()
+    return model.train_step(batch(), step)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('method', METHODS)
+def test_methods_train_and_test_on_a_gpu(method):
+    init_default_scope('mmdet')
+    expected = two_steps(thin_model(method).train(), scenes)
+    model = thin_model(method).train()
+    with SimulatedDevice() as device:
+        log = two_steps(model, scenes, device)
+        assert all(value.is_cuda for value in log.values())
+        waits = device.number_of_waits('mmdet_ps')
+        places = device.waits.copy()
+        model.eval()
+        with torch.no_grad():
+            results = model.test_step(scenes())
+        assert all(r.pred_instances.bboxes.is_cuda for r in results)
+    assert waits <= BUDGET[method], places
+    for key, value in expected.items():
+        torch.testing.assert_close(log[key], value, msg=key)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    'path',
+    test_hybrid_with_every_detector.CONFIGS,
+    ids=lambda path: path.stem,
+)
+def test_hybrid_pretraining_trains_on_a_gpu(path):
+    model = test_hybrid_with_every_detector.build(path).train()
+    full = test_hybrid_with_every_detector.batches
+    with SimulatedDevice() as device:
+        log = two_steps(model, lambda: full()[0], device)
+        assert all(value.is_cuda for value in log.values())
+    budget = HYBRID_BUDGET[path.stem.split('_')[1]]
+    assert device.number_of_waits('mmdet_ps') <= budget, device.waits
