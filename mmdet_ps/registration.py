@@ -5,7 +5,7 @@ MMDetection import it by themselves, too, when they are first asked for a name
 after ``import mmdet_ps``.
 """
 
-from . import engine, models, visualization
+from . import engine, models
 from .datasets import (
     crop_mosaic_dataset,
     person_concat_dataset,
@@ -15,6 +15,7 @@ from .datasets import (
     transforms,
 )
 from .evaluation import metrics
+from .visualization import ranking_visualizer
 
 __all__ = [
     'crop_mosaic_dataset',
@@ -23,8 +24,8 @@ __all__ = [
     'models',
     'person_concat_dataset',
     'person_search_dataset',
+    'ranking_visualizer',
     'reid_crop_dataset',
     'samplers',
     'transforms',
-    'visualization',
 ]

@@ -35,6 +35,10 @@ HEAVY = ['torch', 'mmengine', 'mmcv', 'mmdet']
         ('mmdet_ps.evaluation.report', HEAVY),
         ('mmdet_ps.evaluation.results_file', HEAVY),
         ('mmdet_ps.evaluation.records', HEAVY),
+        ('mmdet_ps.apis.footage', HEAVY),
+        ('mmdet_ps.apis.ranked_results', HEAVY),
+        ('mmdet_ps.visualization.report', HEAVY),
+        ('mmdet_ps.visualization.dataset_page', HEAVY),
     ],
 )
 def test_an_import_loads_no_more_than_it_needs(module, absent):
@@ -99,3 +103,14 @@ def test_only_the_named_import_is_wrapped(monkeypatch, tmp_path):
     assert inspect.getsource(module) == 'value = 1\n'
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module('missing_module')
+
+
+def test_a_package_gives_its_parts_and_nothing_else():
+    import mmdet_ps.apis
+    import mmdet_ps.datasets
+
+    for package in (mmdet_ps.apis, mmdet_ps.datasets):
+        for name in package.__all__:
+            assert getattr(package, name).__name__ == name
+        with pytest.raises(AttributeError, match='no attribute .nothing'):
+            package.nothing  # noqa: B018

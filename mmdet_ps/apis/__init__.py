@@ -1,8 +1,17 @@
-"""Models as functions: image in, arrays out; search in one's own footage."""
+"""Models as functions: image in, arrays out; search in one's own footage.
 
-from .footage import Frame, list_frames, load_frame
-from .gallery_index import GalleryIndex, build_index
-from .inference import Detections, detect, embed_boxes, init_model
+What needs MMDetection is imported when it is first asked for, so that lists
+of frames and rankings of a result file load without it.
+"""
+
+from typing import TYPE_CHECKING
+
+from ..utils.late_import import import_on_use
+
+if TYPE_CHECKING:
+    from .footage import Frame, list_frames, load_frame
+    from .gallery_index import GalleryIndex, build_index
+    from .inference import Detections, detect, embed_boxes, init_model
 
 __all__ = [
     'Detections',
@@ -15,3 +24,18 @@ __all__ = [
     'list_frames',
     'load_frame',
 ]
+
+__getattr__ = import_on_use(
+    __name__,
+    {
+        'Detections': 'inference',
+        'Frame': 'footage',
+        'GalleryIndex': 'gallery_index',
+        'build_index': 'gallery_index',
+        'detect': 'inference',
+        'embed_boxes': 'inference',
+        'init_model': 'inference',
+        'list_frames': 'footage',
+        'load_frame': 'footage',
+    },
+)

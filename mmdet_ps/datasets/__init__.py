@@ -5,21 +5,29 @@ imported when they are first asked for, so that the readers in ``native``,
 which serve the scoring of files as well, load without it.
 """
 
-import importlib
+from typing import TYPE_CHECKING
 
-PARTS = {
-    'CropMosaicDataset': 'crop_mosaic_dataset',
-    'PersonConcatDataset': 'person_concat_dataset',
-    'PersonSearchDataset': 'person_search_dataset',
-    'ReIDCropDataset': 'reid_crop_dataset',
-}
+from ..utils.late_import import import_on_use
 
-__all__ = list(PARTS)
+if TYPE_CHECKING:
+    from .crop_mosaic_dataset import CropMosaicDataset
+    from .person_concat_dataset import PersonConcatDataset
+    from .person_search_dataset import PersonSearchDataset
+    from .reid_crop_dataset import ReIDCropDataset
 
+__all__ = [
+    'CropMosaicDataset',
+    'PersonConcatDataset',
+    'PersonSearchDataset',
+    'ReIDCropDataset',
+]
 
-def __getattr__(name: str) -> object:
-    """Import the module of a dataset when it is first asked for."""
-    if name not in PARTS:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    module = importlib.import_module(f'.{PARTS[name]}', __name__)
-    return getattr(module, name)
+__getattr__ = import_on_use(
+    __name__,
+    {
+        'CropMosaicDataset': 'crop_mosaic_dataset',
+        'PersonConcatDataset': 'person_concat_dataset',
+        'PersonSearchDataset': 'person_search_dataset',
+        'ReIDCropDataset': 'reid_crop_dataset',
+    },
+)

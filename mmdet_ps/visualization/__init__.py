@@ -1,5 +1,1 @@
-"""Pictures of what a model found."""
-
-from .ranking_visualizer import RankingVisualizer
-
-__all__ = ['RankingVisualizer']
+"""Pictures of what a model found, and the report."""

@@ -1,7 +1,6 @@
-"""Draws a ``Ranking`` and hands the picture to the visual backends."""
+"""Hands pictures of rankings to the visual backends."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -10,27 +9,17 @@ from mmdet.visualization import DetLocalVisualizer
 from mmengine.dist import master_only
 
 from ..structures.ranking import Ranking
-from ..utils.images import read_image, write_image
-from .drawing import BLUE, GREEN, ORANGE, RED
-from .ranking_picture import Style, Tile, draw_row
-
-LONGEST_NAME = 16
+from ..utils.images import write_image
+from .ranking_picture import Style
+from .search_picture import Look, draw_ranking
 
 
 @VISUALIZERS.register_module()
 class RankingVisualizer(DetLocalVisualizer):
     """mmdet's visualizer that also draws the answers to a query.
 
-    The query stands at the left in blue, the most similar persons follow in
-    green (right) or red (wrong) frames with rank and similarity, and in
-    orange the appearances of the person that are not among them.
-
     Args:
-        style: ``'crops'``, ``'scenes'`` (whole images with the box) or
-            ``'both'``.
-        top_k: Answers to draw.
-        max_missed: Missed appearances to draw.
-        cell_height: Of a person crop, in pixels.
+        style, top_k, max_missed, cell_height: See ``Look``.
     """
 
     def __init__(
@@ -44,10 +33,7 @@ class RankingVisualizer(DetLocalVisualizer):
         **kwargs,
     ):
         super().__init__(name, *args, **kwargs)
-        self.style = style
-        self.top_k = top_k
-        self.max_missed = max_missed
-        self.cell_height = cell_height
+        self.look = Look(style, top_k, max_missed, cell_height)
 
     def draw_ranking(
         self,
@@ -55,30 +41,8 @@ class RankingVisualizer(DetLocalVisualizer):
         image_paths: Sequence[str],
         title: str = '',
     ) -> np.ndarray:
-        """The picture of one query.
-
-        Args:
-            ranking: Its image numbers index ``image_paths``.
-            image_paths: Files of all images of the protocol, in its order.
-            title: Line above the picture; by default how many appearances
-                were found.
-
-        Returns:
-            (H, W, 3) RGB uint8.
-        """
-        groups = [
-            ('query', [query_tile(ranking, image_paths)]),
-            ('most similar', answer_tiles(ranking, image_paths, self.top_k)),
-            (
-                f'not among the first {self.top_k}',
-                missed_tiles(ranking, image_paths, self.top_k)[
-                    : self.max_missed
-                ],
-            ),
-        ]
-        return draw_row(
-            groups, self.style, self.cell_height, title or summary(ranking)
-        )
+        """The picture of one query; see ``search_picture.draw_ranking``."""
+        return draw_ranking(ranking, image_paths, title, self.look)
 
     @master_only
     def add_ranking(
@@ -94,6 +58,9 @@ class RankingVisualizer(DetLocalVisualizer):
 
         Args:
             name: Tag of the picture.
+            ranking: Its image numbers index ``image_paths``.
+            image_paths: Files of all images of the protocol, in its order.
+            title: Line above the picture.
             step: Iteration it belongs to.
             out_file: Written instead, where given.
         """
@@ -103,90 +70,3 @@ class RankingVisualizer(DetLocalVisualizer):
             write_image(out_file, picture)
         else:
             self.add_image(name, picture, step)
-
-
-def query_tile(ranking: Ranking, image_paths: Sequence[str]) -> Tile:
-    """The person looked for."""
-    path = image_paths[ranking.query_image]
-    return Tile(
-        load_rgb(str(path)),
-        ranking.query_bbox,
-        BLUE,
-        f'person {ranking.person_id}',
-        short_name(path),
-    )
-
-
-def answer_tiles(
-    ranking: Ranking, image_paths: Sequence[str], top_k: int
-) -> list[Tile]:
-    """The ``top_k`` most similar detections, right or wrong."""
-    return [
-        Tile(
-            load_rgb(str(image_paths[image])),
-            bbox,
-            GREEN if is_hit else RED,
-            f'{rank + 1}   {similarity:.2f}',
-            short_name(image_paths[image]),
-        )
-        for rank, (image, bbox, similarity, is_hit) in enumerate(
-            zip(
-                ranking.images[:top_k],
-                ranking.bboxes[:top_k],
-                ranking.similarities[:top_k],
-                ranking.is_hit[:top_k],
-            )
-        )
-    ]
-
-
-def missed_tiles(
-    ranking: Ranking, image_paths: Sequence[str], top_k: int
-) -> list[Tile]:
-    """Appearances of the person that no drawn answer finds."""
-    found = set(ranking.images[:top_k][ranking.is_hit[:top_k]].tolist())
-    return [
-        Tile(
-            load_rgb(str(image_paths[image])),
-            bbox,
-            ORANGE,
-            'missed',
-            short_name(image_paths[image]),
-        )
-        for image, bbox in zip(
-            ranking.relevant_images.tolist(), ranking.relevant_bboxes
-        )
-        if image not in found
-    ]
-
-
-def summary(ranking: Ranking) -> str:
-    """One line on how the search went."""
-    first = ranking.first_hit
-    where = f', first at rank {first}' if first is not None else ''
-    return (
-        f'person {ranking.person_id}: {len(ranking.hit_ranks)} of '
-        f'{ranking.num_relevant} appearances detected among '
-        f'{ranking.num_candidates} persons{where}'
-    )
-
-
-def short_name(path: str | Path) -> str:
-    """File name without suffix; of a long one, the end.
-
-    A name that is only a number, as of frames of a video, is preceded by
-    its folder.
-    """
-    path = Path(path)
-    name = path.stem
-    if name.isdecimal() and path.parent.name:
-        room = LONGEST_NAME - len(name) - 2
-        folder = path.parent.name
-        name = f'{folder[: max(4, room)]}/{name}'
-    return name if len(name) <= LONGEST_NAME else f'…{name[-LONGEST_NAME:]}'
-
-
-@lru_cache(maxsize=64)
-def load_rgb(path: str) -> np.ndarray:
-    """An image file as RGB uint8 (H, W, 3)."""
-    return np.ascontiguousarray(read_image(path)[..., ::-1])

@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 
 from mmdet_ps.structures import Ranking
-from mmdet_ps.visualization import RankingVisualizer
 from mmdet_ps.visualization.drawing import BLUE, GREEN, ORANGE, RED
 from mmdet_ps.visualization.ranking_picture import draw_row
-from mmdet_ps.visualization.ranking_visualizer import (
+from mmdet_ps.visualization.ranking_visualizer import RankingVisualizer
+from mmdet_ps.visualization.search_picture import (
     answer_tiles,
     missed_tiles,
     query_tile,

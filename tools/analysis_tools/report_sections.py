@@ -6,9 +6,9 @@ Each takes the run and is empty without material.
 import os
 import platform
 import re
+from importlib import metadata
 from pathlib import Path
 
-import torch
 from run_description import Run
 
 import mmdet_ps
@@ -255,7 +255,7 @@ def settings(run: Run) -> list[str]:
         'seed': ', '.join(sorted({str(row['seed']) for row in run.rows})),
         'evaluator': EVALUATOR_VERSION,
         'mmdet_ps': mmdet_ps.__version__,
-        'PyTorch': torch.__version__,
+        'PyTorch': metadata.version('torch'),
         'Python': platform.python_version(),
         'processor cores': os.cpu_count(),
     }

@@ -13,17 +13,16 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from mmengine.utils import track_iter_progress
+from tqdm import tqdm
 
-import mmdet_ps.registration  # noqa: F401  registers every part
 from mmdet_ps.apis.ranked_results import rank_results
 from mmdet_ps.evaluation.settings import PRESETS
 from mmdet_ps.structures import RankedQueries
 from mmdet_ps.utils.command_line import ArgumentParser, run_command
 from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.images import write_image
-from mmdet_ps.visualization import RankingVisualizer
 from mmdet_ps.visualization.ranking_picture import stack
+from mmdet_ps.visualization.search_picture import Look, draw_ranking
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -87,18 +86,19 @@ def run(args: argparse.Namespace) -> None:
         runs.append((Path(path).name, ranked))
     others = [ranked for _, ranked in runs[1:]]
     chosen = choose(runs[0][1], others[0] if others else None, args)
-    visualizer = RankingVisualizer(style=args.style, top_k=args.top_k)
-    for name, query in track_iter_progress(list(chosen.items())):
+    look = Look(args.style, args.top_k)
+    for name, query in tqdm(chosen.items(), 'pictures', delay=2):
         pictures = [
-            visualizer.draw_ranking(
+            draw_ranking(
                 ranked.rankings[query],
                 ranked.image_paths,
                 f'{source}  ·  {ranked.title(query)}',
+                look,
             )
             for source, ranked in runs
         ]
         write_image(args.out / f'{name}.jpg', stack(pictures))
-    print(f'\n{len(chosen)} pictures in {args.out}')
+    print(f'{len(chosen)} pictures in {args.out}')
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -8,7 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from ...structures import RankedQueries
-from ...visualization import RankingVisualizer
+from ...visualization.ranking_visualizer import RankingVisualizer
 
 
 @HOOKS.register_module()
@@ -81,7 +81,8 @@ class RankingVisualizationHook(Hook):
         if metric is None or not isinstance(visualizer, RankingVisualizer):
             return
         ranked, chosen = metric.ranked, self.choose(metric.ranked)
-        rankings = metric.first_places(list(chosen.values()), visualizer.top_k)
+        top_k = visualizer.look.top_k
+        rankings = metric.first_places(list(chosen.values()), top_k)
         for (name, query), ranking in zip(chosen.items(), rankings):
             out_file = None
             if self.out_dir is not None:

@@ -17,7 +17,7 @@ from ..drawing import (
     draw_boxes,
     framed,
 )
-from ..ranking_visualizer import load_rgb
+from ..search_picture import load_rgb
 
 GOLDEN_RATIO = 0.618034
 

@@ -5,18 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...structures import RankedQueries
-from ..ranking_visualizer import RankingVisualizer
+from ..search_picture import Look, draw_ranking
 from .page import figure, group, heading
 
 # Wide enough to judge persons by eye, narrow enough for a screen.
-TOP_K, MISSED, CELL_HEIGHT = 6, 2, 150
-
-
-def report_visualizer() -> RankingVisualizer:
-    """Rankings in the size of a report."""
-    return RankingVisualizer(
-        'report', top_k=TOP_K, max_missed=MISSED, cell_height=CELL_HEIGHT
-    )
+LOOK = Look(top_k=6, max_missed=2, cell_height=150)
 
 
 def telling_queries(
@@ -41,15 +34,15 @@ def side_by_side(
     runs: Sequence[tuple[str, RankedQueries]], queries: list[tuple[str, int]]
 ) -> str:
     """Pictures of the same queries for every run, as HTML."""
-    visualizer = report_visualizer()
     parts = []
     for why, query in queries:
         pictures = [
             figure(
-                visualizer.draw_ranking(
+                draw_ranking(
                     ranked.rankings[query],
                     ranked.image_paths,
                     f'{name}  ·  {short_title(ranked, query)}',
+                    LOOK,
                 )
             )
             for name, ranked in runs
@@ -61,15 +54,15 @@ def side_by_side(
 
 def worst_searches(ranked: RankedQueries, number: int) -> str:
     """Pictures of the queries of the lowest average precision, as HTML."""
-    visualizer = report_visualizer()
     return group(
         'pair',
         *[
             figure(
-                visualizer.draw_ranking(
+                draw_ranking(
                     ranked.rankings[query],
                     ranked.image_paths,
                     f'query {query}  ·  {short_title(ranked, query)}',
+                    LOOK,
                 )
             )
             for query in ranked.worst(number)

@@ -7,7 +7,7 @@ from mmdet.registry import HOOKS
 from mmengine.visualization import Visualizer
 
 from mmdet_ps.structures import RankedQueries, Ranking
-from mmdet_ps.visualization import RankingVisualizer
+from mmdet_ps.visualization.ranking_visualizer import RankingVisualizer
 
 BOX = np.array([5, 5, 20, 40])
 
