@@ -12,6 +12,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmdet_ps.utils.errors import UserError
+
 # Outputs of a detector's parts by name: one map or several, (B, C, H, W).
 Maps = dict[str, Tensor | Sequence[Tensor]]
 
@@ -76,7 +78,7 @@ class TwoViewTerm(BaseModule):
             were compared, ``<name>_two_view_spread`` of each embedding.
 
         Raises:
-            ValueError: The samples are not views of pictures.
+            UserError: The samples are not views of pictures.
         """
         first, second = matched_persons(data_samples)
         if self.erase is not None:
@@ -108,7 +110,7 @@ def matched_persons(data_samples: SampleList) -> tuple[Tensor, Tensor]:
         numbers = data_sample.gt_instances.get('annotation_indices')
         picture = data_sample.get('picture')
         if numbers is None or picture is None:
-            raise ValueError(
+            raise UserError(
                 f'{data_sample.get("img_path")}: the two-view term needs two '
                 'views of each picture: end the pipeline of its branch with '
                 'TwoViews'

@@ -74,7 +74,7 @@ class TwoViewLoss(BaseModule):
             fewer than two persons.
 
         Raises:
-            ValueError: The features are not of length ``in_channels``.
+            UserError: The features are not of length ``in_channels``.
         """
         if first.shape[-1] != self.in_channels:
             raise UserError(
