@@ -42,7 +42,8 @@ def test_numbers(name):
     assert cfg.train_dataloader.batch_size == images
     assert cfg.auto_scale_lr.base_batch_size == images
     warm_up, drops = cfg.param_scheduler
-    assert (drops.milestones, drops.end) == ([16, 22], 24)
+    assert drops.milestones == [16, 22]
+    assert cfg.train_cfg.max_epochs == 24
     sgd = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=rate)
     options = {k: v for k, v in warm_up.items() if k != 'type'}
     schedule = LinearLR(sgd, **options)

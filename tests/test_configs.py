@@ -1,5 +1,6 @@
-"""Every shipped configuration parses, is named by the grammar, and builds."""
+"""Every shipped configuration is short to read and does what it says."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -9,9 +10,10 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-import mmdet_ps  # noqa: F401
+import mmdet_ps.registration  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[1]
+BASES = ROOT / 'configs/_base_'
 CONFIGS = sorted(
     path.relative_to(ROOT)
     for path in (ROOT / 'configs').glob('*/*.py')
@@ -21,12 +23,198 @@ CONFIGS = sorted(
 NAME = re.compile(
     r'[a-z0-9-]+_[a-z0-9-]+_\d+xb\d+-\d+[ek]?(_pretrain-[a-z]+)?_[a-z0-9-]+'
 )
+# A number of the block at the top, on one line or in brackets over several.
+NUMBER = re.compile(
+    r'^_base_\.(?P<key>\S+) = (?P<value>\[\n.*?^\]|[^\n]*)', re.M | re.S
+)
+EXAMPLE = Path('configs/nae/nae_r50-c4_1xb5-7e_prw.py')
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=str)
 def test_name_and_length(path):
     assert NAME.fullmatch(path.stem), 'not {method}_{parts}_{run}_{dataset}'
     assert len(path.stem) <= 70
+
+
+def bases_of(path):
+    return [
+        (path.parent / base).resolve() for base in Config._get_base_files(path)
+    ]
+
+
+def levels(path):
+    return 1 + max([levels(base) for base in bases_of(path)], default=0)
+
+
+def files(path):
+    return {path}.union(*(files(base) for base in bases_of(path)))
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=str)
+def test_a_reader_opens_few_files(path):
+    """Thin models are made of full ones, small sets of the real ones."""
+    path = ROOT / path
+    assert levels(path) <= 3
+    derived = len(bases_of(path)) == 1
+    thin = 'synthetic' in path.parts or 'hybrid_pretrain' in path.parts
+    assert len(files(path)) <= (8 if thin else 6 if derived else 5)
+
+
+def test_a_schedule_inherits_nothing():
+    for path in (BASES / 'schedules').glob('*.py'):
+        assert not bases_of(path), path.name
+
+
+def test_numbers_of_a_dataset_stand_in_its_file_alone():
+    numbers = re.compile(r'\b(483|5532|5474|2559)\b|num_identities=\d')
+    for path in (ROOT / 'configs').rglob('*.py'):
+        if path.parent != BASES / 'datasets':
+            assert not numbers.search(path.read_text()), path
+
+
+def test_the_search_sets_differ_in_folder_protocol_and_numbers_alone():
+    template = Config.fromfile(BASES / 'datasets/person_search.py')
+    for name in ('cuhk_sysu', 'prw', 'posetrack21'):
+        cfg = Config.fromfile(BASES / f'datasets/{name}.py')
+        for stage in ('train', 'val', 'test'):
+            loader = cfg[f'{stage}_dataloader']
+            assert loader.dataset.pop('data_root') == cfg.data_root
+            assert loader == template[f'{stage}_dataloader']
+
+
+def flat(value, prefix=''):
+    """Pairs of a dotted key and a value that is no dict."""
+    if isinstance(value, dict) and value:
+        for key, part in value.items():
+            yield from flat(part, f'{prefix}{key}.')
+    else:
+        yield prefix[:-1], value
+
+
+def differences(first, second):
+    """Dotted keys in which two models differ."""
+    first, second = dict(flat(first)), dict(flat(second))
+    missing = object()
+    return {
+        key
+        for key in first.keys() | second.keys()
+        if first.get(key, missing) != second.get(key, missing)
+    }
+
+
+@pytest.mark.parametrize(
+    'name, other, own',
+    [
+        (
+            'nae_r50-c4',
+            'oim_r50-c4',
+            'rpn_head.anchor_generator.sizes|roi_head.bbox_head.(type|'
+            'embedding_norm_std)',
+        ),
+        (
+            'bsl_r50-c4',
+            'oim_r50-c4',
+            r'backbone.(frozen_stages|norm_\w+.*)|roi_head.(type|shared_head.*'
+            r'|bbox_head.*|reid_head.*)|train_cfg.rcnn.reid_sampler.*|'
+            'test_cfg.rcnn.min_bbox_size',
+        ),
+        (
+            'roi-alignps_r50',
+            'alignps_r50',
+            'type|(rpn_head|roi_head|train_cfg|loss_mutual_information).*|'
+            'bbox_head.loss_reid.reduction',
+        ),
+    ],
+)
+def test_related_models_differ_where_their_methods_do(name, other, own):
+    """They are written out in full, and must not drift apart."""
+    models = [
+        Config.fromfile(BASES / f'models/{stem}.py').model
+        for stem in (name, other)
+    ]
+    found = differences(*models)
+    assert found and all(re.fullmatch(own, key) for key in found), found
+
+
+def numbers_at_the_top(path):
+    """Dotted keys and source of the numbers that a file sets by its bases."""
+    text = (ROOT / path).read_text()
+    return {
+        m['key']: m['value'].split('  #')[0] for m in NUMBER.finditer(text)
+    }
+
+
+def changed(source, cfg):
+    """Another value than the source of a number gives."""
+    if source.startswith('_base_.'):
+        return cfg[source.removeprefix('_base_.')] + 1
+    value = ast.literal_eval(source)
+
+    def change(part):
+        if isinstance(part, (list, tuple)):
+            return type(part)(change(item) for item in part)
+        return part + 1 if isinstance(part, int) else part * 2
+
+    return change(value)
+
+
+def get(cfg, key):
+    """The value at a key as it stands in a file: a.b[1].c."""
+    return eval(f'cfg.{key}', {}, dict(cfg=cfg))
+
+
+def leaf_values(cfg):
+    """What a run reads of a configuration, but not the names of its files."""
+    return {
+        key: value
+        for key, value in cfg.to_dict().items()
+        if key not in ('feeding', 'testing')
+    }
+
+
+FULL = [path for path in CONFIGS if len(bases_of(ROOT / path)) > 1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('path', FULL, ids=str)
+def test_numbers_at_the_top_take_effect_where_users_change_them(
+    path, tmp_path
+):
+    cfg = Config.fromfile(ROOT / path)
+    numbers = {
+        key: changed(source, cfg)
+        for key, source in numbers_at_the_top(path).items()
+    }
+    assert len(numbers) >= 6
+    # In a configuration that inherits the file.
+    child = tmp_path / 'mine.py'
+    lines = [f'_base_.{key} = {value!r}' for key, value in numbers.items()]
+    child.write_text('\n'.join([f"_base_ = '{ROOT / path}'", *lines]))
+    inherited = Config.fromfile(child)
+    # In the file itself.
+    edited = tmp_path / path.name
+    text = (ROOT / path).read_text()
+    for name in ("'../_base_", "'./_base_"):
+        folder = (ROOT / path).parent
+        text = text.replace(name, f"'{folder / name[1:]}")
+    for key, source in numbers_at_the_top(path).items():
+        old = f'_base_.{key} = {source}'
+        assert old in text
+        text = text.replace(old, f'_base_.{key} = {numbers[key]!r}')
+    edited.write_text(text)
+    edited = Config.fromfile(edited)
+    # After --cfg-options.
+    cfg.merge_from_dict(
+        {re.sub(r'\[(\d+)\]', r'.\1', key): v for key, v in numbers.items()}
+    )
+    for key, value in numbers.items():
+        assert get(inherited, key) == get(cfg, key) == value, key
+        assert get(edited, key) == value, key
+    assert leaf_values(inherited) == leaf_values(cfg) == leaf_values(edited)
+
+
+def test_the_readme_shows_a_configuration_as_it_is():
+    assert (ROOT / EXAMPLE).read_text() in (ROOT / 'README.md').read_text()
 
 
 PRETRAININGS = [path for path in CONFIGS if 'hybrid-pretrain_' in path.stem]

@@ -1,12 +1,14 @@
 """What every run has in common."""
 
-_base_ = ['mmdet::_base_/default_runtime.py']
-
+default_scope = 'mmdet'
 custom_imports = dict(
     imports=['mmdet_ps.registration'], allow_failed_imports=False
 )
 
 default_hooks = dict(
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=50),
+    param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(
         type='WholeCheckpointHook',
         interval=1,
@@ -14,6 +16,8 @@ default_hooks = dict(
         save_best='search/mAP',
         rule='greater',
     ),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    visualization=dict(type='DetVisualizationHook'),
     # Every load of weights is reported; one that loads nothing is an error.
     checked_load=dict(type='CheckedLoadHook'),
     # Which entries of a checkpoint hold the persons that were trained on.
@@ -28,6 +32,11 @@ custom_hooks = [
     dict(type='RankingVisualizationHook'),
 ]
 
+env_cfg = dict(
+    cudnn_benchmark=False,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    dist_cfg=dict(backend='nccl'),
+)
 visualizer = dict(
     type='RankingVisualizer',
     vis_backends=[
@@ -36,3 +45,7 @@ visualizer = dict(
     ],
     name='visualizer',
 )
+log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True)
+log_level = 'INFO'
+load_from = None
+resume = False

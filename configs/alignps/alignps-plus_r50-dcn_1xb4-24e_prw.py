@@ -8,4 +8,4 @@ model = dict(
         stage_with_dcn=(False, True, True, True),
     )
 )
-optim_wrapper = dict(optimizer=dict(weight_decay=0.0007))
+_base_.optim_wrapper.optimizer.weight_decay = 0.0007

@@ -7,7 +7,7 @@ model = dict(
         loss_reid=dict(
             _delete_=True,
             type='SoftmaxIdentityLoss',
-            num_identities=483,
+            num_identities=_base_.num_identities,
             loss_weight=0.5,
         )
     ),

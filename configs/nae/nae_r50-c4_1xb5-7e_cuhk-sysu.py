@@ -1,16 +1,27 @@
 """NAE on CUHK-SYSU: 89.8 mAP, 90.7 top-1 published."""
 
 _base_ = [
-    '../_base_/default_runtime.py',
-    '../_base_/datasets/cuhk_sysu_600x1000.py',
+    '../_base_/datasets/cuhk_sysu.py',
     '../_base_/models/nae_r50-c4.py',
     '../_base_/schedules/deep-person-search_7e.py',
+    '../_base_/default_runtime.py',
 ]
-num_identities = 5532
-queue_size = 5000
+_base_.train_dataloader.update(_base_.feeding)
 
-memory = dict(num_identities=num_identities, queue_size=queue_size)
-model = dict(roi_head=dict(loss_reid=memory))
+# Numbers to change. Each line also works in a configuration that inherits this
+# one and, without `_base_.` and with `.1.` for `[1]`, after --cfg-options.
+_base_.train_dataloader.batch_size = 5  # pictures per GPU and step
+_base_.optim_wrapper.optimizer.lr = 0.003  # for 5 pictures per step
+_base_.train_cfg.max_epochs = 7
+# The rate falls to a tenth after these epochs.
+_base_.param_scheduler[1].milestones = [5]
+# Longer and shorter side of a picture at most, in pixels.
+_base_.train_dataloader.dataset.pipeline[2].scales = [(1000, 600)]
+_base_.val_dataloader.dataset.pipeline[1].scale = (1000, 600)
+_base_.test_dataloader.dataset.pipeline[1].scale = (1000, 600)
+# Labelled persons to tell apart, unlabelled ones to remember.
+_base_.model.roi_head.loss_reid.num_identities = _base_.num_identities
+_base_.model.roi_head.loss_reid.queue_size = _base_.queue_size
 
 val_evaluator = dict(preset='dps')
 test_evaluator = dict(preset='dps')

@@ -70,9 +70,13 @@ def test_a_source_with_test_persons_is_refused(tmp_path):
 
 def hybrid_loader(root, monkeypatch, seed=3):
     monkeypatch.setenv('DATA_ROOT', str(root))
-    cfg = Config.fromfile('configs/_base_/datasets/pretrain_hybrid.py')
+    cfg = Config.fromfile('configs/_base_/datasets/pretrain_six-sources.py')
     loader = cfg.train_dataloader
     loader.update(num_workers=0, persistent_workers=False)
+    loader.sampler.source_ratio = [4, 2, 2]
+    crowdhuman, _, _, market1501, msmt17, _ = loader.dataset.datasets
+    loader.dataset.datasets = [crowdhuman, market1501, msmt17]
+    loader.dataset.num_identities = None  # the number of the real sets
     for source in loader.dataset.datasets[1:]:
         # Two identities a set: one crop of each on a canvas.
         source.update(grid=(1, 2), num_instances=1)

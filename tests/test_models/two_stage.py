@@ -15,8 +15,12 @@ MODEL_CONFIGS = Path(__file__).parents[2] / 'configs' / '_base_' / 'models'
 
 
 def model_config(name, **replaced):
-    """The model of a file in ``_base_/models``."""
+    """The model of a file in ``_base_/models``, with PRW's identities."""
     config = Config.fromfile(MODEL_CONFIGS / f'{name}.py')
+    if 'roi_head' in config.model:
+        # The files of the datasets say how many; these models are of none.
+        loss = config.model.roi_head.loss_reid
+        loss.update(num_identities=483, queue_size=500)
     config.merge_from_dict({f'model.{k}': v for k, v in replaced.items()})
     return config.model
 

@@ -1,8 +1,5 @@
 """OIM: one shared head per RoI gives class, box and embedding."""
 
-num_identities = 483
-queue_size = 500
-
 norm_cfg = dict(type='BN', requires_grad=True)
 rpn_coder = dict(type='CappedDeltaXYWHBBoxCoder')
 roi_coder = dict(type='CappedDeltaXYWHBBoxCoder', weights=(10, 10, 5, 5))
@@ -70,10 +67,9 @@ model = dict(
             embed_dims=256,
             bbox_coder=roi_coder,
         ),
+        # num_identities and queue_size come with the dataset.
         loss_reid=dict(
             type='OIMLoss',
-            num_identities=num_identities,
-            queue_size=queue_size,
             embed_dims=256,
             temperature=30.0,
             queue_first=True,
@@ -99,7 +95,6 @@ model = dict(
             ),
             allowed_border=-1,
             pos_weight=-1,
-            debug=False,
         ),
         rpn_proposal=dict(
             nms_pre=12000,
@@ -122,7 +117,6 @@ model = dict(
                 add_gt_as_proposals=True,
             ),
             pos_weight=-1,
-            debug=False,
         ),
     ),
     test_cfg=dict(

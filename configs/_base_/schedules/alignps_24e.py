@@ -1,9 +1,5 @@
 """24 epochs, AlignPS on CUHK-SYSU."""
 
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=24, val_interval=8)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
-
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.001, momentum=0.9, weight_decay=0.0001),
@@ -19,13 +15,9 @@ param_scheduler = [
     dict(
         type='LinearLR', start_factor=1 / 3, by_epoch=False, begin=0, end=501
     ),
-    dict(
-        type='MultiStepLR',
-        by_epoch=True,
-        begin=0,
-        end=24,
-        milestones=[16, 22],
-        gamma=0.1,
-    ),
+    dict(type='MultiStepLR', by_epoch=True, milestones=[16, 22], gamma=0.1),
 ]
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=24, val_interval=8)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
 auto_scale_lr = dict(enable=False, base_batch_size=4)

@@ -1,6 +1,23 @@
-"""Twenty epochs, SeqNet."""
+"""Twenty epochs, SeqNet and its successors."""
 
-max_epochs = 20
+# At one size, in batches of any shape of picture.
+feeding = dict(
+    drop_last=True,
+    batch_sampler=None,
+    dataset=dict(
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='LoadPersonAnnotations'),
+            dict(
+                type='RandomChoiceResize',
+                scales=[(1500, 900)],
+                keep_ratio=True,
+            ),
+            dict(type='RandomFlip', prob=0.5),
+            dict(type='PackPersonSearchInputs'),
+        ],
+    ),
+)
 
 optim_wrapper = dict(
     type='OptimWrapper',
@@ -18,9 +35,7 @@ param_scheduler = [
     ),
     dict(type='MultiStepLR', by_epoch=True, milestones=[16], gamma=0.1),
 ]
-train_cfg = dict(
-    type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=5
-)
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=20, val_interval=5)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 auto_scale_lr = dict(enable=False, base_batch_size=5)

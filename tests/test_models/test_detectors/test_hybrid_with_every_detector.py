@@ -87,7 +87,9 @@ def test_pretraining_and_scratch_share_their_random_start():
     path = next(path for path in CONFIGS if 'nae' in path.stem)
     wrapped = build(path, seed=7)
     torch.manual_seed(7)
-    alone = MODELS.build(Config.fromfile(path).model.detector)
+    detector = Config.fromfile(path).model.detector
+    detector.roi_head.loss_reid.update(num_identities=60, queue_size=64)
+    alone = MODELS.build(detector)
     alone.init_weights()
     ours = wrapped.detector.state_dict()
     for key, value in alone.state_dict().items():

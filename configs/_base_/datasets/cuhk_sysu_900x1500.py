@@ -1,4 +1,0 @@
-# Two-stage methods on CUHK-SYSU at short side 900, long side at most 1500.
-_base_ = ['./cuhk_sysu.py', './pipelines_900x1500.py']
-
-train_dataloader = {{_base_.two_stage_train_dataloader}}
