@@ -77,6 +77,11 @@ def identity_keys(
     """
     if modules is None:
         return {key for key in state_dict if LIKELY_IDENTITY_STATE.search(key)}
+    return module_keys(state_dict, modules)
+
+
+def module_keys(state_dict: StateDict, modules: Sequence[str]) -> set[str]:
+    """Keys of a state dict that lie in some modules, given by name."""
     prefixes = tuple(f'{name}.' for name in modules)
     return {key for key in state_dict if key.startswith(prefixes)}
 

@@ -5,13 +5,21 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from mmdet_ps.models.alignment import DomainAlignment
+from mmdet_ps.models.losses import IdentityLoss
 from mmdet_ps.utils.checkpoint import (
     BACKBONE_PREFIX,
     compare,
     plain_state_dict,
     under_prefix,
 )
-from mmdet_ps.utils.pretrained_weights import WRAPPER_PREFIX, spread_backbone
+from mmdet_ps.utils.pretrained_weights import (
+    WRAPPER_PREFIX,
+    module_keys,
+    spread_backbone,
+)
+
+from .identity_state_hook import names_of
 
 
 @HOOKS.register_module()
@@ -23,14 +31,22 @@ class CheckedLoadHook(Hook):
     (keys below ``detector.``). A file that fits no part of the backbone is
     an error.
 
+    After ``load_from`` the identity memories, and the classifiers and queues
+    of the sources, are those of a fresh model, whatever the file holds: they
+    are of other persons and other sources, even where their sizes agree.
+    ``resume`` takes them over.
+
     Args:
         limit: Rows of the table per kind of problem.
+        keep_memories: Take them over from ``load_from`` as well, for a file
+            that was trained on the same persons, such as a converted one.
     """
 
     priority = 'VERY_LOW'
 
-    def __init__(self, limit: int = 40) -> None:
+    def __init__(self, limit: int = 40, keep_memories: bool = False) -> None:
         self.limit = limit
+        self.keep_memories = keep_memories
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Bring the keys into the model's layout and report.
@@ -45,6 +61,18 @@ class CheckedLoadHook(Hook):
         ).state_dict()
         layouts = candidate_layouts(plain_state_dict(checkpoint), wanted)
         given = max(layouts, key=lambda s: len(compare(wanted, s).loaded))
+        if not (runner._resume or self.keep_memories):
+            fresh = names_of(model, IdentityLoss, DomainAlignment)
+            left_out = module_keys(given, fresh)
+            given = {k: v for k, v in given.items() if k not in left_out}
+            kept = module_keys(wanted, fresh)
+            wanted = {k: v for k, v in wanted.items() if k not in kept}
+            if left_out:
+                runner.logger.info(
+                    f'{len(left_out)} entries of {", ".join(fresh)} are left '
+                    'out: they hold the persons or the sources of another '
+                    'training'
+                )
         report = compare(wanted, given)
         runner.logger.info(
             f'weights for {type(model).__name__}: {report.table(self.limit)}'

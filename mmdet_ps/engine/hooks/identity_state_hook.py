@@ -28,9 +28,14 @@ class IdentityStateHook(Hook):
 
 def identity_state_of(model: nn.Module) -> list[str]:
     """Names of the modules of a model that hold the persons of a training."""
+    return names_of(model, IdentityLoss)
+
+
+def names_of(model: nn.Module, *kinds: type[nn.Module]) -> list[str]:
+    """Names of the modules of a model, or of a wrapped one, of some types."""
     model = model.module if is_model_wrapper(model) else model
     return [
         name
         for name, module in model.named_modules()
-        if isinstance(module, IdentityLoss)
+        if isinstance(module, kinds)
     ]

@@ -4,7 +4,11 @@ import pytest
 import torch
 from torch import nn
 
+import mmdet_ps.registration  # noqa: F401
 from mmdet_ps.engine.hooks import CheckedLoadHook
+from mmdet_ps.models.alignment import DomainAlignment
+from mmdet_ps.models.losses import OIMLoss, SoftmaxIdentityLoss
+from mmdet_ps.structures.fields import UNLABELLED
 from mmdet_ps.utils.checkpoint import CheckpointError
 
 
@@ -21,16 +25,17 @@ class Wrapper(nn.Module):
         self.detector = Detector()
 
 
-def load(model, state):
+def load(model, state, resume=False, **options):
     """What the hook makes of a checkpoint, and what it logs."""
     lines = []
     runner = SimpleNamespace(
         model=model,
         logger=SimpleNamespace(info=lines.append),
         _load_from='weights.pth',
+        _resume=resume,
     )
     checkpoint = dict(state_dict=state)
-    CheckedLoadHook().after_load_checkpoint(runner, checkpoint)
+    CheckedLoadHook(**options).after_load_checkpoint(runner, checkpoint)
     return checkpoint['state_dict'], '\n'.join(lines)
 
 
@@ -67,3 +72,53 @@ def test_a_backbone_that_loads_nothing_is_an_error():
     state = {'head.weight': torch.zeros(1, 2), 'stem.weight': torch.zeros(1)}
     with pytest.raises(CheckpointError, match='weights.pth.*backbone'):
         load(Detector(), state)
+
+
+def seen(model):
+    """The model after its memories took in some persons and features."""
+    rows = torch.tensor([[3.0, 4.0], [0.0, 1.0], [1.0, 1.0]])
+    model.matcher.train()(rows, torch.tensor([1, 0, UNLABELLED]))
+    model.classifier(rows[:2], torch.tensor([0, 1]))
+    model.alignment(rows, torch.tensor([0, 0, 1]))
+    return model
+
+
+class Searcher(Detector):
+    """A detector with everything that holds persons or sources."""
+
+    def __init__(self, num_identities=4, queue_size=5):
+        super().__init__()
+        self.matcher = OIMLoss(num_identities, queue_size, embed_dims=2)
+        self.classifier = SoftmaxIdentityLoss(num_identities, embed_dims=2)
+        self.alignment = DomainAlignment(2, num_sources=2, queue_size=3)
+
+
+STATE = ('matcher', 'classifier', 'alignment')
+
+
+@pytest.mark.parametrize('sizes', [(4, 5), (6, 5), (4, 2)])
+def test_only_a_resumed_training_keeps_its_persons(sizes):
+    torch.manual_seed(0)
+    source = seen(Searcher(*sizes)).state_dict()
+    assert source['matcher.memory.count'] == source['matcher.memory.tail'] == 1
+    torch.manual_seed(1)
+    model = Searcher()
+    fresh = {k: v.clone() for k, v in model.state_dict().items()}
+    given, log = load(model, source)
+    model.load_state_dict(given, strict=False)
+    for key, value in model.state_dict().items():
+        expected = fresh if key.startswith(STATE) else source
+        torch.testing.assert_close(value, expected[key], equal_nan=True)
+    assert 'hold the persons or the sources of another training' in log
+    assert '0 missing, 0 unexpected, 0 mis-shaped' in log
+
+
+@pytest.mark.parametrize(
+    'options', [dict(resume=True), dict(keep_memories=True)]
+)
+def test_memories_are_taken_over_on_demand(options):
+    source = seen(Searcher()).state_dict()
+    model = Searcher()
+    model.load_state_dict(load(model, source, **options)[0])
+    for key, value in model.state_dict().items():
+        torch.testing.assert_close(value, source[key], equal_nan=True)
