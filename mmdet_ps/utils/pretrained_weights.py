@@ -18,6 +18,9 @@ KEEP = ('backbone', 'neck', 'all')
 IDENTITY_STATE = 'identity_state'
 # What tells them in the checkpoints of version 0.1, which lack that list.
 LIKELY_IDENTITY_STATE = re.compile(r'(^|\.)loss(es)?(_\w+)?\.')
+# The key of a backbone's file under which the stages lie that were trained on
+# RoIs, where the backbone has stages of the same names trained on images.
+ROI_STAGES = 'roi_stages'
 # A two-stage detector may run the backbone's last stages on each RoI; they
 # keep the names they have in the backbone.
 TOP_STAGES = re.compile(r'^roi_head\.(?:.*\.)?((?:layer[34]|layers\.2)\..*)$')
@@ -44,12 +47,11 @@ def format_weights(
     """
     if keep not in KEEP:
         raise ValueError(f'keep is {keep!r}: choose one of {KEEP}')
-    state = identity_keys(state_dict, identity_state)
-    if any(key.startswith(WRAPPER_PREFIX) for key in state_dict):
-        weights = under_prefix(state_dict, WRAPPER_PREFIX)
-        state = {key.removeprefix(WRAPPER_PREFIX) for key in state}
-    else:
-        weights = state_dict
+    weights = detector_weights(state_dict)
+    state = {
+        key.removeprefix(WRAPPER_PREFIX)
+        for key in identity_keys(state_dict, identity_state)
+    }
     backbone = under_prefix(weights, BACKBONE_PREFIX)
     if not backbone:
         first = ', '.join(list(state_dict)[:3])
@@ -63,6 +65,34 @@ def format_weights(
         prefixes = (BACKBONE_PREFIX, 'neck.')
         return {k: v for k, v in weights.items() if k.startswith(prefixes)}
     return {k: v for k, v in weights.items() if k not in state}
+
+
+def detector_weights(state_dict: StateDict) -> StateDict:
+    """The weights of a detector, taken out of its hybrid pre-training."""
+    if any(key.startswith(WRAPPER_PREFIX) for key in state_dict):
+        return under_prefix(state_dict, WRAPPER_PREFIX)
+    return state_dict
+
+
+def roi_stages(state_dict: StateDict) -> StateDict:
+    """Stages that a RoI head trained although its backbone has them, too.
+
+    ROI-AlignPS has its last stage twice: on the image, for the neck, and on
+    RoIs. A method that runs this stage on RoIs alone (OIM, NAE, BSL, SeqNet)
+    is better served by the second one.
+
+    Args:
+        state_dict: of a detector or of its hybrid pre-training.
+
+    Returns:
+        The second ones, without a prefix; none where there is only one.
+    """
+    weights = detector_weights(state_dict)
+    return {
+        key: value
+        for key, value in top_stages(weights).items()
+        if BACKBONE_PREFIX + key in weights
+    }
 
 
 def identity_keys(
@@ -97,21 +127,27 @@ def top_stages(weights: StateDict) -> StateDict:
 
 
 def spread_backbone(
-    backbone: StateDict, wanted: StateDict, prefix: str = ''
+    backbone: StateDict,
+    wanted: StateDict,
+    prefix: str = '',
+    on_rois: StateDict | None = None,
 ) -> StateDict:
     """A backbone's weights under the names a detector has for them.
 
     Args:
-        backbone: Without a prefix.
-        wanted: State dict of the detector.
-        prefix: Of the detector's keys in ``wanted``.
+        backbone: without a prefix.
+        wanted: state dict of the detector.
+        prefix: of the detector's keys in ``wanted``.
+        on_rois: stages for the RoI head, in place of the backbone's; see
+            :func:`roi_stages`.
     """
+    stages = {**backbone, **(on_rois or {})}
     spread = {f'{prefix}{BACKBONE_PREFIX}{k}': v for k, v in backbone.items()}
     for key in wanted:
         match = TOP_STAGES.match(key.removeprefix(prefix))
-        if match and match.group(1) in backbone:
+        if match and match.group(1) in stages:
             own = f'{prefix}{BACKBONE_PREFIX}{match.group(1)}'
             if own not in wanted:  # ROI-AlignPS has a stage twice
                 spread.pop(own, None)
-            spread[key] = backbone[match.group(1)]
+            spread[key] = stages[match.group(1)]
     return spread

@@ -9,6 +9,8 @@ from mmdet.registry import MODELS
 
 from mmdet_ps.models.backbones import resnet18
 from mmdet_ps.utils.checkpoint import read_checkpoint
+from tests.test_models.thin_methods import thin_config, thin_model
+from tests.test_models.two_stage import build
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / 'tools/format_epoch_weights_for_pretraining.sh'
@@ -87,3 +89,50 @@ def test_a_broken_checkpoint_is_named(tmp_path):
     assert 'epoch_1.pth: not a file of weights' in result.stderr
     assert 'Traceback' not in result.stderr
     assert not list(tmp_path.glob('pretrained_*'))
+
+
+@pytest.fixture(scope='module')
+def roi_alignps(tmp_path_factory):
+    """Weights of a ROI-AlignPS, and its backbone as a file."""
+    folder = tmp_path_factory.mktemp('pretraining')
+    source = thin_model('roi-alignps').state_dict()
+    state = {f'detector.{key}': value for key, value in source.items()}
+    torch.save(dict(meta={}, state_dict=state), folder / 'iter_1.pth')
+    (folder / 'last_checkpoint').write_text('iter_1.pth')
+    assert run(folder).returncode == 0
+    return source, folder / 'pretrained_backbone.pth'
+
+
+@pytest.mark.parametrize('method', ['oim', 'nae', 'bsl', 'seqnet'])
+def test_stages_on_rois_start_from_what_was_trained_on_rois(
+    method, roi_alignps
+):
+    """From ROI-AlignPS, which has its last stage once more on the image."""
+    source, path = roi_alignps
+    backbone = read_checkpoint(path)['state_dict']
+    assert backbone.keys() == {
+        key.removeprefix('backbone.')
+        for key in source
+        if key.startswith('backbone.')
+    }
+    config = thin_config(method)
+    init_cfg = dict(type='Pretrained', checkpoint=str(path))
+    tops = {
+        'bsl': ['reid_head.top'],
+        'seqnet': ['first_top', 'shared_head'],
+    }.get(method, ['shared_head'])
+    for top in tops:
+        part = config.roi_head
+        for name in top.split('.'):
+            part = part[name]
+        part.init_cfg = init_cfg
+    model = build(config)
+    model.init_weights()
+    for top in tops:
+        found = model.roi_head.get_submodule(top).state_dict()
+        assert any(key.startswith('layer4') for key in found)
+        for key, value in found.items():
+            wanted = source.get(f'roi_head.shared_head.{key}')
+            if wanted is None:  # a block of the third stage
+                wanted = source[f'backbone.{key}']
+            assert torch.equal(value, wanted), key

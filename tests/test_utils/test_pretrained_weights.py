@@ -2,7 +2,11 @@ import pytest
 import torch
 
 from mmdet_ps.utils.checkpoint import CheckpointError
-from mmdet_ps.utils.pretrained_weights import format_weights, spread_backbone
+from mmdet_ps.utils.pretrained_weights import (
+    format_weights,
+    roi_stages,
+    spread_backbone,
+)
 
 TWO_STAGE = {
     'backbone.conv1.weight': 1,
@@ -68,4 +72,30 @@ def test_a_stage_that_a_detector_has_twice_is_filled_twice():
     backbone = {'layer4.0.weight': torch.ones(1)}
     assert values(spread_backbone(backbone, wanted)) == dict.fromkeys(
         wanted, 1
+    )
+
+
+TWICE = {
+    'backbone.layer3.0.weight': torch.tensor([1]),
+    'backbone.layer4.0.weight': torch.tensor([2]),
+    'roi_head.shared_head.layer4.0.weight': torch.tensor([3]),
+}
+
+
+@pytest.mark.parametrize('prefix', ['', 'detector.'])
+def test_a_stage_trained_on_rois_goes_to_the_roi_head(prefix):
+    state = {prefix + key: value for key, value in TWICE.items()}
+    backbone, on_rois = format_weights(state, 'backbone'), roi_stages(state)
+    # The published form: one last stage, that of the backbone.
+    assert values(backbone) == {'layer3.0.weight': 1, 'layer4.0.weight': 2}
+    assert values(on_rois) == {'layer4.0.weight': 3}
+    assert roi_stages(TWO_STAGE) == {}
+    # ROI-AlignPS gets both of its own, the others the one for RoIs.
+    assert values(spread_backbone(backbone, TWICE, '', on_rois)) == values(
+        TWICE
+    )
+    wanted = dict(TWICE)
+    del wanted['backbone.layer4.0.weight']
+    assert values(spread_backbone(backbone, wanted, '', on_rois)) == values(
+        wanted
     )

@@ -1,9 +1,10 @@
 """Make weights to fine-tune from out of a pre-training checkpoint.
 
 backbone: the backbone alone, keys without a prefix under ``state_dict`` (the
-form of the published ``psvis`` weights). neck: backbone and neck. all: the
-whole detector but for its identity memories. What belongs to pre-training
-alone (domain classifiers and their queues) is in none of them.
+form of the published ``psvis`` weights); where the RoI head trained a copy of
+the last stage, that copy lies beside it under ``roi_stages``. neck: backbone
+and neck. all: the whole detector but for its identity memories. What belongs
+to pre-training alone (domain classifiers and their queues) is in none of them.
 """
 
 import argparse
@@ -19,7 +20,9 @@ from mmdet_ps.utils.command_line import ArgumentParser, run_command
 from mmdet_ps.utils.pretrained_weights import (
     IDENTITY_STATE,
     KEEP,
+    ROI_STAGES,
     format_weights,
+    roi_stages,
 )
 from mmdet_ps.version import __version__
 
@@ -61,7 +64,11 @@ def main() -> None:
         except CheckpointError as error:
             raise CheckpointError(f'{args.src}: {error}') from error
         meta = describe(args.src, keep, source_meta)
-        save_checkpoint(dict(meta=meta, state_dict=weights), path)
+        content = dict(meta=meta, state_dict=weights)
+        if keep == 'backbone':
+            stages = roi_stages(checkpoint['state_dict'])
+            content.update({ROI_STAGES: stages} if stages else {})
+        save_checkpoint(content, path)
         counts = Counter(key.split('.')[0] for key in weights)
         parts = ', '.join(f'{n} {part}' for part, n in counts.items())
         print(

@@ -14,6 +14,7 @@ from mmdet_ps.utils.checkpoint import (
     under_prefix,
 )
 from mmdet_ps.utils.pretrained_weights import (
+    ROI_STAGES,
     WRAPPER_PREFIX,
     module_keys,
     spread_backbone,
@@ -59,7 +60,9 @@ class CheckedLoadHook(Hook):
         wanted = (
             model.module if is_model_wrapper(model) else model
         ).state_dict()
-        layouts = candidate_layouts(plain_state_dict(checkpoint), wanted)
+        layouts = candidate_layouts(
+            plain_state_dict(checkpoint), wanted, checkpoint.get(ROI_STAGES)
+        )
         given = max(layouts, key=lambda s: len(compare(wanted, s).loaded))
         if not (runner._resume or self.keep_memories):
             fresh = names_of(model, IdentityLoss, DomainAlignment)
@@ -84,12 +87,15 @@ class CheckedLoadHook(Hook):
         checkpoint['state_dict'] = given
 
 
-def candidate_layouts(state_dict: dict, wanted: dict) -> list[dict]:
-    """The state dict, and what it would be in the layout of ``wanted``."""
+def candidate_layouts(
+    state_dict: dict, wanted: dict, on_rois: dict | None = None
+) -> list[dict]:
+    """The state dict, and what it would be in the layout of ``wanted``; see
+    ``spread_backbone``."""
     return [
         state_dict,
         under_prefix(state_dict, WRAPPER_PREFIX),
-        spread_backbone(state_dict, wanted),
+        spread_backbone(state_dict, wanted, '', on_rois),
         {WRAPPER_PREFIX + key: value for key, value in state_dict.items()},
-        spread_backbone(state_dict, wanted, WRAPPER_PREFIX),
+        spread_backbone(state_dict, wanted, WRAPPER_PREFIX, on_rois),
     ]

@@ -1,8 +1,7 @@
 """Backbones; ResNets are mmdet's."""
 
 from .pretrained import resnet18, resnet50, shufflenet_v1
-from .shufflenet_v1 import ShuffleNetV1
-from .shufflenet_v1_top import ShuffleNetV1Top
+from .shufflenet_v1 import ShuffleNetV1, ShuffleNetV1Top
 from .split_resnet import SplitResNet, SplitResNetTop
 
 __all__ = [

@@ -18,6 +18,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmdet_ps.utils.errors import UserError
 
+from .roi_stages import load_roi_stages
+
 # Output channels of the three stages for each number of groups (table 1 of
 # the paper), and the number of units in them.
 STAGE_CHANNELS = {
@@ -28,6 +30,7 @@ STAGE_CHANNELS = {
     8: (384, 768, 1536),
 }
 STAGE_UNITS = (4, 8, 4)
+LAST_STAGE = len(STAGE_UNITS) - 1
 STEM_CHANNELS = 24
 
 
@@ -237,3 +240,46 @@ class ShuffleNetV1(BaseModule):
             part.eval()
             for parameter in part.parameters():
                 parameter.requires_grad = False
+
+
+@MODELS.register_module()
+class ShuffleNetV1Top(BaseModule):
+    """The last stage, to be run on each RoI: what ``SplitResNetTop`` is for a
+    ResNet.
+
+    Parameters keep the names they have in :class:`ShuffleNetV1`, so that a
+    checkpoint of the backbone fills both.
+
+    Args:
+        groups, widen_factor, norm_cfg: As of :class:`ShuffleNetV1`.
+        init_cfg: Weights; ``Pretrained`` takes those of a backbone.
+    """
+
+    def __init__(
+        self,
+        groups: int = 3,
+        widen_factor: float = 1.0,
+        norm_cfg: dict = dict(type='BN', requires_grad=True),  # noqa: B006
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.in_channels = stage_width(LAST_STAGE - 1, groups, widen_factor)
+        self.out_channels = stage_width(LAST_STAGE, groups, widen_factor)
+        self.layers = nn.ModuleList(nn.Identity() for _ in range(LAST_STAGE))
+        self.layers.append(
+            make_stage(
+                LAST_STAGE, self.in_channels, groups, widen_factor, norm_cfg
+            )
+        )
+
+    def init_weights(self) -> None:
+        """Normal weights as MMClassification sets them, or those of a file,
+        with the stages trained on RoIs if any."""
+        super().init_weights()
+        if not self.init_cfg:
+            init_shuffle_units(self)
+        load_roi_stages(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, h, w) to (N, out_channels, h / 2, w / 2)."""
+        return self.layers[LAST_STAGE](x)

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from mmdet_ps.utils.errors import UserError
 
+from .roi_stages import load_roi_stages
+
 
 def num_c4_blocks(depth: int, c4_blocks: int | None = None) -> int:
     """Number of blocks of the third stage that belong to the stem.
@@ -152,6 +154,11 @@ class SplitResNetTop(BaseModule):
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, h, w) to (N, out_channels, h / 2, w / 2)."""
         return self.layer4(self.layer3(x))
+
+    def init_weights(self) -> None:
+        """As ``init_cfg`` says, with the stages trained on RoIs if any."""
+        super().init_weights()
+        load_roi_stages(self)
 
     def train(self, mode: bool = True) -> 'SplitResNetTop':
         """Set the mode of every layer that is not frozen."""
