@@ -136,7 +136,9 @@ def options_of(args: argparse.Namespace) -> dict:
     options = {key: getattr(args, key) for key in keys}
     if args.k_reciprocal:
         k1, k2, weight = args.k_reciprocal
-        options['k_reciprocal'] = (int(k1), int(k2), weight)
+        # What is no whole number is refused, not cut off.
+        counts = (int(k) if k.is_integer() else k for k in (k1, k2))
+        options['k_reciprocal'] = (*counts, weight)
     return options
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from mmdet_ps.utils.errors import UserError
 
 EMBEDDINGS = ('embeddings', 'dense_embeddings', 'roi_embeddings')
+FOUND = ('bboxes', 'scores', *EMBEDDINGS)
 GIVEN = ('bboxes', 'person_ids', *EMBEDDINGS)
+FIELDS = (*FOUND, *(f'gt_{key}' for key in GIVEN))
 
 
 def record_of(data_sample: dict) -> dict:
@@ -28,7 +33,7 @@ def record_of(data_sample: dict) -> dict:
         img_id=data_sample.get('img_id', -1),
         img_path=str(data_sample.get('img_path', '')),
     )
-    for key in ('bboxes', 'scores', *EMBEDDINGS):
+    for key in FOUND:
         if key in predicted:
             record[key] = _array(predicted[key])
     given = data_sample.get('gt_instances') or {}
@@ -47,3 +52,109 @@ def _array(value) -> np.ndarray:
         value = value.float() if value.is_floating_point() else value
         value = value.numpy()
     return np.asarray(value)
+
+
+def checked_records(records: Sequence[dict], source: str) -> list[dict]:
+    """Records that can be scored, whoever wrote them.
+
+    Args:
+        records (Sequence[dict]): one per image, see :func:`record_of`; lists
+            may stand for arrays.
+        source (str): where they come from, for messages.
+
+    Returns:
+        list[dict]: the same with arrays whose shapes fit each other.
+
+    Raises:
+        UserError: A record lacks a field, or has one of another shape, of
+            something else than numbers, or with numbers that are not finite.
+    """
+    if not isinstance(records, (list, tuple)):
+        raise UserError(f'{source}: no list of images, a {_kind(records)}')
+    checked, widths, fields = [], {}, None
+    for number, record in enumerate(records):
+        where = f'{source}: image {number}'
+        if not isinstance(record, dict):
+            raise UserError(f'{where} is no dict, but a {_kind(record)}')
+        path = record.get('img_path', '')
+        if not isinstance(path, str):
+            raise UserError(f'{where}: its img_path is a {_kind(path)}')
+        where += f' ({path})' if path else ''
+        arrays = {
+            key: _numbers(record[key], f'{where}: {key}')
+            for key in FIELDS
+            if key in record
+        }
+        fields = fields or _fields_of(arrays, where)
+        if arrays.keys() != fields:
+            key = sorted(arrays.keys() ^ fields)[0]
+            raise UserError(
+                f'{where}: {key} is there and not in the first image, or the '
+                'other way round; all images must have the same'
+            )
+        _check_shapes(arrays, widths, where)
+        checked.append({**record, **arrays})
+    return checked
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
+
+
+def _fields_of(arrays: dict, where: str) -> set[str]:
+    """The fields that every image must have: those of the first."""
+    lacking = [key for key in ('bboxes', 'scores') if key not in arrays]
+    if not lacking and not any(key in arrays for key in EMBEDDINGS):
+        lacking = ['embeddings']
+    if lacking:
+        raise UserError(
+            f'{where} lacks {lacking[0]}; write the file again with '
+            'tools/test.py --out'
+        )
+    return set(arrays)
+
+
+def _numbers(value: object, where: str) -> np.ndarray:
+    """An array of finite numbers."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of different lengths
+        raise UserError(f'{where} is no array') from None
+    if array.dtype.kind not in 'fiu':
+        raise UserError(f'{where} holds no numbers, but {array.dtype}')
+    # The sum is fast; what overflows in it is looked at again.
+    if not math.isfinite(array.sum()) and not np.isfinite(array).all():
+        raise UserError(
+            f'{where} holds numbers that are not finite; did the training '
+            'diverge?'
+        )
+    return array
+
+
+def _check_shapes(arrays: dict, widths: dict, where: str) -> None:
+    """Compare shapes with each other, and widths with earlier images."""
+    for key, array in arrays.items():
+        boxes = 'gt_bboxes' if key.startswith('gt_') else 'bboxes'
+        if array.shape[:1] != arrays.get(boxes, array).shape[:1]:
+            raise UserError(
+                f'{where}: {key} has the shape {array.shape}, but there are '
+                f'{len(np.atleast_1d(arrays[boxes]))} boxes'
+            )
+        if array.shape[:1] == (0,):
+            continue
+        vectors = key.endswith(('bboxes', 'embeddings'))
+        width = 4 if key.endswith('bboxes') else None
+        if vectors and array.ndim == 2:
+            width = width or widths.setdefault(key, array.shape[1])
+        # An embedding of no number tells nothing: its width is 0.
+        if (
+            array.ndim != 1 + vectors
+            or vectors
+            and array.shape[1] != (width or -1)
+        ):
+            raise UserError(
+                f'{where}: {key} has the shape {array.shape}, not '
+                + (f'(n, {width or "D"})' if vectors else '(n,)')
+            )
+        if key == 'gt_person_ids' and array.dtype.kind == 'f':
+            raise UserError(f'{where}: {key} holds no whole numbers')

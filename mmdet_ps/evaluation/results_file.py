@@ -13,6 +13,7 @@ from mmdet_ps.structures import PersonBoxes, SearchResults
 from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import replacing
 
+from .records import checked_records
 from .safe_pickle import load_numbers
 from .settings import SearchSettings, resolve
 
@@ -54,7 +55,7 @@ class ResultsFile:
         """
         return resolve(
             self.header,
-            dataset or self.header.get('dataset', ''),
+            dataset or self.header.get('dataset') or '',
             self.has_given_boxes,
             **options,
         )
@@ -91,17 +92,46 @@ def save_results(
 
 
 def load_results(path: str | Path) -> ResultsFile:
-    """Read our dump or a legacy ``results_1000.pkl``."""
+    """Read our dump or a legacy ``results_1000.pkl``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        UserError: It is damaged, holds something else than results, or asks
+            for more than an array.
+    """
     content = load_numbers(path)
     if isinstance(content, dict):
-        header = content.get('header')
-        if not isinstance(header, dict) or header.get('form') != FORM:
+        header = _checked_header(content.get('header'), path)
+        records = content.get('images')
+    else:
+        header, records = {}, _legacy_records(content, path)
+    return ResultsFile(checked_records(records, str(path)), header, str(path))
+
+
+def _checked_header(header: object, path: str | Path) -> dict:
+    """A header that says how to score, or does not say it."""
+    form = header.get('form') if isinstance(header, dict) else None
+    if not isinstance(form, str) or form != FORM:
+        raise UserError(
+            f'{path}: a dict without the header of {FORM!r}; write it with '
+            'tools/test.py --out'
+        )
+    kinds = dict(dataset=str, preset=str | None, settings=dict | None)
+    for key, kind in kinds.items():
+        value = header.get(key)
+        if value is not None and not isinstance(value, kind):
             raise UserError(
-                f'{path}: a dict without the header of '
-                f'{FORM!r}; write it with tools/test.py --out'
+                f'{path}: {key} of its header is a {type(value).__name__}'
             )
-        return ResultsFile(content['images'], header, str(path))
-    return ResultsFile(_legacy_records(content, path), path=str(path))
+    if not all(isinstance(key, str) for key in header.get('settings') or ()):
+        raise UserError(f'{path}: the settings of its header have no names')
+    try:
+        resolve(header, header.get('dataset') or '', True)
+    except UserError as error:
+        raise UserError(
+            f'{path}: the scoring of its header: {error}'
+        ) from None
+    return header
 
 
 def to_results(records: Sequence[dict]) -> SearchResults:
@@ -121,6 +151,12 @@ def to_results(records: Sequence[dict]) -> SearchResults:
     ):
         ends = np.cumsum(list(widths.values()))[:-1]
         given.embeddings = dict(zip(widths, np.split(joint, ends, axis=1)))
+    found = {part: value.shape[1] for part, value in given.embeddings.items()}
+    if found and len(given) and len(detections) and found != widths:
+        raise UserError(
+            f'detections have embeddings of the sizes {widths}, annotated '
+            f'boxes of the sizes {found}; they must be the same to be compared'
+        )
     return SearchResults(detections, given)
 
 
@@ -162,6 +198,7 @@ def _legacy_records(content, path: str | Path) -> list[dict]:
         and isinstance(content[0], (list, tuple))
         and len(content[0]) > 0
         and isinstance(content[0][0], (list, tuple))
+        and isinstance(content[1], (list, tuple))
     )
     if not two:
         return [
@@ -192,7 +229,9 @@ def _legacy_image(entry, number: int, key: str, path: str | Path) -> dict:
     if isinstance(entry, (list, tuple)) and len(entry) == 1:
         entry = entry[0]
     rows = entry if isinstance(entry, np.ndarray) else np.zeros(0)
-    if rows.ndim != 2 or rows.shape[1] <= NUM_FIXED:
+    if rows.ndim == 2 and not len(rows):
+        rows = np.zeros((0, max(rows.shape[1], NUM_FIXED)), np.float32)
+    elif rows.ndim != 2 or rows.shape[1] <= NUM_FIXED:
         what = (
             f'an array of shape {entry.shape}'
             if isinstance(entry, np.ndarray)

@@ -21,6 +21,11 @@ CHOICES = {
 }
 
 
+def _short(value: object) -> str:
+    """What a value looks like, on one line."""
+    return ' '.join(repr(value).split())[:80]
+
+
 def _is_number(value) -> bool:
     # Comparisons, because an int may be too large for a float.
     return (
@@ -83,7 +88,7 @@ class SearchSettings:
             value = getattr(self, key)
             if not isinstance(value, str) or value not in allowed:
                 raise UserError(
-                    f'{key}={value!r} is none of {", ".join(allowed)}'
+                    f'{key}={_short(value)} is none of {", ".join(allowed)}'
                 )
         for key in ('cbgm', 'k_reciprocal'):
             if isinstance(value := getattr(self, key), list):
@@ -91,7 +96,7 @@ class SearchSettings:
         for key, (holds, wanted) in self._values().items():
             if not holds:
                 raise UserError(
-                    f'{key}={getattr(self, key)!r} is not {wanted}'
+                    f'{key}={_short(getattr(self, key))} is not {wanted}'
                 )
         if self.cbgm and self.k_reciprocal:
             raise UserError('cbgm and k_reciprocal exclude each other')
@@ -262,11 +267,11 @@ def resolve(
     options = {k: value for k, value in options.items() if value is not None}
     # These exclude each other, and the later one is meant.
     for key, other in ('cbgm', 'k_reciprocal'), ('k_reciprocal', 'cbgm'):
-        if options.get(key):
+        if options.get(key) is not None:
             stored.pop(other, None)
     options = {**stored, **options}
     name = preset or header.get('preset')
-    settings = preset_settings(name, dataset, bool(options.get('cbgm')))
+    settings = preset_settings(name, dataset, options.get('cbgm') is not None)
     if not (name or 'preset' in header or 'settings' in header):
         threshold = _of_dataset(DEFAULT_THRESHOLDS, dataset)
         settings = settings.with_options(score_thr=threshold)

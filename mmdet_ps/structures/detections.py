@@ -106,14 +106,11 @@ class PersonBoxes:
             return np.zeros([max(size, 0) for size in shape], dtype)
 
         def rows(key):
-            width = max(
-                (
-                    np.shape(image[key])[-1]
-                    for image in images
-                    if len(image[key])
-                ),
-                default=1,
-            )
+            shapes = [np.shape(image[key]) for image in images]
+            shapes = [shape for shape in shapes if len(shape) == 2]
+            # Images without boxes count only where there are no others.
+            filled = [shape for shape in shapes if shape[0]] or shapes
+            width = max((shape[1] for shape in filled), default=0)
             return column(key, np.float32, (-1, width))
 
         return cls(

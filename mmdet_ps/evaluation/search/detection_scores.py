@@ -61,7 +61,10 @@ def detection_scores(
     """
     detections = detections.keep(detections.scores >= score_thr)
     if labelled_only:
-        given = given.keep(given.person_ids >= 0)
+        known = given.person_ids
+        given = given.keep(
+            np.zeros(len(given), bool) if known is None else known >= 0
+        )
         # Published scripts leave out images without a labelled person.
         seen = np.diff(given.offsets) > 0
         detections = detections.keep(seen[detections.image_of])

@@ -22,6 +22,8 @@ def products_with(
         vectors (ndarray): (G, D) float32.
         device (str): Where they are multiplied; ``cpu``, or what torch takes.
     """
+    if not len(vectors):  # of a size that nobody knows
+        return lambda queries: np.zeros((len(queries), 0), np.float32)
     if device == 'cpu':
         return lambda queries: queries @ vectors.T
     # Only here: whoever scores a file on the CPU need not wait for torch.
