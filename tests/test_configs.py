@@ -228,6 +228,64 @@ def test_a_pretraining_is_named_by_the_number_of_its_sources(path):
     assert len(cfg.train_dataloader.sampler.source_ratio) == number
 
 
+# Pictures to hold out, and identities to train on, of the real sets.
+HELD_OUT = {'CrowdHuman': 4370, 'Market-1501-v15.09.15': 23100}
+IDENTITIES = {'Market-1501-v15.09.15': 751, 'MSMT17_V1': 1041}
+IDENTITIES['cuhk03_release'] = 767
+REAL = [path for path in PRETRAININGS if 'hybrid_pretrain' in path.parts]
+
+
+def folder_of(source):
+    return Path(source.get('dataset', source).data_root).name
+
+
+def num_tiles(mosaic):
+    return mosaic.grid[0] * mosaic.grid[1]
+
+
+@pytest.mark.parametrize('path', REAL, ids=str)
+def test_a_validation_of_full_size_ends(path):
+    cfg = Config.fromfile(ROOT / path)
+    pictures = 0
+    for source in cfg.val_dataloader.dataset.datasets:
+        number = HELD_OUT[folder_of(source)]
+        if source.type == 'CropMosaicDataset':
+            assert source.num_rounds == source.num_instances == 1
+            number //= num_tiles(source)
+        pictures += min(number, source.get('indices', number))
+    assert pictures <= 4000
+
+
+@pytest.mark.parametrize('path', REAL, ids=str)
+def test_a_training_of_full_size_sees_no_mosaic_twice(path):
+    cfg = Config.fromfile(ROOT / path)
+    pictures = cfg.train_cfg.max_iters * cfg.auto_scale_lr.base_batch_size
+    ratio = cfg.train_dataloader.sampler.source_ratio
+    for share, source in zip(ratio, cfg.train_dataloader.dataset.datasets):
+        if source.type == 'CropMosaicDataset':
+            groups = num_tiles(source) // source.num_instances
+            a_round = IDENTITIES[folder_of(source)] // groups
+            seen = pictures * share / sum(ratio)
+            assert source.num_rounds * a_round >= seen, folder_of(source)
+
+
+@pytest.mark.parametrize('path', PRETRAININGS, ids=str)
+def test_pretrainings_on_real_and_synthetic_sets_share_their_recipe(path):
+    cfg = Config.fromfile(ROOT / path)
+    mosaics = [
+        source
+        for source in cfg.train_dataloader.dataset.datasets
+        if source.type == 'CropMosaicDataset'
+    ]
+    assert all(mosaic.scale_range == (0.6, 1.0) for mosaic in mosaics)
+    keys = cfg.optim_wrapper.paramwise_cfg.custom_keys
+    assert keys == dict(alignment=dict(lr_mult=5))
+    assert 'IterationSeedHook' in [hook.type for hook in cfg.custom_hooks]
+    dense = cfg.model.detector.get('bbox_head')
+    # A slip of the published AlignPS.
+    assert not dense or dense.loss_reid.memory.queue_dims is None
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('path', CONFIGS, ids=str)
 def test_model_builds(path):

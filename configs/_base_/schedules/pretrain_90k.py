@@ -4,6 +4,8 @@ optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.02, momentum=0.9, weight_decay=0.0005),
     clip_grad=dict(max_norm=10),
+    # The domain classifiers must keep up with the features they judge.
+    paramwise_cfg=dict(custom_keys=dict(alignment=dict(lr_mult=5))),
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.001, by_epoch=False, end=1000),

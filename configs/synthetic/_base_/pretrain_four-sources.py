@@ -11,7 +11,7 @@ sources = dict(
 
 _base_.scenes.pipeline[2].scales = [(208, 128), (256, 160), (304, 192)]
 _base_.held_out_scenes.pipeline[1].scale = (256, 160)
-small = dict(grid=(2, 5), tile_size=(80, 40), scale_range=(0.6, 1.0))
+small = dict(grid=(2, 5), tile_size=(80, 40))
 
 # Loading in the main process: these pictures are read in a millisecond.
 train_dataloader = dict(
