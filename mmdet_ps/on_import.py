@@ -6,6 +6,7 @@ that it concerns:
 
 * ``mmcv.ops`` gets the operators that mmcv lacks,
 * ``mmdet.registry`` learns where the parts of this package are,
+* ``mmengine.runner.checkpoint`` reads files by ``utils.safe_load`` alone,
 * ``mmdet.datasets`` imports in silence.
 """
 
@@ -48,6 +49,19 @@ def announce_parts(registry: ModuleType) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def load_safely(checkpoint: ModuleType) -> Iterator[None]:
+    """Let every way in which mmengine reads a checkpoint be a safe one.
+
+    Its own loaders fall back to running a file's code after a refusal.
+    """
+    yield
+    from .utils.weights_store import load_from_store
+
+    loader = checkpoint.CheckpointLoader
+    loader.register_scheme(list(loader._schemes), load_from_store, force=True)
+
+
+@contextlib.contextmanager
 def silence(module: ModuleType) -> Iterator[None]:
     """Swallow what is printed meanwhile.
 
@@ -61,6 +75,7 @@ def silence(module: ModuleType) -> Iterator[None]:
 AROUND: dict[str, Around] = {
     'mmcv.ops': supply_operators,
     'mmdet.registry': announce_parts,
+    'mmengine.runner.checkpoint': load_safely,
     'mmdet.datasets': silence,
 }
 
@@ -107,13 +122,13 @@ class AroundImports(importlib.abc.MetaPathFinder):
 
 
 def arrange() -> None:
-    """Let the above happen, at once for a registry that is already there.
+    """Let the above happen, at once for what has been imported before.
 
     Operators are left alone where ``mmcv.ops`` has been imported before: that
     it could be imported shows that it has some.
     """
     sys.meta_path.insert(0, AroundImports(AROUND))
-    registry = sys.modules.get('mmdet.registry')
-    if registry is not None:
-        with announce_parts(registry):
-            pass
+    for name in ('mmdet.registry', 'mmengine.runner.checkpoint'):
+        if name in sys.modules:
+            with AROUND[name](sys.modules[name]):
+                pass

@@ -34,7 +34,11 @@ from mmdet_ps.apis.open_search import (
     find_person,
     threshold_from_gallery,
 )
-from mmdet_ps.utils.command_line import ArgumentParser, run_command
+from mmdet_ps.utils.command_line import (
+    ArgumentParser,
+    add_trust,
+    run_command,
+)
 from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import write_json, write_text
 from mmdet_ps.utils.images import write_image
@@ -79,6 +83,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add('--all-per-frame', action='store_true', help='not only the best one')
     add('--no-resize', action='store_true', help='query at its own size')
     add('--device', default='cpu')
+    add_trust(parser)
     return parser.parse_args(argv)
 
 
@@ -163,7 +168,9 @@ def write_rows(out: Path, header: dict, answers: list[Answer]) -> None:
 def run(args: argparse.Namespace) -> str:
     """Search; the sentence that sums up the answer."""
     out = Path(args.out)
-    model = init_model(args.config, args.checkpoint, args.device)
+    model = init_model(
+        args.config, args.checkpoint, args.device, trust=args.trust
+    )
     query_frames = list_frames(args.query)
     if args.query_frame is None and query_frames[0].index >= 0:
         raise UserError(f'{args.query} is a video: add --query-frame N')

@@ -8,7 +8,11 @@ from mmengine.runner import Runner
 
 import mmdet_ps.registration  # noqa: F401  registers every part
 from mmdet_ps.evaluation.settings import SearchSettings
-from mmdet_ps.utils.command_line import ArgumentParser, run_command
+from mmdet_ps.utils.command_line import (
+    ArgumentParser,
+    add_trust,
+    run_command,
+)
 from mmdet_ps.utils.data_check import check_data
 from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import write_json
@@ -17,6 +21,7 @@ from mmdet_ps.utils.launch import (
     load_config,
     start_processes,
 )
+from mmdet_ps.utils.safe_load import trust_file
 from mmdet_ps.utils.work_folder import latest_checkpoint
 
 
@@ -33,6 +38,7 @@ def parse_args() -> argparse.Namespace:
         'scored again by tools/test_results*.py',
     )
     parser.add_argument('--json', help='write the figures to this file')
+    add_trust(parser)
     return parser.parse_args()
 
 
@@ -78,6 +84,8 @@ def main() -> None:
         ]
     check_data(cfg, ('test',))
     cfg.load_from = find_checkpoint(args.checkpoint, args.config)
+    if args.trust:
+        trust_file(cfg.load_from)
     start_processes(cfg)
     runner = Runner.from_cfg(cfg)
     metrics = runner.test()

@@ -6,7 +6,11 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 import mmdet_ps.registration  # noqa: F401  registers every part
-from mmdet_ps.utils.command_line import ArgumentParser, run_command
+from mmdet_ps.utils.command_line import (
+    ArgumentParser,
+    add_trust,
+    run_command,
+)
 from mmdet_ps.utils.data_check import check_data
 from mmdet_ps.utils.launch import (
     add_run_arguments,
@@ -14,6 +18,7 @@ from mmdet_ps.utils.launch import (
     process_rank,
     start_processes,
 )
+from mmdet_ps.utils.safe_load import trust_file
 from mmdet_ps.utils.work_folder import (
     latest_checkpoint,
     lock_work_folder,
@@ -44,6 +49,7 @@ def parse_args() -> argparse.Namespace:
         '--load-from', help='start from the weights of this checkpoint'
     )
     parser.add_argument('--seed', type=int, help='seed of every random source')
+    add_trust(parser)
     return parser.parse_args()
 
 
@@ -81,6 +87,8 @@ def main() -> None:
         lock_work_folder(cfg.work_dir)
     if args.resume:
         resume(cfg, args.resume)
+    if args.trust and cfg.load_from:
+        trust_file(cfg.load_from)
     start_processes(cfg)
     Runner.from_cfg(cfg).train()
 

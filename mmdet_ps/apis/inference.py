@@ -48,6 +48,7 @@ def init_model(
     checkpoint: str | PathLike | None = None,
     device: str = 'cpu',
     cfg_options: dict | None = None,
+    trust: bool = False,
 ) -> nn.Module:
     """A model in evaluation mode, with its config as ``model.cfg``.
 
@@ -58,6 +59,7 @@ def init_model(
             them, because such a model answers with nonsense.
         device: ``'cpu'``, ``'cuda'``, ``'cuda:1'``.
         cfg_options: Values that override the config's, by dotted key.
+        trust: Also load a checkpoint that could run code of its own.
     """
     if not isinstance(config, Config):
         config = Config.fromfile(config)
@@ -71,14 +73,16 @@ def init_model(
     init_default_scope(config.get('default_scope', 'mmdet'))
     model = revert_sync_batchnorm(MODELS.build(config.model))
     if checkpoint is not None:
-        load_all(model, checkpoint)
+        load_all(model, checkpoint, trust)
     model.cfg = config
     return model.to(device).eval()
 
 
-def load_all(model: nn.Module, checkpoint: str | PathLike) -> None:
+def load_all(
+    model: nn.Module, checkpoint: str | PathLike, trust: bool = False
+) -> None:
     """Load a checkpoint that fits key by key, or say what differs."""
-    report = load_weights(model, checkpoint)
+    report = load_weights(model, checkpoint, trust)
     if report.missing or report.unexpected or report.misshapen:
         raise CheckpointError(
             f'{checkpoint} does not belong to this configuration: '

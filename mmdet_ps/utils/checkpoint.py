@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from .errors import UserError
 from .files import replacing
+from .safe_load import CheckpointError, load_file
 
 StateDict = dict[str, Tensor]
 # Batch counters of normalisation layers that old files lack.
 NEVER_MISSED = 'num_batches_tracked'
 BACKBONE_PREFIX = 'backbone.'
-
-
-class CheckpointError(UserError):
-    """A file of weights that cannot be used; the message says why."""
+# Where projects put their weights in a file, in this order: mmengine and
+# most others, SeqNet, deep-person-search (within the first).
+NESTS = ('state_dict', 'model', 'detector')
 
 
 @dataclass
@@ -97,7 +95,7 @@ def compare(wanted: StateDict, given: StateDict) -> LoadReport:
     return report
 
 
-def read_checkpoint(path: str | Path, weights_only: bool = False) -> dict:
+def read_checkpoint(path: str | Path, trust: bool = False) -> dict:
     """A file's content as a dict with at least a ``state_dict``.
 
     Plain state dicts are wrapped; ``module.`` of distributed training is
@@ -105,30 +103,23 @@ def read_checkpoint(path: str | Path, weights_only: bool = False) -> dict:
 
     Args:
         path: File of weights.
-        weights_only: Refuse files that could run code of their own.
+        trust: Also load what could run code of its own, see ``safe_load``.
+
+    Raises:
+        CheckpointError: The file holds no weights, or is refused.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f'{path}: there is no such file')
-    try:
-        content = torch.load(
-            path, map_location='cpu', weights_only=weights_only
-        )
-    except Exception as error:
-        advice = 'was it downloaded or copied completely?'
-        if weights_only and isinstance(error, pickle.UnpicklingError):
-            advice = 'if you trust where it comes from, add --trust'
-        raise CheckpointError(
-            f'{path}: not a file of weights ({type(error).__name__}); {advice}'
-        ) from error
+    content = load_file(path, trust=trust)
     if not isinstance(content, dict):
         raise CheckpointError(
-            f'{path}: holds a {type(content).__name__}, not a dict of weights'
+            f'{path}: holds a {type(content).__name__}, not a dict of '
+            'weights; save the state_dict of a model'
         )
     weights = plain_state_dict(content)
     if not weights:
-        raise CheckpointError(f'{path}: holds no weights')
-    if 'state_dict' not in content:
+        raise CheckpointError(
+            f'{path}: holds no weights; save the state_dict of a model'
+        )
+    if not set(NESTS) & set(content):
         content = {}
     return {**content, 'state_dict': weights}
 
@@ -138,10 +129,13 @@ def plain_state_dict(checkpoint: dict) -> StateDict:
 
     ``module.`` of distributed training is taken off the keys.
     """
+    for key in NESTS:
+        if isinstance(checkpoint.get(key), dict):
+            checkpoint = checkpoint[key]
     return {
         key.removeprefix('module.'): value
-        for key, value in checkpoint.get('state_dict', checkpoint).items()
-        if isinstance(value, Tensor)
+        for key, value in checkpoint.items()
+        if isinstance(key, str) and isinstance(value, Tensor)
     }
 
 
@@ -154,7 +148,9 @@ def under_prefix(state_dict: StateDict, prefix: str) -> StateDict:
     }
 
 
-def load_weights(module: nn.Module, path: str | Path) -> LoadReport:
+def load_weights(
+    module: nn.Module, path: str | Path, trust: bool = False
+) -> LoadReport:
     """Load a file into a module as far as keys and shapes agree.
 
     A backbone finds its weights in a file of the backbone alone as well as
@@ -163,11 +159,12 @@ def load_weights(module: nn.Module, path: str | Path) -> LoadReport:
     Args:
         module: Receives the weights.
         path: File of weights.
+        trust: As of :func:`read_checkpoint`.
 
     Returns:
         LoadReport: What was loaded; nothing at all is an error.
     """
-    given = read_checkpoint(path)['state_dict']
+    given = read_checkpoint(path, trust)['state_dict']
     wanted = module.state_dict()
     report = compare(wanted, given)
     if not report.loaded:

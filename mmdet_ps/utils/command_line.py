@@ -56,6 +56,16 @@ class ArgumentParser(argparse.ArgumentParser):
         raise UserError(f'{message}; `{self.prog} --help` lists the options')
 
 
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """Add the option that lets files of weights run code of their own."""
+    parser.add_argument(
+        '--trust',
+        action='store_true',
+        help='also load a file of weights that could run code of its own; '
+        'only for files whose maker you trust',
+    )
+
+
 def run_command(main: Callable[[], int | None]) -> NoReturn:
     """Run a command and end the process with its exit status.
 

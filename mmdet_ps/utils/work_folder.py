@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 from .errors import UserError
+from .safe_load import CheckpointError, check_form
 
 POINTER = 'last_checkpoint'
 LOCK = '.lock'
@@ -91,11 +92,17 @@ def require_whole(path: str | Path) -> Path:
             f'{path}: no such checkpoint; --resume without a value takes the '
             'newest one of the work folder'
         )
-    if problem := damage(path):
-        raise UserError(
-            f'{path}: {problem}; --resume without a value takes the newest '
-            'whole one of the work folder'
-        )
+    advice = (
+        '--resume without a value takes the newest whole one of the work '
+        'folder'
+    )
+    try:
+        check_form(path)  # a web page, an empty file, ...
+    except CheckpointError as error:
+        raise CheckpointError(f'{error}; {advice}') from error
+    # Files in PyTorch's form before 1.6 carry no check sums.
+    if zipfile.is_zipfile(path) and (problem := damage(path)):
+        raise CheckpointError(f'{path}: {problem}; {advice}')
     return path
 
 

@@ -71,7 +71,7 @@ def test_every_form_loads_again(tmp_path):
         (['nowhere'], 'no such folder'),
         (['.'], 'no checkpoint yet'),
         (['.', '7'], 'neither epoch_7.pth nor'),
-        ([], 'usage'),
+        ([], 'give WORK_DIR'),
     ],
 )
 def test_mistakes_are_explained(args, message, tmp_path):
@@ -86,7 +86,7 @@ def test_a_broken_checkpoint_is_named(tmp_path):
     (tmp_path / 'epoch_1.pth').write_bytes(b'broken')
     result = run(tmp_path, 1)
     assert result.returncode != 0
-    assert 'epoch_1.pth: not a file of weights' in result.stderr
+    assert 'epoch_1.pth: is no file of PyTorch' in result.stderr
     assert 'Traceback' not in result.stderr
     assert not list(tmp_path.glob('pretrained_*'))
 

@@ -26,7 +26,7 @@ def search(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
         search_folder,
         'init_model',
-        lambda config, checkpoint, device: _init(config),
+        lambda config, checkpoint, device, trust: _init(config),
     )
     (tmp_path / 'config.py').write_text(colour_model.CONFIG)
     frames = tmp_path / 'frames'

@@ -46,7 +46,7 @@ def test_loading_takes_what_fits(tmp_path):
 @pytest.mark.parametrize(
     'content, message',
     [
-        (b'no weights', 'not a file of weights'),
+        (b'no weights', 'no file of PyTorch'),
         ([1, 2], 'holds a list'),
         ({'epoch': 3}, 'holds no weights'),
         (None, 'no such file'),
@@ -66,9 +66,25 @@ class Stranger:
     """What a file of weights has no use for."""
 
 
-def test_files_that_could_run_code_are_refused_when_asked(tmp_path):
+def test_files_that_could_run_code_are_refused(tmp_path):
     path = tmp_path / 'weights.pth'
     torch.save({'state_dict': {'w': torch.zeros(1)}, 'meta': Stranger()}, path)
-    with pytest.raises(CheckpointError, match='--trust'):
-        read_checkpoint(path, weights_only=True)
-    assert 'w' in read_checkpoint(path)['state_dict']
+    with pytest.raises(CheckpointError, match='Stranger.*--trust'):
+        read_checkpoint(path)
+    assert 'w' in read_checkpoint(path, trust=True)['state_dict']
+
+
+@pytest.mark.parametrize(
+    'wrap',
+    [
+        lambda weights: weights,
+        lambda weights: dict(state_dict=weights, meta=dict(epoch=3)),
+        lambda weights: dict(model=weights, optimizer={}, epoch=3),
+        lambda weights: dict(state_dict=dict(detector=weights)),
+    ],
+    ids=['plain', 'mmengine', 'seqnet', 'deep-person-search'],
+)
+def test_weights_are_found_where_projects_put_them(wrap, tmp_path):
+    path = tmp_path / 'weights.pth'
+    torch.save(wrap({'module.w': torch.zeros(1)}), path)
+    assert list(read_checkpoint(path)['state_dict']) == ['w']

@@ -16,7 +16,11 @@ from mmdet_ps.utils.checkpoint import (
     read_checkpoint,
     save_checkpoint,
 )
-from mmdet_ps.utils.command_line import ArgumentParser, run_command
+from mmdet_ps.utils.command_line import (
+    ArgumentParser,
+    add_trust,
+    run_command,
+)
 from mmdet_ps.utils.key_rules import rename_keys
 
 DENSE_MEMORY = 'bbox_head.loss_reid.memory.'
@@ -78,7 +82,7 @@ def convert_file(
     source: Path, target: Path, reset_memories: bool, trust: bool
 ) -> None:
     """Convert one file, and print what was left out."""
-    state = read_checkpoint(source, weights_only=not trust)['state_dict']
+    state = read_checkpoint(source, trust)['state_dict']
     if SIGN not in state:
         raise CheckpointError(
             f'{source}: has no {SIGN}; give a checkpoint of the original '
@@ -113,11 +117,7 @@ def main() -> None:
         action='store_true',
         help='empty the identity memories; their sizes stay',
     )
-    parser.add_argument(
-        '--trust',
-        action='store_true',
-        help='also load files that could run code of their own',
-    )
+    add_trust(parser)
     args = parser.parse_args()
     convert_file(args.src, args.dst, args.reset_memories, args.trust)
 

@@ -1,16 +1,21 @@
 """Convert a checkpoint of deep-person-search (BSL, NAE or OIM)."""
 
 import argparse
-import pickle
 import re
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
-from mmdet_ps.utils.checkpoint import save_checkpoint
-from mmdet_ps.utils.command_line import ArgumentParser, run_command
-from mmdet_ps.utils.errors import UserError
+from mmdet_ps.utils.checkpoint import (
+    CheckpointError,
+    read_checkpoint,
+    save_checkpoint,
+)
+from mmdet_ps.utils.command_line import (
+    ArgumentParser,
+    add_trust,
+    run_command,
+)
 from mmdet_ps.utils.key_rules import rename_keys
 
 BLOCK = r'\.(\d+)\.(.*)'
@@ -62,39 +67,8 @@ def parse_args() -> argparse.Namespace:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument('src', type=Path, help='checkpoint, e.g. latest.pth')
     parser.add_argument('dst', type=Path, help='file to write')
-    parser.add_argument(
-        '--trust',
-        action='store_true',
-        help='also load files that could run code of their own',
-    )
+    add_trust(parser)
     return parser.parse_args()
-
-
-def read(path: Path, trust: bool) -> dict:
-    """The content of a checkpoint file."""
-    if not path.is_file():
-        raise FileNotFoundError(f'{path}: there is no such file')
-    try:
-        content = torch.load(path, map_location='cpu', weights_only=not trust)
-    except pickle.UnpicklingError as error:
-        raise UserError(
-            f'{path}: holds more than tensors, or is no checkpoint at all; '
-            'if you trust where it comes from, add --trust'
-        ) from error
-    except (RuntimeError, EOFError) as error:
-        raise UserError(
-            f'{path}: not a checkpoint, or not all of one; get it again'
-        ) from error
-    if not isinstance(content, dict):
-        raise UserError(f'{path}: holds no dict of weights')
-    return content
-
-
-def weights_of(checkpoint: dict) -> dict[str, Tensor]:
-    """The detector's state dict, however deep the file nests it."""
-    for key in ('state_dict', 'detector'):
-        checkpoint = checkpoint.get(key, checkpoint)
-    return {k: v for k, v in checkpoint.items() if isinstance(v, Tensor)}
 
 
 def key_rules(keys: list[str]) -> list[tuple[str, str | None]]:
@@ -164,11 +138,11 @@ def convert(weights: dict[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
 
 def convert_file(src: Path, dst: Path, trust: bool) -> None:
     """Convert one file, and print what was left out."""
-    checkpoint = read(src, trust)
+    weights = read_checkpoint(src, trust)['state_dict']
     try:
-        weights, dropped = convert(weights_of(checkpoint))
+        weights, dropped = convert(weights)
     except KeyError as error:
-        raise UserError(
+        raise CheckpointError(
             f'{src}: key {error} is not of deep-person-search (BSL, NAE or '
             'OIM); give a checkpoint of that project, such as latest.pth'
         ) from error

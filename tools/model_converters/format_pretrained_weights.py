@@ -16,7 +16,11 @@ from mmdet_ps.utils.checkpoint import (
     read_checkpoint,
     save_checkpoint,
 )
-from mmdet_ps.utils.command_line import ArgumentParser, run_command
+from mmdet_ps.utils.command_line import (
+    ArgumentParser,
+    add_trust,
+    run_command,
+)
 from mmdet_ps.utils.pretrained_weights import (
     IDENTITY_STATE,
     KEEP,
@@ -41,6 +45,7 @@ def parse_args() -> argparse.Namespace:
         default=['all'],
         help='form, or several if {keep} is in the name (default: all)',
     )
+    add_trust(parser)
     args = parser.parse_args()
     if len(args.keep) > 1 and '{keep}' not in args.dst:
         parser.error(
@@ -52,7 +57,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Format one checkpoint."""
     args = parse_args()
-    checkpoint = read_checkpoint(args.src)
+    checkpoint = read_checkpoint(args.src, args.trust)
     source_meta = checkpoint.get('meta') or {}
     identity_state = source_meta.get(IDENTITY_STATE)
     for keep in args.keep:

@@ -9,7 +9,11 @@ from mmdet_ps.utils.checkpoint import (
     read_checkpoint,
     save_checkpoint,
 )
-from mmdet_ps.utils.command_line import ArgumentParser, run_command
+from mmdet_ps.utils.command_line import (
+    ArgumentParser,
+    add_trust,
+    run_command,
+)
 from mmdet_ps.utils.key_rules import rename_keys
 
 TABLE = 'roi_head.loss_reid.memory.lookup_table'
@@ -76,10 +80,9 @@ def convert(weights: dict[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
     return weights, dropped
 
 
-def convert_file(src: Path, dst: Path) -> None:
+def convert_file(src: Path, dst: Path, trust: bool) -> None:
     """Convert one file, and print what was left out."""
-    content = read_checkpoint(src)
-    weights = content.get('model', content['state_dict'])
+    weights = read_checkpoint(src, trust)['state_dict']
     try:
         weights, dropped = convert(weights)
     except KeyError as error:
@@ -98,8 +101,9 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument('src', type=Path, help='checkpoint, e.g. epoch_19.pth')
     parser.add_argument('dst', type=Path, help='file to write')
+    add_trust(parser)
     args = parser.parse_args()
-    convert_file(args.src, args.dst)
+    convert_file(args.src, args.dst, args.trust)
 
 
 if __name__ == '__main__':
