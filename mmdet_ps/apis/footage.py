@@ -16,12 +16,9 @@ import cv2
 import numpy as np
 
 from ..utils.errors import UserError
-from ..utils.images import read_image
+from ..utils.images import IMAGE_SUFFIXES, read_image
 from ..utils.videos import VIDEO_SUFFIXES, VideoReader
 
-IMAGE_SUFFIXES = frozenset(
-    ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm')
-)
 FORMS = ' '.join(sorted(IMAGE_SUFFIXES))
 STEP = 0.4  # seconds between the frames of a video that are looked at
 PICTURE_ERRORS = (ValueError, OSError, cv2.error, MemoryError)

@@ -7,6 +7,7 @@ worker by reference counting; these arrays cost some 60 bytes and are shared.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,8 @@ class CropIndex:
     """Names, identities and sizes of N crops.
 
     Args:
-        names: (B,) uint8, all names in UTF-8, one after the other.
+        names: (B,) uint8, all names one after the other, in UTF-8 (and
+            what is none in a file system, as it stands there).
         offsets: (N + 1,) int64 where each name begins and the last ends.
         person_ids: (N,) int32, or None where no crop has an identity.
         sizes: (N, 2) int32 width and height, or None where unknown.
@@ -42,7 +44,7 @@ class CropIndex:
     def name(self, index: int) -> str:
         """Name of one crop."""
         start, end = self.offsets[index : index + 2]
-        return self.names[start:end].tobytes().decode()
+        return os.fsdecode(self.names[start:end].tobytes())
 
     def person_id(self, index: int) -> int:
         """Identity of one crop, -1 where unknown."""
@@ -78,7 +80,7 @@ class CropIndex:
         """From an iterable of names; the other arguments as in the class."""
         blob, lengths = bytearray(), [0]
         for name in names:
-            encoded = name.encode()
+            encoded = os.fsencode(name)
             blob += encoded
             lengths.append(len(encoded))
         if person_ids is not None:

@@ -47,7 +47,7 @@ def read_image(path: str | Path) -> np.ndarray:
         UserError: OpenCV cannot decode it.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise FileNotFoundError(f'{path} is not there: check the path')
     data = np.fromfile(path, dtype=np.uint8)
     try:
@@ -80,7 +80,7 @@ def image_size(path: str | Path, decode: bool = False) -> tuple[int, int]:
         UserError: The image is missing, damaged or too large to decode.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise UserError(f'{path}: image missing; {REMEDY}')
     try:
         with _any_size(), Image.open(path, formats=DECODED) as image:

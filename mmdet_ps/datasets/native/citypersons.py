@@ -6,7 +6,7 @@ import numpy as np
 
 from . import matlab
 from .errors import REFETCH, NativeDataError
-from .files import NativeRoot
+from .files import NativeRoot, are_pixels
 from .records import (
     ImageRecord,
     NativeSet,
@@ -59,11 +59,7 @@ def _read(root: NativeRoot, source: str, notes: list[Note]) -> list:
             matlab.field(entry, 'bbs', where, path), f'{where}.bbs', path
         )
         rows = rows.reshape(-1, 10) if rows.size % 10 == 0 else rows
-        if (
-            rows.ndim != 2
-            or rows.shape[1] != 10
-            or not np.isfinite(rows).all()
-        ):
+        if rows.ndim != 2 or rows.shape[1] != 10 or not are_pixels(rows):
             raise NativeDataError(
                 path,
                 f'{where}.bbs ({image}) is no matrix (N, 10) of '

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from .errors import REFETCH, NativeDataError
-from .files import NativeRoot, json_box, read_json
+from .files import NativeRoot
+from .json_entries import Entry, belonging, by_id, read_json
 from .records import (
     ImageRecord,
     NativeSet,
@@ -30,35 +31,41 @@ def read_coco_person(root: NativeRoot) -> NativeSet:
 def _read(path: Path, folder: str, notes: list[Note]) -> list[ImageRecord]:
     document = read_json(path, 'images', 'annotations', 'categories')
     persons = {
-        c['id'] for c in document['categories'] if c['name'] == 'person'
+        category['id'].key()
+        for category in document['categories'].items()
+        if category['name'].text() == 'person'
     }
     if not persons:
         raise NativeDataError(path, 'has no category "person"', REFETCH)
-    grouped: dict = {image['id']: [] for image in document['images']}
-    for k, row in enumerate(document['annotations']):
-        if row['category_id'] not in persons:
+    images = by_id(document['images'])
+    grouped: dict[int | str, list] = {key: [] for key in images}
+    for row in document['annotations'].items():
+        if row['category_id'].key() not in persons:
             continue
-        where = f'{path.name} annotations[{k}]'
-        box = json_box(row.get('bbox'), f'annotations[{k}].bbox', path)
-        if row['image_id'] not in grouped:
-            raise NativeDataError(
-                path, f'annotations[{k}] belongs to no image', REFETCH
-            )
+        box = row['bbox'].box()
+        rows = belonging(row, grouped)
         if min(box[2:]) < 1:
+            where = f'{path.name} {row.where}'
             notes.append(Note('box below one pixel', where, 'dropped'))
             continue
-        grouped[row['image_id']].append((box, bool(row.get('iscrowd'))))
+        rows.append((box, row['iscrowd'].flag()))
     records = []
-    for image in document['images']:
-        rows = grouped[image['id']]
+    for key, image in images.items():
+        rows = grouped[key]
         if any(not crowd for _, crowd in rows):
             records.append(
                 ImageRecord(
-                    f'{folder}/{image["file_name"]}',
+                    f'{folder}/{image["file_name"].text()}',
                     xywh_to_xyxy([box for box, _ in rows]),
                     ignored=[crowd for _, crowd in rows],
-                    width=image['width'],
-                    height=image['height'],
+                    **_size(image),
                 )
             )
     return records
+
+
+def _size(image: Entry) -> dict[str, int]:
+    """Width and height; without them they are read from the picture."""
+    if not (image['width'] and image['height']):
+        return {}
+    return {key: image[key].size() for key in ('width', 'height')}

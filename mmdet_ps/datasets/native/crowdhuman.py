@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from .errors import REFETCH, NativeDataError
-from .files import NativeRoot, json_box, read_lines
+from .files import NativeRoot, read_lines
+from .json_entries import Entry, parse_json
 from .records import ImageRecord, NativeSet, Note, Split, person_facts
 
 IMAGE_FOLDERS = {
@@ -52,28 +52,14 @@ def _record(
     box_key: str,
     notes: list[Note],
 ) -> ImageRecord:
-    try:
-        entry = json.loads(line)
-        image_id, persons = entry['ID'], entry['gtboxes']
-    except (json.JSONDecodeError, TypeError, KeyError) as error:
-        raise NativeDataError(
-            path,
-            f'line {number} is no record with ID and gtboxes '
-            f'({type(error).__name__})',
-            REFETCH,
-        ) from None
+    entry = parse_json(line, path, f'line {number}')
+    image_id = entry['ID'].text()
     boxes, ignored = [], []
-    for k, person in enumerate(persons):
-        where = f'line {number} ({image_id}): gtboxes[{k}].{box_key}'
-        box = json_box(person.get(box_key), where, path)
+    for person in entry['gtboxes'].items():
+        box = person[box_key].box()
         if min(box[2:]) <= 0:
-            notes.append(
-                Note(
-                    'box without area',
-                    f'{path.name} line {number} gtboxes[{k}]',
-                    'dropped',
-                )
-            )
+            where = f'{path.name} {person.where}'
+            notes.append(Note('box without area', where, 'dropped'))
             continue
         boxes.append([*box[:2], *(box[:2] + box[2:])])
         ignored.append(is_ignored(person))
@@ -84,10 +70,11 @@ def _record(
     )
 
 
-def is_ignored(person: dict) -> bool:
+def is_ignored(person: Entry) -> bool:
     """Not a person, or marked; ``head_attr.ignore`` is about heads only."""
-    extra = person.get('extra') or {}
-    return person.get('tag') != 'person' or extra.get('ignore', 0) == 1
+    extra = person['extra']
+    marked = extra['ignore'].flag() if extra else False
+    return marked or person['tag'].value != 'person'
 
 
 def _check_repeats(records: list[ImageRecord], path: Path) -> None:

@@ -10,6 +10,9 @@ again for detected boxes with ``_detected`` behind it.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +20,14 @@ from PIL import Image
 from tqdm import tqdm
 
 from . import matlab
+from .apart import mark_reading
 from .errors import REFETCH, NativeDataError
 from .files import NativeRoot, list_images
 from .market1501 import crop, read_market1501, reid_facts
 from .records import ImageRecord, NativeSet, Note, Split, contiguous_ids
 
 KINDS = ('labeled', 'detected')
+NAME = re.compile(r'(\d{1,9})_(\d{1,9})_(\d{1,9})_(\d{1,9})\.\w+$')
 ARCHIVE = 'cuhk-03.mat'
 
 
@@ -42,7 +47,8 @@ def read_cuhk03(root: NativeRoot) -> NativeSet:
         splits += _splits(*parts, ending)
         if tests is not None:
             splits += _splits(
-                *_classic_protocol(root, kind, tests), f'_classic{ending}'
+                *_classic_protocol(root, kind, tests, notes),
+                f'_classic{ending}',
             )
     return NativeSet(splits, facts, notes)
 
@@ -89,7 +95,7 @@ def _new_protocol(root: NativeRoot, kind: str) -> tuple:
         matlab.text(name, f'filelist[{k}]', path)
         for k, name in enumerate(matlab.cells(names))
     ]
-    ids = matlab.numbers(ids, 'labels', path).astype(int).ravel()
+    ids = matlab.integers(ids, 'labels', path).ravel()
     parts = []
     for role, rows in (
         ('train', train),
@@ -97,7 +103,7 @@ def _new_protocol(root: NativeRoot, kind: str) -> tuple:
         ('gallery', gallery),
     ):
         # The indices are 1-based.
-        rows = matlab.numbers(rows, f'{role}_idx', path).astype(int) - 1
+        rows = matlab.integers(rows, f'{role}_idx', path) - 1
         if rows.size and not (
             rows.min() >= 0 and rows.max() < min(len(names), len(ids))
         ):
@@ -106,32 +112,54 @@ def _new_protocol(root: NativeRoot, kind: str) -> tuple:
                 f'{role}_idx points beyond the {len(names)} files',
                 REFETCH,
             )
-        parts.append(
-            [_crop(kind, names[k], int(ids[k]), role) for k in rows.ravel()]
-        )
+        parts.append([])
+        for k in rows.ravel():
+            match = NAME.match(names[k])
+            if match is None:
+                raise NativeDataError(
+                    path,
+                    f'filelist[{k}] is not '
+                    f'<pair>_<person>_<view>_<image>.png but {names[k]!r}',
+                    REFETCH,
+                )
+            parts[-1].append(_crop(kind, match, int(ids[k]), role))
     return tuple(parts)
 
 
-def _crop(kind: str, name: str, person_id: int, role: str) -> ImageRecord:
-    camera = int(name.split('_')[2])
-    return crop(f'images_{kind}/{name}', person_id, camera=camera, role=role)
+def _crop(
+    kind: str, match: re.Match, person_id: int, role: str
+) -> ImageRecord:
+    return crop(
+        f'images_{kind}/{match.string}',
+        person_id,
+        camera=int(match[3]),
+        role=role,
+    )
 
 
-def _classic_protocol(root: NativeRoot, kind: str, tests: set) -> tuple:
+def _classic_protocol(
+    root: NativeRoot, kind: str, tests: set, notes: list[Note]
+) -> tuple:
     """Train, query (first view) and gallery (second view) of one split."""
     train, query, gallery = [], [], []
     folder = root.folder(f'images_{kind}')
-    for name in list_images(folder):
-        pair, person, view, _ = name.split('_')
-        key = int(pair), int(person)
+    for name in list_images(folder, notes=notes):
+        match = NAME.match(name)
+        if match is None:
+            where = f'{folder.name}/{name}'
+            notes.append(
+                Note('name without pair and person', where, 'left out')
+            )
+            continue
+        key = int(match[1]), int(match[2])
         # There are fewer than 1000 persons in each of the five pairs.
         person_id = key[0] * 1000 + key[1]
         if key not in tests:
-            train.append(_crop(kind, name, person_id, 'train'))
-        elif view == '1':
-            query.append(_crop(kind, name, person_id, 'query'))
+            train.append(_crop(kind, match, person_id, 'train'))
+        elif match[3] == '1':
+            query.append(_crop(kind, match, person_id, 'query'))
         else:
-            gallery.append(_crop(kind, name, person_id, 'gallery'))
+            gallery.append(_crop(kind, match, person_id, 'gallery'))
     return train, query, gallery
 
 
@@ -143,11 +171,17 @@ def _classic_tests(root: NativeRoot, notes: list[Note]) -> set | None:
         )
         return None
     with _open(root) as archive:
-        first = archive[np.asarray(archive['testsets']).ravel()[0]]
-        return {(int(pair), int(person)) for pair, person in first[:].T}
+        first = _array(archive, _array(archive, 'testsets').ravel()[0])
+        return {(int(pair), int(person)) for pair, person in first.T}
 
 
-def _open(root: NativeRoot):
+@contextmanager
+def _open(root: NativeRoot) -> Iterator:
+    """The archive; whatever h5py finds wrong in it is one error.
+
+    A damaged archive can also end the process inside HDF5, so this runs in a
+    process of its own (``apart.py``).
+    """
     path = root.file(ARCHIVE)
     try:
         import h5py
@@ -155,10 +189,28 @@ def _open(root: NativeRoot):
         raise NativeDataError(
             path, 'is an HDF5 file, and h5py is missing', 'pip install h5py'
         ) from None
+    mark_reading(path)
     try:
-        return h5py.File(path, 'r')
+        archive = h5py.File(path, 'r')
     except OSError:
         raise NativeDataError(path, 'is not an HDF5 file', REFETCH) from None
+    try:
+        with archive:
+            yield archive
+    except NativeDataError:
+        raise
+    except Exception as error:  # h5py raises some ten types on damage
+        if isinstance(error, OSError) and error.errno:
+            raise  # of the disk that is written to
+        reason = f'{type(error).__name__}: {" ".join(str(error).split())}'
+        raise NativeDataError(
+            path, f'is damaged ({reason:.100})', REFETCH
+        ) from None
+
+
+def _array(archive, key) -> np.ndarray:
+    """A variable or what a reference points to, in MATLAB's type."""
+    return np.asarray(archive[key])
 
 
 def unpack_cuhk03(root: NativeRoot) -> None:
@@ -183,7 +235,7 @@ def unpack_cuhk03(root: NativeRoot) -> None:
 
 
 def _unpack(archive, kind: str, folder: Path) -> None:
-    pairs = np.asarray(archive[kind]).ravel()
+    pairs = _array(archive, kind).ravel()
     for pair, reference in enumerate(pairs, 1):
         persons = archive[reference][:].T
         title = f'CUHK03 {kind}, pair {pair}'

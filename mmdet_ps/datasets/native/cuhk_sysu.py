@@ -109,9 +109,14 @@ def read_pool(root: NativeRoot) -> list[str]:
     """Names of the test images, in the order results are kept in."""
     path = root.file('annotation/pool.mat')
     pool = matlab.cells(matlab.load_variable(path, 'pool'))
-    return [
+    names = [
         matlab.text(name, f'pool[{k}]', path) for k, name in enumerate(pool)
     ]
+    if not names or len(set(names)) < len(names):
+        raise NativeDataError(
+            path, 'names no image, or one of them twice', REFETCH
+        )
+    return names
 
 
 def first_gallery(root: NativeRoot) -> int:
@@ -133,10 +138,13 @@ def read_search_file(path: Path, variable: str) -> list[Search]:
     searches = []
     for k, entry in enumerate(matlab.structs(entries, variable, path)):
         where = f'{variable}[{k}].Query'
-        (query,) = matlab.structs(
-            matlab.field(entry, 'Query', where, path), where, path
-        )
-        name, box = _place(query, where, path)
+        found = matlab.field(entry, 'Query', where, path)
+        queries = list(matlab.structs(found, where, path))
+        if len(queries) != 1:
+            raise NativeDataError(
+                path, f'{where} holds {len(queries)} queries', REFETCH
+            )
+        name, box = _place(queries[0], where, path)
         if box is None:
             raise NativeDataError(path, f'{where} has no box', REFETCH)
         where = f'{variable}[{k}].Gallery'

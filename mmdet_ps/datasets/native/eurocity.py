@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import REFETCH, NativeDataError
-from .files import NativeRoot, read_json
+from .files import NativeRoot, are_pixels, walk_files
+from .json_entries import Entry, read_json
 from .records import ImageRecord, NativeSet, Note, Split, person_facts
 
 TIMES = ('day', 'night')
@@ -31,11 +31,9 @@ def read_eurocity(root: NativeRoot) -> NativeSet:
     splits = []
     for name, source in (('train', 'train'), ('test', 'val')):
         labels = [
-            path
+            root.path / time / 'labels' / source / name
             for time in TIMES
-            for path in sorted(
-                (root.path / time / 'labels' / source).rglob('*.json')
-            )
+            for name in _labels(root, f'{time}/labels/{source}', notes)
         ]
         if not labels:
             raise root.missing('labels', f'day/labels/{source}/<city>/*.json')
@@ -48,20 +46,27 @@ def read_eurocity(root: NativeRoot) -> NativeSet:
     return NativeSet(splits, person_facts(splits, notes), notes, clip=True)
 
 
+def _labels(root: NativeRoot, folder: str, notes: list[Note]) -> list[str]:
+    """Files of a folder of cities, by city and name."""
+    if not root.has(folder):
+        return []
+    found = walk_files(root.path / folder, ('.json',), notes)
+    return sorted(found, key=lambda name: Path(name).parts)
+
+
 def read_frame(path: Path, root: Path) -> ImageRecord:
     """One label file and the image it belongs to."""
     frame = read_json(path, 'imagewidth', 'imageheight', 'children')
     boxes, ignored = [], []
-    for child in _children(frame['children'], path):
-        identity = child.get('identity', '')
+    for child in _children(frame):
+        identity = child['identity'].value
         if identity != PEDESTRIAN and identity not in OTHER_PERSONS:
             continue
-        try:
-            box = [float(child[key]) for key in ('x0', 'y0', 'x1', 'y1')]
-        except (KeyError, TypeError, ValueError):
-            raise NativeDataError(
-                path, f'a {identity} lacks x0, y0, x1 or y1', REFETCH
-            ) from None
+        box = np.array(
+            [child[key].number() for key in ('x0', 'y0', 'x1', 'y1')]
+        )
+        if not are_pixels(box):
+            raise child.error('not in the image')
         if box[2] <= box[0] or box[3] <= box[1]:
             continue
         boxes.append(box)
@@ -76,19 +81,21 @@ def read_frame(path: Path, root: Path) -> ImageRecord:
         image.with_suffix('.png').as_posix(),
         np.array(boxes),
         ignored=np.array(ignored, bool),
-        width=int(frame['imagewidth']),
-        height=int(frame['imageheight']),
+        width=frame['imagewidth'].size(),
+        height=frame['imageheight'].size(),
     )
 
 
-def _children(children: list, path: Path) -> Iterator[dict]:
+def _children(frame: Entry) -> Iterator[Entry]:
     """Every object; a rider's vehicle lies nested in the rider."""
-    for child in children:
-        if not isinstance(child, dict):
-            raise NativeDataError(path, 'a child is no object', REFETCH)
+    waiting = list(frame['children'].items())[::-1]
+    while waiting:
+        child = waiting.pop()
         yield child
-        yield from _children(child.get('children') or [], path)
+        if child['children']:
+            waiting += list(child['children'].items())[::-1]
 
 
-def _is_unreal(child: dict) -> bool:
-    return any(tag.startswith(NOT_REAL) for tag in child.get('tags') or [])
+def _is_unreal(child: Entry) -> bool:
+    tags = child['tags'].items() if child['tags'] else ()
+    return any(tag.text().startswith(NOT_REAL) for tag in tags)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from mmdet_ps.utils.images import IMAGE_SUFFIXES
+
 from .errors import REFETCH, NativeDataError
+from .records import Note
+
+# No image is this large; beyond it arithmetic with pixels is not exact.
+MAX_COORDINATE = 1 << 31
 
 
 class NativeRoot:
@@ -32,7 +39,7 @@ class NativeRoot:
         self.path = Path(path)
         self.provenance = provenance
         self.workers = workers
-        if not self.path.is_dir():
+        if not os.path.isdir(self.path):
             raise NativeDataError(
                 self.path,
                 'no such folder',
@@ -42,14 +49,14 @@ class NativeRoot:
     def file(self, *relatives: str) -> Path:
         """The first of the named files that exists."""
         for relative in relatives:
-            if (self.path / relative).is_file():
+            if os.path.isfile(self.path / relative):
                 return self.path / relative
         raise self.missing('file', *relatives)
 
     def folder(self, *relatives: str) -> Path:
         """The first of the named folders that exists."""
         for relative in relatives:
-            if (self.path / relative).is_dir():
+            if os.path.isdir(self.path / relative):
                 return self.path / relative
         raise self.missing('folder', *relatives)
 
@@ -62,7 +69,7 @@ class NativeRoot:
         )
 
     def has(self, relative: str) -> bool:
-        return (self.path / relative).exists()
+        return os.path.exists(self.path / relative)
 
     def relative(self, path: str | Path) -> str:
         return Path(path).relative_to(self.path).as_posix()
@@ -81,8 +88,31 @@ def parallel_map(
     if workers < 2 or len(items) < 64:
         return list(tqdm(map(function, items), **bar))
     chunk = max(1, min(256, len(items) // (workers * 4)))
-    with ProcessPoolExecutor(workers) as pool:
-        return list(tqdm(pool.map(function, items, chunksize=chunk), **bar))
+    try:
+        with ProcessPoolExecutor(workers) as pool:
+            return list(
+                tqdm(pool.map(function, items, chunksize=chunk), **bar)
+            )
+    except BrokenProcessPool:
+        # A file ended a process; one after the other, it is known which.
+        return [function(item) for item in tqdm(items, **bar)]
+
+
+def read_text(path: str | Path, remedy: str = REFETCH) -> str:
+    """Read a text file in UTF-8, with or without a mark, in any locale.
+
+    Raises:
+        NativeDataError: The file is missing, or no such text.
+    """
+    try:
+        return Path(path).read_bytes().decode('utf-8-sig')
+    except FileNotFoundError:
+        reason, remedy = 'file missing', 'put the file in its place'
+    except UnicodeDecodeError:
+        reason = 'is not a text file in UTF-8'
+    except (OSError, ValueError) as error:
+        reason = f'cannot be read ({getattr(error, "strerror", error)})'
+    raise NativeDataError(path, reason, remedy)
 
 
 def read_lines(path: str | Path) -> list[tuple[int, str]]:
@@ -90,57 +120,92 @@ def read_lines(path: str | Path) -> list[tuple[int, str]]:
 
     Windows and Unix line ends, and a missing last one, are all the same.
     """
-    try:
-        content = Path(path).read_bytes().decode('utf-8-sig')
-    except UnicodeDecodeError:
-        raise NativeDataError(path, 'is not a text file', REFETCH) from None
-    numbered = enumerate(content.splitlines(), 1)
+    numbered = enumerate(re.split(r'\r\n|\r|\n', read_text(path)), 1)
     return [(n, line.strip()) for n, line in numbered if line.strip()]
 
 
-def read_json(path: str | Path, *keys: str) -> dict:
-    """A JSON object that has all of ``keys``."""
-    try:
-        with open(path, encoding='utf-8-sig') as file:
-            document = json.load(file)
-    except FileNotFoundError:
-        raise NativeDataError(
-            path, 'missing', 'put the file in its place'
-        ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        where = getattr(error, 'lineno', '?')
-        raise NativeDataError(
-            path, f'is not valid JSON (line {where})', REFETCH
-        ) from None
-    if keys:
-        lacking = [
-            key
-            for key in keys
-            if not isinstance(document, dict) or key not in document
-        ]
-        if lacking:
-            raise NativeDataError(path, f'lacks the keys {lacking}', REFETCH)
-    return document
-
-
-def json_box(values: object, where: str, path: str | Path) -> np.ndarray:
-    """Four finite numbers of a JSON document as (4,) float64."""
-    try:
-        box = np.array(values, np.float64)
-    except (TypeError, ValueError):
-        box = np.zeros(0)
-    if box.shape != (4,) or not np.isfinite(box).all():
-        raise NativeDataError(path, f'{where} is no box: {values}', REFETCH)
-    return box
+def are_pixels(values: np.ndarray) -> bool:
+    """Whether numbers can be coordinates of an image: finite and not huge."""
+    return bool((np.abs(values) < MAX_COORDINATE).all())
 
 
 def list_images(
-    folder: Path, suffixes: tuple[str, ...] = ('.jpg', '.png')
+    folder: Path,
+    suffixes: Iterable[str] = IMAGE_SUFFIXES,
+    notes: list[Note] | None = None,
 ) -> list[str]:
-    """Names of the image files directly in a folder, sorted."""
-    return sorted(
-        entry.name
-        for entry in os.scandir(folder)
-        if entry.name.lower().endswith(suffixes)
-        and not entry.name.startswith('.')
-    )
+    """Names of the image files directly in a folder, sorted.
+
+    ``notes`` takes what was left out, counted by reason. Hidden files are
+    never images, whatever they are called: macOS leaves a ``._name.jpg``
+    beside every file that it copies.
+    """
+    taken, left_out = _sift(sorted(os.listdir(folder)), folder, suffixes)
+    if notes is not None:
+        notes += _left_out(left_out)
+    return taken
+
+
+def walk_files(
+    root: Path,
+    suffixes: Iterable[str],
+    notes: list[Note],
+    skip: Iterable[str] = (),
+) -> Iterator[str]:
+    """Paths of the files below a folder, relative to it, folder by folder.
+
+    Links to folders are folders; one that leads back is not entered twice.
+    ``notes`` takes what was left out once the walk is over.
+    """
+    left_out: dict[str, list[str]] = {}
+    seen = {_identity(root)}
+    for folder, below, names in os.walk(root, followlinks=True):
+        inner = []
+        for name in sorted(below):
+            path = os.path.join(folder, name)
+            if name.startswith('.'):
+                left_out.setdefault('hidden folder', []).append(path)
+            elif name not in skip and _identity(path) not in seen:
+                seen.add(_identity(path))
+                inner.append(name)
+        below[:] = inner
+        taken, others = _sift(sorted(names), folder, suffixes)
+        for reason, paths in others.items():
+            left_out.setdefault(reason, []).extend(paths)
+        for name in taken:
+            yield os.path.relpath(os.path.join(folder, name), root)
+    notes += _left_out(left_out)
+
+
+def _identity(path: str | Path) -> tuple[int, int]:
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
+
+
+def _sift(
+    names: Iterable[str], folder: str | Path, suffixes: Iterable[str]
+) -> tuple[list[str], dict[str, list[str]]]:
+    """Names of the files with a suffix; paths of the others by reason."""
+    suffixes = tuple(suffixes)
+    taken: list[str] = []
+    left_out: dict[str, list[str]] = {}
+    for name in names:
+        path = os.path.join(folder, name)
+        if name.startswith('.'):
+            reason = 'hidden file'
+        elif not name.lower().endswith(suffixes):
+            reason = 'file of another kind'
+        elif not os.path.isfile(path):
+            reason = 'folder or broken link named like a file'
+        else:
+            taken.append(name)
+            continue
+        left_out.setdefault(reason, []).append(path)
+    return taken, left_out
+
+
+def _left_out(paths: dict[str, list[str]]) -> list[Note]:
+    return [
+        Note(reason, found[0], 'left out', len(found))
+        for reason, found in paths.items()
+    ]

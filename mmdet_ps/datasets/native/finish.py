@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 
 import numpy as np
@@ -21,7 +22,9 @@ def finish(native: NativeSet, root: NativeRoot, decode: bool = False) -> None:
         for record in split.records:
             if record.in_video:
                 continue
-            if record.width and not (root.path / record.img_path).is_file():
+            if record.width and not os.path.isfile(
+                root.path / record.img_path
+            ):
                 raise NativeDataError(
                     root.path / record.img_path, 'image missing', REMEDY
                 )

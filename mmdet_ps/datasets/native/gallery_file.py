@@ -131,6 +131,8 @@ class _NameTable:
 
     def find(self, texts: np.ndarray) -> np.ndarray:
         """(n,) index of texts (n, 16) uint8 padded with zeros, or -1."""
+        if not len(self.keys):
+            return np.full(len(texts), -1)
         words = np.ascontiguousarray(texts).view('<u8').reshape(-1, 2)
         place = np.searchsorted(self.keys, self._key(words))
         place = np.minimum(place, len(self.keys) - 1)

@@ -4,32 +4,36 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 
+from mmdet_ps.utils.images import IMAGE_SUFFIXES
+
 from ..crop_index import CropIndex
+from .apart import mark_reading
 from .errors import REFETCH, NativeDataError
-from .files import NativeRoot
-from .records import NativeSet, Split
+from .files import NativeRoot, walk_files
+from .records import NativeSet, Note, Split
 
 KEY_FILES = ('keys.pkl', 'lmdb/keys.pkl', 'lup/lmdb/keys.pkl')
 
 
 def read_luperson(root: NativeRoot) -> NativeSet:
     """All crops as one training split, in the order of the keys or names."""
-    keys = next((name for name in KEY_FILES if root.has(name)), None)
-    if keys is not None:
-        crops = CropIndex.build(read_keys(root.path / keys))
-        storage = 'lmdb'
+    notes: list[Note] = []
+    file = next((name for name in KEY_FILES if root.has(name)), None)
+    if file is not None:
+        keys = read_keys(root.path / file)
+        check_store(root, root.path / file, keys, notes)
+        crops, storage = CropIndex.build(keys), 'lmdb'
     else:
-        crops = CropIndex.build(walk_images(root.path))
-        storage = 'files'
+        paths = walk_files(root.path, IMAGE_SUFFIXES, notes, skip=['prepared'])
+        crops, storage = CropIndex.build(paths), 'files'
     if not len(crops):
         raise root.missing(
             'file', *KEY_FILES, '<country>/<city>/<video>/<frame>_<crop>.jpg'
         )
     split = Split('train', [], 0, crops=crops, storage=storage)
-    return NativeSet([split], {'train images': len(crops)})
+    return NativeSet([split], {'train images': len(crops)}, notes)
 
 
 class PlainUnpickler(pickle.Unpickler):
@@ -50,17 +54,79 @@ def read_keys(path: Path) -> list[str]:
         ) from None
     if isinstance(keys, dict):
         keys = keys.get('keys')
-    if not isinstance(keys, (list, tuple)) or not all(
-        isinstance(key, (str, bytes)) for key in keys
-    ):
+    if not isinstance(keys, (list, tuple)) or not keys:
         raise NativeDataError(path, 'holds no list of keys', REFETCH)
-    return [key if isinstance(key, str) else key.decode() for key in keys]
+    try:
+        return [
+            key.decode() if isinstance(key, bytes) else check_key(key)
+            for key in keys
+        ]
+    except (TypeError, ValueError) as error:
+        raise NativeDataError(
+            path, f'holds a key that is no text ({error})', REFETCH
+        ) from None
 
 
-def walk_images(root: Path) -> Iterator[str]:
-    """Paths of all JPEG files below the root, relative to it, in order."""
-    for folder, below, names in os.walk(root, followlinks=True):
-        below[:] = sorted(set(below) - {'prepared'})
-        for name in sorted(names):
-            if name.lower().endswith('.jpg'):
-                yield os.path.relpath(os.path.join(folder, name), root)
+def check_key(key: str) -> str:
+    """The key, if it is one that a database can hold."""
+    if not isinstance(key, str) or not key:
+        raise TypeError(f'{key!r:.40}')
+    key.encode()
+    return key
+
+
+def check_store(
+    root: NativeRoot, path: Path, keys: list[str], notes: list[Note]
+) -> None:
+    """The database that the keys belong to is there and holds them."""
+    folders = [path.parent / 'lmdb', path.parent]
+    folder = next((f for f in folders if os.path.isfile(f / 'data.mdb')), None)
+    if folder is None:
+        raise NativeDataError(
+            path,
+            f'the LMDB of its {len(keys)} keys is missing: there is no '
+            f'{folders[0] / "data.mdb"}',
+            'put or link the database there, or take the key file away to '
+            'read image files',
+        )
+    if folder != root.path / 'lmdb':
+        notes.append(
+            Note(
+                'LMDB in another folder than lmdb',
+                str(folder),
+                'name it as db_path in configs/_base_/datasets/luperson.py',
+            )
+        )
+    try:
+        import lmdb
+    except ImportError:
+        notes.append(
+            Note(
+                'LMDB not opened, since lmdb is not installed',
+                str(folder),
+                'taken on trust',
+            )
+        )
+        return
+    mark_reading(folder / 'data.mdb')
+    try:
+        with (
+            lmdb.open(
+                str(folder), readonly=True, lock=False, max_readers=1
+            ) as store,
+            store.begin() as reading,
+        ):
+            held = store.stat()['entries']
+            asked = keys[:: max(1, len(keys) // 100)]
+            lacking = [k for k in asked if reading.get(k.encode()) is None]
+    except lmdb.Error as error:
+        raise NativeDataError(
+            folder / 'data.mdb', f'is no LMDB ({error})', REFETCH
+        ) from None
+    if held < len(set(keys)) or lacking:
+        raise NativeDataError(
+            path,
+            f'names {len(keys)} keys, and {folder / "data.mdb"} holds {held}'
+            + (f', not {lacking[0]}' if lacking else ''),
+            REFETCH,
+        )

@@ -7,7 +7,6 @@ folders and the same names, ``<id>_c<camera>...``.
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 
@@ -25,7 +24,7 @@ from .records import (
 )
 
 FOLDERS = ('bounding_box_train', 'query', 'bounding_box_test')
-NAME = re.compile(r'(-?\d+)_c(\d+)')
+NAME = re.compile(r'(-?\d{1,9})_c(\d{1,9})')
 JUNK, DISTRACTOR = -1, 0
 
 
@@ -104,12 +103,12 @@ def _crops(
     root: NativeRoot, relative: str, role: str, notes: list[Note]
 ) -> list[ImageRecord]:
     folder = root.folder(relative)
-    names = list_images(folder)
+    names = list_images(folder, notes=notes)
     if not names:
         raise NativeDataError(
             folder, 'holds no image', f'it comes from {root.provenance}'
         )
-    records, junk = [], 0
+    records, junk = [], []
     for name in names:
         match = NAME.match(name)
         if match is None:
@@ -123,14 +122,14 @@ def _crops(
             continue
         person_id, camera = int(match[1]), int(match[2])
         if person_id == JUNK:
-            junk += 1
+            junk.append(f'{relative}/{name}')
             continue
         records.append(
             crop(f'{relative}/{name}', person_id, camera=camera, role=role)
         )
     if junk:
         notes.append(
-            Note(f'{junk} junk crops (identity -1)', relative, 'left out')
+            Note('junk crop (identity -1)', junk[0], 'left out', len(junk))
         )
     if not records:
         raise NativeDataError(
@@ -144,13 +143,14 @@ def _crops(
 def _without(
     records: list[ImageRecord], person_id: int, notes: list[Note]
 ) -> list[ImageRecord]:
-    kept = [r for r in records if int(r.person_ids[0]) != person_id]
-    if len(kept) < len(records):
+    dropped = [r for r in records if int(r.person_ids[0]) == person_id]
+    if dropped:
         notes.append(
             Note(
-                f'{len(records) - len(kept)} distractors in the training set',
-                str(Path(records[0].img_path).parent),
+                'distractor in the training set',
+                dropped[0].img_path,
                 'left out',
+                len(dropped),
             )
         )
-    return kept
+    return [r for r in records if int(r.person_ids[0]) != person_id]

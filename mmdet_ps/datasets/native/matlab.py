@@ -9,13 +9,19 @@ is widened before anyone can do arithmetic with it (in uint8, 40 * 100 is
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from scipy.io import loadmat, whosmat
 
+from .apart import mark_reading
 from .errors import REFETCH, NativeDataError
+from .files import are_pixels
+
+# Beyond it float64 does not hold every whole number.
+MAX_EXACT = 1 << 53
 
 
 def load_variable(path: str | Path, *names: str) -> np.ndarray:
@@ -34,6 +40,7 @@ def load_variable(path: str | Path, *names: str) -> np.ndarray:
 
 def variable_names(path: str | Path) -> list[str]:
     """Names of the variables in the file."""
+    mark_reading(path)
     try:
         return [name for name, _, _ in whosmat(str(path))]
     except Exception as error:
@@ -41,8 +48,9 @@ def variable_names(path: str | Path) -> list[str]:
 
 
 def _load(path: str | Path) -> dict:
-    if not Path(path).is_file():
+    if not os.path.isfile(path):
         raise NativeDataError(path, 'missing', 'put the file in its place')
+    mark_reading(path)
     try:
         return loadmat(str(path), appendmat=False)
     except Exception as error:  # scipy raises some eight types here
@@ -100,13 +108,27 @@ def text(value, where: str, path: str | Path) -> str:
 
 def numbers(value, where: str, path: str | Path) -> np.ndarray:
     """The numbers of an array as float64, any integer type widened."""
+    array = np.asarray(value)
     try:
-        widened = np.asarray(value).astype(np.float64)
-    except (TypeError, ValueError):
+        if array.dtype.kind == 'c':
+            raise TypeError
+        widened = array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
         raise NativeDataError(
             path, f'{where} holds no numbers but {_kind(value)}', REFETCH
         ) from None
     return widened
+
+
+def integers(value, where: str, path: str | Path) -> np.ndarray:
+    """The whole numbers of an array as int64, in its shape."""
+    plain = numbers(value, where, path)
+    exact = np.isfinite(plain) & (np.abs(plain) < MAX_EXACT)
+    if not (exact & (plain == np.trunc(plain))).all():
+        raise NativeDataError(
+            path, f'{where} holds other than whole numbers', REFETCH
+        )
+    return plain.astype(np.int64)
 
 
 def xywh_box(value, where: str, path: str | Path) -> np.ndarray | None:
@@ -118,7 +140,7 @@ def xywh_box(value, where: str, path: str | Path) -> np.ndarray | None:
     box = numbers(value, where, path).ravel()
     if box.size == 0:
         return None
-    if box.size != 4 or not np.isfinite(box).all():
+    if box.size != 4 or not are_pixels(box):
         raise NativeDataError(
             path, f'{where} is no box of 4 numbers but {box.tolist()}', REFETCH
         )

@@ -20,7 +20,6 @@ from .records import Note
 PARTS = ('', 'train', 'test')
 # MOT17 gives every sequence three times, each with another detector.
 DETECTOR_COPY = re.compile(r'(MOT17-\d+)-(DPM|FRCNN|SDP)$')
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 
 
 @dataclass
@@ -206,7 +205,7 @@ def _pictures(
     """Frame -> picture, by the number that is the file's name."""
     if not folder.is_dir():
         return {}
-    names = list_images(folder, SUFFIXES)
+    names = list_images(folder, notes=notes)
     stems = [Path(name).stem for name in names]
     if all(stem.isdecimal() and int(stem) > 0 for stem in stems):
         numbers = [int(stem) for stem in stems]

@@ -12,8 +12,8 @@ import numpy as np
 
 from mmdet_ps.structures.fields import UNLABELLED
 
-from .errors import REFETCH, NativeDataError
-from .files import NativeRoot, json_box, read_json
+from .files import NativeRoot, are_pixels
+from .json_entries import Entry, belonging, by_id, read_json
 from .records import (
     ImageRecord,
     NativeSet,
@@ -68,78 +68,64 @@ def _identities(records: list[ImageRecord]) -> set[int]:
 def read_scenes(path: Path, notes: list[Note]) -> list[ImageRecord]:
     """The images of one file in its order, with raw person ids."""
     document = read_json(path, 'images', 'annotations')
-    grouped: dict = {}
-    images: dict = {}
-    for k, image in enumerate(document['images']):
-        if 'id' not in image or 'file_name' not in image:
-            raise NativeDataError(
-                path, f'images[{k}] lacks id or file_name', REFETCH
-            )
-        if image['id'] in images:
-            raise NativeDataError(
-                path, f'images[{k}] repeats the id {image["id"]}', REFETCH
-            )
-        images[image['id']] = image
-    for k, row in enumerate(document['annotations']):
-        if row.get('image_id') not in images:
-            raise NativeDataError(
-                path,
-                f'annotations[{k}] belongs to no image (image_id '
-                f'{row.get("image_id")})',
-                REFETCH,
-            )
-        grouped.setdefault(row['image_id'], []).append((k, row))
+    images = by_id(document['images'])
+    grouped: dict[int | str, list[Entry]] = {key: [] for key in images}
+    for row in document['annotations'].items():
+        belonging(row, grouped).append(row)
     return [
-        _record(image, grouped.get(key, []), path, notes)
+        _record(image, grouped[key], path, notes)
         for key, image in images.items()
     ]
 
 
 def _record(
-    image: dict, rows: list, path: Path, notes: list[Note]
+    image: Entry, rows: list[Entry], path: Path, notes: list[Note]
 ) -> ImageRecord:
     boxes, ids = [], []
-    for k, row in rows:
-        box = json_box(row.get('bbox'), f'annotations[{k}].bbox', path)
+    for row in rows:
+        box = row['bbox'].box()
         if min(box[2:]) <= 0:
-            notes.append(
-                Note(
-                    'box without area',
-                    f'{path.name} annotations[{k}]',
-                    'dropped',
-                )
-            )
+            where = f'{path.name} {row.where}'
+            notes.append(Note('box without area', where, 'dropped'))
             continue
-        person_id = row.get('person_id')
-        known = isinstance(person_id, int) and person_id >= 0
         boxes.append(box)
-        ids.append(person_id if known else UNLABELLED)
+        ids.append(row['person_id'].person_id())
     ignored = ignore_boxes(image)
     boxes = xywh_to_xyxy(np.array(boxes))
     return ImageRecord(
-        image['file_name'],
+        image['file_name'].text(),
         np.vstack([boxes, ignored]),
         np.array(ids + [UNLABELLED] * len(ignored)),
         np.arange(len(boxes) + len(ignored)) >= len(boxes),
     )
 
 
-def ignore_boxes(image: dict) -> np.ndarray:
+def ignore_boxes(image: Entry) -> np.ndarray:
     """(N, 4) xyxy rectangles around the ignore regions of an image.
 
     A region is a polygon; the lists hold one list per polygon, or are flat
     and then hold one polygon.
     """
-    xs = image.get('ignore_regions_x') or []
-    ys = image.get('ignore_regions_y') or []
-    if xs and not isinstance(xs[0], (list, tuple)):
-        xs, ys = [xs], [ys]
+    xs, ys = (_polygons(image[f'ignore_regions_{axis}']) for axis in 'xy')
     boxes = [
         [min(x), min(y), max(x), max(y)]
         for x, y in zip(xs, ys)
         if len(x) and len(y)
     ]
-    return np.array(boxes, np.float64).reshape(-1, 4)
+    boxes = np.array(boxes, np.float64).reshape(-1, 4)
+    if not are_pixels(boxes):
+        raise image.error('an image with an ignore region far outside')
+    return boxes
+
+
+def _polygons(coordinates: Entry) -> list[list[float]]:
+    """One axis of the corners of every polygon."""
+    entries = list(coordinates.items()) if coordinates else []
+    if entries and not isinstance(entries[0].value, list):
+        entries = [coordinates]
+    return [
+        [corner.number() for corner in polygon.items()] for polygon in entries
+    ]
 
 
 def add_missing_queries(

@@ -15,6 +15,7 @@ import numpy as np
 from mmdet_ps.structures import SearchProtocol, save_protocols
 
 from . import posetrack21, prw
+from .apart import read_apart
 from .cuhk_sysu_protocols import read_cuhk_sysu_protocols
 from .errors import REFETCH, NativeDataError
 from .files import NativeRoot
@@ -70,12 +71,7 @@ def read_protocols(
             )
     if not isinstance(root, NativeRoot):
         root = NativeRoot(root, f'the authors of {dataset}')
-    reader = {
-        'cuhk-sysu': read_cuhk_sysu_protocols,
-        'prw': _read_prw,
-        'posetrack21': _read_posetrack21,
-    }[dataset]
-    return reader(root, names)
+    return read_apart(READERS[dataset], root, names)
 
 
 def write_protocol(dataset: str, root: str | Path, out: Path) -> list[str]:
@@ -250,3 +246,10 @@ def _named(
     made: dict[str, SearchProtocol], names: Sequence[str] | None
 ) -> list[SearchProtocol]:
     return [made[name] for name in (names or made)]
+
+
+READERS = {
+    'cuhk-sysu': read_cuhk_sysu_protocols,
+    'prw': _read_prw,
+    'posetrack21': _read_posetrack21,
+}

@@ -16,7 +16,7 @@ from mmdet_ps.structures.fields import UNLABELLED
 
 from . import matlab
 from .errors import REFETCH, NativeDataError
-from .files import NativeRoot, read_lines
+from .files import NativeRoot, are_pixels, read_lines
 from .records import (
     ImageRecord,
     NativeSet,
@@ -84,7 +84,7 @@ def read_prw(root: NativeRoot) -> NativeSet:
 def read_ids(path: Path, *names: str) -> list[int]:
     """The identities listed in a file."""
     values = matlab.load_variable(path, *names)
-    return [int(v) for v in matlab.numbers(values, names[0], path).ravel()]
+    return matlab.integers(values, names[0], path).ravel().tolist()
 
 
 def read_frame_names(root: NativeRoot, split: str) -> list[str]:
@@ -100,8 +100,7 @@ def read_frame_names(root: NativeRoot, split: str) -> list[str]:
 def read_frame(stem: str, root: Path) -> tuple[np.ndarray, list[str]]:
     """Rows (N, 5) [id, x, y, w, h] of a frame, and its variable names."""
     path = annotation_path(stem, root)
-    held = matlab.variable_names(path) if path.is_file() else []
-    return read_rows(stem, root), held
+    return read_rows(stem, root), matlab.variable_names(path)
 
 
 def annotation_path(stem: str, root: Path) -> Path:
@@ -121,11 +120,11 @@ def read_rows(stem: str, root: Path) -> np.ndarray:
         raise NativeDataError(
             path, f'the matrix has shape {rows.shape}, not (N, 5)', REFETCH
         )
-    broken = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-    if len(broken):
-        raise NativeDataError(
-            path, f'row {broken[0]} is not finite: {rows[broken[0]]}', REFETCH
-        )
+    for k, row in enumerate(rows):
+        if not are_pixels(row):
+            raise NativeDataError(
+                path, f'row {k} is not in pixels: {row.tolist()}', REFETCH
+            )
     return rows
 
 
@@ -190,7 +189,7 @@ def read_queries(path: Path) -> list[tuple[int, np.ndarray, str]]:
         try:
             person_id, stem = int(words[0]), words[5]
             box = np.array([float(w) for w in words[1:5]])
-            if len(words) != 6 or not np.isfinite(box).all():
+            if len(words) != 6 or not are_pixels(box):
                 raise ValueError
         except (ValueError, IndexError):
             raise NativeDataError(

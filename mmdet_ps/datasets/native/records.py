@@ -38,7 +38,13 @@ class ImageRecord:
             self.person_ids = np.full(count, UNLABELLED)
         if self.ignored is None:
             self.ignored = np.zeros(count, bool)
-        self.person_ids = np.asarray(self.person_ids, np.int64).reshape(-1)
+        try:
+            self.person_ids = np.asarray(self.person_ids, np.int64).reshape(-1)
+        except OverflowError:
+            raise UserError(
+                f'{self.img_path}: an identity has more than 64 bits; number '
+                'the persons otherwise'
+            ) from None
         self.ignored = np.asarray(self.ignored, bool).reshape(-1)
         if not len(self.person_ids) == len(self.ignored) == count:
             raise UserError(
@@ -61,11 +67,19 @@ class ImageRecord:
 
 @dataclass
 class Note:
-    """An error of the data that was met, and what was done about it."""
+    """An error of the data that was met, and what was done about it.
+
+    Args:
+        what (str): The kind of error; notes of a kind are counted together.
+        where (str): The entry, or the first one of several.
+        treatment (str): What was done about it.
+        count (int): How many entries the note stands for.
+    """
 
     what: str
     where: str
     treatment: str
+    count: int = 1
 
 
 @dataclass

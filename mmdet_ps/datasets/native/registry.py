@@ -182,7 +182,7 @@ FORMS = {
             protocols=make_protocols),
         NativeForm(
             'cuhk-sysu-crops', 'reid', 'CUHK-SYSU-crops', read_cuhk_sysu_crops,
-            'cropped_images',
+            'cropped_images cropped_image',
             'the cropped images of CUHK-SYSU as packed with torchreid'),
     )
 }  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import REFETCH, NativeDataError
-from .files import NativeRoot, read_lines
+from .files import NativeRoot, are_pixels, read_lines
 from .records import ImageRecord, NativeSet, Note, Split, person_facts
 
 PERSONS = (1, 2, 3)  # pedestrian, rider, partially visible
@@ -34,8 +34,6 @@ def read_widerperson(root: NativeRoot) -> NativeSet:
 def read_image(stem: str, root: Path) -> ImageRecord:
     """One annotation file: the number of boxes, then a line for each."""
     path = root / 'Annotations' / f'{stem}.jpg.txt'
-    if not path.is_file():
-        raise NativeDataError(path, 'file missing', REFETCH)
     lines = read_lines(path)
     try:
         count = int(lines[0][1])
@@ -60,7 +58,7 @@ def _row(line: str, number: int, path: Path) -> list[float]:
         row = [float(word) for word in line.split()]
         if (
             len(row) != 5
-            or not np.isfinite(row).all()
+            or not are_pixels(row)
             or row[0] not in (*PERSONS, *IGNORED)
         ):
             raise ValueError
