@@ -228,6 +228,22 @@ def test_a_pretraining_is_named_by_the_number_of_its_sources(path):
     assert len(cfg.train_dataloader.sampler.source_ratio) == number
 
 
+FINETUNINGS = [path for path in CONFIGS if '_pretrain-hybrid_' in path.stem]
+
+
+@pytest.mark.parametrize('path', FINETUNINGS, ids=str)
+def test_finetuning_takes_the_pretraining_of_its_own_method(path):
+    cfg = Config.fromfile(ROOT / path)
+    weights = Path(cfg.load_from)
+    source = ROOT / f'configs/hybrid_pretrain/{weights.parent.name}.py'
+    assert weights.name == 'pretrained_all.pth'
+    found = differences(cfg.model, Config.fromfile(source).model.detector)
+    # The same weights: only their start and the persons are others.
+    own = r'(\w+\.)*(init_cfg(\.\w+)?|num_identities|queue_size|queue_dims)'
+    assert all(re.fullmatch(own, key) for key in found), found
+    assert 'backbone.init_cfg' in found
+
+
 # Pictures to hold out, and identities to train on, of the real sets.
 HELD_OUT = {'CrowdHuman': 4370, 'Market-1501-v15.09.15': 23100}
 IDENTITIES = {'Market-1501-v15.09.15': 751, 'MSMT17_V1': 1041}

@@ -1,14 +1,15 @@
-"""NAE on PRW, from hybrid pre-training."""
+"""NAE on PRW, from hybrid pre-training of NAE."""
 
 _base_ = './nae_r50-c4_1xb5-7e_prw.py'
-# Written by tools/format_epoch_weights_for_pretraining.sh.
-pretrained_backbone = (
-    'work_dirs/hybrid-pretrain_r50_8xb8-90k_six-sources/'
-    'pretrained_backbone.pth'
-)
 
-init_cfg = dict(type='Pretrained', checkpoint=pretrained_backbone)
-model = dict(
-    backbone=dict(init_cfg=init_cfg),
-    roi_head=dict(shared_head=dict(init_cfg=init_cfg)),
+# Everything but the persons of the pre-training, as written by
+# tools/format_epoch_weights_for_pretraining.sh. Beside it lies
+# `pretrained_backbone.pth`, to carry over the backbone alone, its last stage
+# as it learnt on RoIs.
+load_from = (
+    'work_dirs/hybrid-pretrain_nae-r50-c4_8xb8-90k_six-sources/'
+    'pretrained_all.pth'
 )
+# No weights of ImageNet are fetched, which would all be replaced.
+_base_.model.backbone.init_cfg = None
+_base_.model.roi_head.shared_head.init_cfg = None

@@ -1,20 +1,16 @@
-"""SeqNet on CUHK-SYSU, from hybrid pre-training (a Caffe-style ResNet)."""
+"""SeqNet on CUHK-SYSU, from hybrid pre-training of SeqNet."""
 
 _base_ = './seqnet_r50-c4_1xb5-20e_cuhk-sysu.py'
-# Written by tools/format_epoch_weights_for_pretraining.sh.
-pretrained_backbone = (
-    'work_dirs/hybrid-pretrain_r50_8xb8-90k_six-sources/'
-    'pretrained_backbone.pth'
-)
 
-resnet = dict(
-    style='caffe',
-    init_cfg=dict(type='Pretrained', checkpoint=pretrained_backbone),
+# Everything but the persons of the pre-training, as written by
+# tools/format_epoch_weights_for_pretraining.sh. Beside it lies
+# `pretrained_backbone.pth`, to carry over the backbone alone, its last stage
+# as it learnt on RoIs.
+load_from = (
+    'work_dirs/hybrid-pretrain_seqnet-r50-c4_8xb8-90k_six-sources/'
+    'pretrained_all.pth'
 )
-model = dict(
-    data_preprocessor=dict(
-        mean=[103.53, 116.28, 123.675], std=[1.0, 1.0, 1.0], bgr_to_rgb=False
-    ),
-    backbone=resnet,
-    roi_head=dict(first_top=resnet, shared_head=resnet),
-)
+# No weights of ImageNet are fetched, which would all be replaced.
+_base_.model.backbone.init_cfg = None
+_base_.model.roi_head.first_top.init_cfg = None
+_base_.model.roi_head.shared_head.init_cfg = None
