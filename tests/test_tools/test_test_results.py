@@ -1,5 +1,8 @@
 """The scoring tools, from native folders and result files to rows."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -12,6 +15,7 @@ from mmdet_ps.evaluation.settings import preset_settings
 from ..test_datasets import native_trees as trees
 from ..test_evaluation import slow_search
 from .scoring_trees import (
+    TOOLS,
     cuhk_sysu_tree,
     detections,
     dump,
@@ -91,6 +95,34 @@ def test_two_branches_on_prw(run, prw, tmp_path, preset):
     }
     check_rows(rows, prw, 'prw', path, preset)
     assert 'mmdet_ps-search' in out and 'duplicates=each' in out
+
+
+def test_scoring_a_file_loads_neither_torch_nor_openmmlab(prw, tmp_path):
+    base, *_ = read_protocols('prw', prw)
+    path = write(tmp_path / 'r.pkl', detections(base, seed=1))
+    # As `python tools/test_results_prw.py` starts it, then a look around.
+    code = """
+import runpy, sys
+del sys.argv[0]
+sys.path[0] = sys.argv[0].rpartition('/')[0]
+try:
+    runpy.run_path(sys.argv[0], run_name='__main__')
+except SystemExit as end:
+    assert not end.code, end.code
+print('loaded', *sys.modules)
+"""
+    tool = TOOLS / 'test_results_prw.py'
+    for arguments in (['--help'], [path, '--data-root', prw]):
+        found = subprocess.run(
+            [sys.executable, '-c', code, tool, *arguments],
+            capture_output=True,
+            text=True,
+        )
+        assert found.returncode == 0, found.stderr
+        loaded = found.stdout.splitlines()[-1].split()
+        assert loaded[0] == 'loaded' and 'mmdet_ps.evaluation.report' in loaded
+        heavy = {'torch', 'mmengine', 'mmcv', 'mmdet', 'scipy.optimize'}
+        assert not heavy & set(loaded)
 
 
 @pytest.mark.parametrize('preset', ['alignps', 'pstr'])
