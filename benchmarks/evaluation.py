@@ -7,12 +7,12 @@ detections of PRW and CUHK-SYSU, and a gallery of a million detections:
 """
 
 import argparse
+import os
 import resource
 import statistics
 import time
 
 import numpy as np
-import torch
 
 from mmdet_ps.evaluation.report import format_table
 from mmdet_ps.evaluation.search import SearchScores, rank_all
@@ -182,10 +182,8 @@ def main() -> None:
                 f'{100 * scores[0]["mAP"]:.1f}',
             ]
         )
-    print(
-        f'{torch.get_num_threads()} threads, {args.device}, {DIMS}-d, median '
-        f'of {args.repeats}'
-    )
+    cores = len(os.sched_getaffinity(0))
+    print(f'{cores} cores, {args.device}, {DIMS}-d, median of {args.repeats}')
     print(
         format_table(
             ['problem', 'protocols', 'detections', 'seconds', 'CPU seconds',
