@@ -4,9 +4,6 @@ import argparse
 from dataclasses import fields
 from pathlib import Path
 
-from mmengine.runner import Runner
-
-import mmdet_ps.registration  # noqa: F401  registers every part
 from mmdet_ps.evaluation.settings import SearchSettings
 from mmdet_ps.utils.command_line import (
     ArgumentParser,
@@ -86,6 +83,12 @@ def main() -> None:
     cfg.load_from = find_checkpoint(args.checkpoint, args.config)
     if args.trust:
         trust_file(cfg.load_from)
+    # Here and not above, so that mistakes in options, paths and data are
+    # told before MMDetection has taken its ten seconds to import.
+    from mmengine.runner import Runner
+
+    import mmdet_ps.registration  # noqa: F401
+
     start_processes(cfg)
     runner = Runner.from_cfg(cfg)
     metrics = runner.test()

@@ -3,9 +3,7 @@
 import argparse
 
 from mmengine.config import Config
-from mmengine.runner import Runner
 
-import mmdet_ps.registration  # noqa: F401  registers every part
 from mmdet_ps.utils.command_line import (
     ArgumentParser,
     add_trust,
@@ -89,6 +87,12 @@ def main() -> None:
         resume(cfg, args.resume)
     if args.trust and cfg.load_from:
         trust_file(cfg.load_from)
+    # Here and not above, so that mistakes in options, paths and data are
+    # told before MMDetection has taken its ten seconds to import.
+    from mmengine.runner import Runner
+
+    import mmdet_ps.registration  # noqa: F401
+
     start_processes(cfg)
     Runner.from_cfg(cfg).train()
 

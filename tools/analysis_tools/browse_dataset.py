@@ -13,14 +13,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from mmengine.registry import init_default_scope
 
-import mmdet_ps.registration  # noqa: F401  registers every part
-from mmdet_ps.datasets.browsing import (
-    config_items,
-    file_items,
-    identity_rows,
-)
 from mmdet_ps.utils.command_line import ArgumentParser, run_command
 from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.images import write_image
@@ -47,6 +40,16 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def make_pages(args: argparse.Namespace) -> list[np.ndarray]:
     """The pages as RGB pictures."""
+    # MMDetection takes ten seconds to import, which --help does not need.
+    from mmengine.registry import init_default_scope
+
+    from mmdet_ps.datasets.browsing import (
+        config_items,
+        file_items,
+        identity_rows,
+    )
+
+    init_default_scope('mmdet')
     total = args.pages * args.per_page
     if args.source.suffix == '.py':
         if args.view == 'identities':
@@ -70,7 +73,6 @@ def make_pages(args: argparse.Namespace) -> list[np.ndarray]:
 def main(argv: list[str] | None = None) -> None:
     """Command line."""
     args = parse_args(argv)
-    init_default_scope('mmdet')
     pages = make_pages(args)
     name = args.source.name if args.source.is_dir() else args.source.stem
     for k, page in enumerate(pages):
