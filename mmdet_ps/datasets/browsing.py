@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from mmdet.registry import DATASETS
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 from tqdm import tqdm
 
@@ -60,7 +61,7 @@ def config_items(
     if not loader:
         raise UserError(f'{config}: no {split}_dataloader')
     np.random.seed(max(seed, 0))
-    dataset = DATASETS.build(loader.dataset)
+    dataset = _build(loader.dataset)
     packed = [
         dataset[k] for k in tqdm(choose(len(dataset), count, seed), delay=2)
     ]
@@ -99,6 +100,12 @@ def _open(source: Path, split: str, data_root: Path | None):
             store = dict(backend='lmdb', db_path=str(data_root / 'lmdb'))
             load = dict(type='LoadImageFromFile', backend_args=store)
             options['pipeline'] = [load, LOAD[1]]
+    return _build(options)
+
+
+def _build(options: dict):
+    """A dataset whose pipeline finds MMDetection's parts and ours."""
+    init_default_scope('mmdet')
     return DATASETS.build(options)
 
 

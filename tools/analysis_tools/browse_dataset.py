@@ -41,15 +41,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def make_pages(args: argparse.Namespace) -> list[np.ndarray]:
     """The pages as RGB pictures."""
     # MMDetection takes ten seconds to import, which --help does not need.
-    from mmengine.registry import init_default_scope
-
     from mmdet_ps.datasets.browsing import (
         config_items,
         file_items,
         identity_rows,
     )
 
-    init_default_scope('mmdet')
     total = args.pages * args.per_page
     if args.source.suffix == '.py':
         if args.view == 'identities':
