@@ -3,6 +3,7 @@
 from .checked_load_hook import CheckedLoadHook
 from .constant_rate_hook import ConstantRateHook
 from .exact_resume_hook import ExactResumeHook
+from .finite_loss_hook import FiniteLossHook
 from .identity_state_hook import IdentityStateHook
 from .iteration_seed_hook import IterationSeedHook
 from .proposal_visualization_hook import ProposalVisualizationHook
@@ -14,6 +15,7 @@ __all__ = [
     'ConstantRateHook',
     'IdentityStateHook',
     'ExactResumeHook',
+    'FiniteLossHook',
     'IterationSeedHook',
     'ProposalVisualizationHook',
     'RankingVisualizationHook',

@@ -25,6 +25,15 @@ class BatchedRPNHead(RPNHead):
     than one over all boxes of a batch.
     """
 
+    def forward_single(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (B, A, H, W) and deltas (B, 4 * A, H, W) of a map.
+
+        In single precision, which the proposals take over: half a number
+        cannot tell pixels apart.
+        """
+        logits, deltas = super().forward_single(x)
+        return logits.float(), deltas.float()
+
     def loss_by_feat(
         self,
         cls_scores: list[Tensor],

@@ -11,6 +11,8 @@ from mmdet.structures.bbox import bbox_overlaps
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from .usable_boxes import with_usable_boxes
+
 
 class FeatureMaps(NamedTuple):
     """What the heads look at."""
@@ -38,6 +40,15 @@ class AlignPS(SingleStageDetector):
     def reid_keys(self) -> tuple[str, ...]:
         """Which of its losses and accuracies are of re-identification."""
         return self.bbox_head.reid_keys
+
+    def loss(
+        self, batch_inputs: Tensor, batch_data_samples: SampleList
+    ) -> dict[str, Tensor]:
+        """Losses of (B, 3, H, W) images; boxes that cannot be trained on
+        are left out, see ``with_usable_boxes``."""
+        return super().loss(
+            batch_inputs, with_usable_boxes(batch_data_samples)
+        )
 
     def extract_maps(self, batch_inputs: Tensor) -> FeatureMaps:
         """Maps of (B, 3, H, W) images."""

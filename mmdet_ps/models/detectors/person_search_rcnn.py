@@ -7,10 +7,21 @@ from mmdet.registry import MODELS
 from mmdet.structures import SampleList
 from torch import Tensor
 
+from .usable_boxes import with_usable_boxes
+
 
 @MODELS.register_module()
 class PersonSearchRCNN(TwoStageDetector):
     """Faster R-CNN whose RoI head also embeds (OIM, NAE, BSL, SeqNet)."""
+
+    def loss(
+        self, batch_inputs: Tensor, batch_data_samples: SampleList
+    ) -> dict[str, Tensor]:
+        """Losses of (B, 3, H, W) images; boxes that cannot be trained on
+        are left out, see ``with_usable_boxes``."""
+        return super().loss(
+            batch_inputs, with_usable_boxes(batch_data_samples)
+        )
 
     @property
     def reid_keys(self) -> tuple[str, ...]:

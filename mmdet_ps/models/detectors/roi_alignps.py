@@ -10,6 +10,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from .alignps import AlignPS, FeatureMaps, set_fields
+from .usable_boxes import with_usable_boxes
 
 
 @MODELS.register_module()
@@ -73,6 +74,7 @@ class ROIAlignPS(AlignPS):
     ) -> dict[str, Tensor]:
         """Losses of (B, 3, H, W) images; those of the RoI head and its
         proposals have ``roi_`` and ``rpn`` in their names."""
+        batch_data_samples = with_usable_boxes(batch_data_samples)
         maps = self.extract_maps(batch_inputs)
         stage = (maps.stages[self.roi_stage],)
         losses, dense = self.bbox_head.loss_and_rows(
