@@ -11,7 +11,7 @@ from mmdet_ps.utils.errors import UserError
 
 from ..losses.distributed import all_gather_rows
 from .domain_classifier import DomainClassifier
-from .feature_queue import FeatureQueue
+from .feature_queue import NO_SOURCE, FeatureQueue, one_hot
 from .gradient_reversal import (
     reversal_ramp,
     reverse_gradient,
@@ -61,8 +61,12 @@ class DomainAlignment(nn.Module):
             in_channels, num_sources, hidden_channels
         )
         self.queue = FeatureQueue(num_sources, queue_size, in_channels)
-        # Share of each source's features that were told right, lately.
-        self.register_buffer('recalls', torch.full((num_sources,), torch.nan))
+        # Share of each source's features that were told right, lately, and
+        # whether there were any.
+        self.register_buffer('recalls', torch.zeros(num_sources))
+        self.register_buffer(
+            'seen', torch.zeros(num_sources, dtype=torch.bool)
+        )
 
     @property
     def reversal_weight(self) -> float:
@@ -76,12 +80,13 @@ class DomainAlignment(nn.Module):
 
         Args:
             features: (N, C), N may be 0.
-            sources: (N,) indices of the features' sources.
+            sources: (N,) indices of the features' sources; NO_SOURCE for
+                rows that take no part.
 
         Returns:
             The loss, and the classifier's accuracy on the features of the
             latest batches, averaged over the sources (1 / num_sources when
-            nothing tells them apart); None before the first feature.
+            nothing tells them apart); None for a batch without rows.
         """
         if features.shape[1] != self.in_channels:
             raise UserError(
@@ -91,12 +96,13 @@ class DomainAlignment(nn.Module):
             )
         queued, queued_sources = self.queue.rows()
         # What is old would hold the classifier back where there is new.
-        absent = torch.isin(queued_sources, sources, invert=True)
-        seen = torch.cat([features.detach(), queued[absent].to(features)])
-        seen_sources = torch.cat([sources, queued_sources[absent]])
-        logits = self.domain_classifier(seen)
-        weights = _balanced_weights(seen_sources, self.num_sources)
-        loss = _weighted_cross_entropy(logits, seen_sources, weights)
+        present = one_hot(sources, self.num_sources).any(dim=0)
+        stands_in = ~present[queued_sources.clamp(min=0)]
+        queued_sources = queued_sources.where(stands_in, NO_SOURCE)
+        every = torch.cat([features.detach(), queued.to(features)])
+        every_source = torch.cat([sources, queued_sources])
+        logits = self.domain_classifier(every)
+        loss = _balanced_cross_entropy(logits, every_source)
 
         # Written as x - x.detach(): it has a gradient and no value.
         adversarial = self._adversarial_loss(features, sources)
@@ -104,8 +110,10 @@ class DomainAlignment(nn.Module):
 
         self.queue.push(features, sources)
         self._note_accuracy(logits[: len(features)], sources)
-        known = self.recalls[~self.recalls.isnan()]
-        return loss, known.mean() if len(known) else None
+        if len(features) == 0:
+            return loss, None
+        number = self.seen.sum().clamp(min=1)
+        return loss, (self.recalls * self.seen).sum() / number
 
     def no_rows(self) -> tuple[Tensor, Tensor]:
         """Features and sources of a batch that has none."""
@@ -117,14 +125,14 @@ class DomainAlignment(nn.Module):
         """Take the logits (N, S) of a batch into the sources' recalls."""
         answers = torch.stack([logits.argmax(dim=1), sources], dim=1)
         said, sources = all_gather_rows(answers).unbind(dim=1)
-        counts = torch.bincount(sources, minlength=self.num_sources)
-        right = torch.bincount(
-            sources[said == sources], minlength=self.num_sources
-        )
-        latest = (right / counts).to(self.recalls)  # nan: none in the batch
+        members = one_hot(sources, self.num_sources)
+        counts = members.sum(dim=0)
+        right = (members * (said == sources)[:, None]).sum(dim=0)
+        latest = (right / counts.clamp(min=1)).to(self.recalls)
         mean = torch.lerp(self.recalls, latest, 1 - RECALL_MOMENTUM)
-        mean = torch.where(self.recalls.isnan(), latest, mean)
-        self.recalls = torch.where(counts > 0, mean, self.recalls)
+        mean = torch.where(self.seen, mean, latest)
+        self.recalls.copy_(torch.where(counts > 0, mean, self.recalls))
+        self.seen |= counts > 0
 
     def _adversarial_loss(self, features: Tensor, sources: Tensor) -> Tensor:
         """Cross-entropy whose gradient reaches the features alone."""
@@ -137,20 +145,24 @@ class DomainAlignment(nn.Module):
             classifier,
             reverse_gradient(features, self.reversal_weight),
         )
-        weights = _balanced_weights(sources, self.num_sources)
-        return _weighted_cross_entropy(logits, sources, weights)
+        return _balanced_cross_entropy(logits, sources)
 
 
-def _balanced_weights(sources: Tensor, num_sources: int) -> Tensor:
-    """Weights (N,) of sum 1 that give every present source the same share."""
-    counts = torch.bincount(sources, minlength=num_sources)
+def _balanced_cross_entropy(logits: Tensor, sources: Tensor) -> Tensor:
+    """Cross-entropy to which every source that is present adds the same.
+
+    Args:
+        logits: (N, S).
+        sources: (N,); rows of NO_SOURCE do not count.
+
+    Returns:
+        scalar; 0 with a gradient path if no row counts.
+    """
+    members = one_hot(sources, logits.shape[1])
+    counts = members.sum(dim=0)
     present = (counts > 0).sum().clamp(min=1)
-    return 1.0 / (counts[sources] * present)
-
-
-def _weighted_cross_entropy(
-    logits: Tensor, targets: Tensor, weights: Tensor
-) -> Tensor:
-    """Weighted sum over (N, S) logits, 0 with a gradient path if N is 0."""
-    losses = F.cross_entropy(logits, targets, reduction='none')
+    weights = (members / (counts.clamp(min=1) * present)).sum(dim=1)
+    losses = F.cross_entropy(
+        logits, sources, reduction='none', ignore_index=NO_SOURCE
+    )
     return (losses * weights).sum() + logits.sum() * 0.0

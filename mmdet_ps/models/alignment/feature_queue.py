@@ -5,6 +5,9 @@ from torch import Tensor, nn
 
 from ..losses.distributed import all_gather_rows
 
+# The source of a row that takes no part.
+NO_SOURCE = -1
+
 
 class FeatureQueue(nn.Module):
     """One first-in-first-out queue of features per source.
@@ -34,31 +37,50 @@ class FeatureQueue(nn.Module):
 
     @torch.no_grad()
     def push(self, features: Tensor, sources: Tensor) -> None:
-        """Append features (N, C) to the queues of their sources (N,)."""
+        """Append the features of all processes to the queues.
+
+        Nothing here looks at the values, so a GPU need not be waited for.
+
+        Args:
+            features: (N, C).
+            sources: (N,) int64 queue of each; NO_SOURCE for rows that enter
+                none.
+        """
         if self.size == 0:
             return
-        features = all_gather_rows(features)
+        features = all_gather_rows(features).to(self.features)
         sources = all_gather_rows(sources)
-        for source in range(len(self.features)):
-            rows = features[sources == source].to(self.features)
-            # Of more rows than the queue is long, the last ones stay.
-            skipped = max(0, len(rows) - self.size)
-            start = int(self.next_slot[source]) + skipped
-            slots = torch.arange(
-                start, start + len(rows) - skipped, device=rows.device
-            )
-            self.features[source, slots % self.size] = rows[skipped:]
-            self.next_slot[source] = (
-                self.next_slot[source] + len(rows)
-            ) % self.size
-            self.filled[source] = torch.clamp(
-                self.filled[source] + len(rows), max=self.size
-            )
+        members = one_hot(sources, len(self.features))  # (N, S)
+        counts = members.sum(dim=0)
+        queue = sources.clamp(min=0)
+        place = torch.arange(len(sources), device=sources.device)
+        rank = members.cumsum(dim=0)[place, queue] - 1  # within its source
+        # Of more rows than the queue is long, the last ones stay.
+        enters = (sources != NO_SOURCE) & (rank >= counts[queue] - self.size)
+        slot = (self.next_slot[queue] + rank) % self.size
+        slot = torch.where(
+            enters, queue * self.size + slot, self.features[..., 0].numel()
+        )
+        # What enters no queue goes into a row that is dropped again.
+        slots = self.features.flatten(0, 1)
+        slots = torch.cat([slots, slots.new_zeros(1, slots.shape[1])])
+        slots[slot] = features
+        self.features.copy_(slots[:-1].view_as(self.features))
+        self.next_slot.copy_((self.next_slot + counts) % self.size)
+        self.filled.copy_((self.filled + counts).clamp(max=self.size))
 
     def rows(self) -> tuple[Tensor, Tensor]:
-        """All stored features (M, C) and their sources (M,)."""
+        """Features (S * Q, C) of all slots, and their sources (S * Q,), where
+        an empty slot has NO_SOURCE."""
         slots = torch.arange(self.size, device=self.filled.device)
-        sources, slots = torch.nonzero(
-            slots < self.filled[:, None], as_tuple=True
+        queues = torch.arange(len(self.filled), device=self.filled.device)
+        sources = torch.where(
+            slots < self.filled[:, None], queues[:, None], NO_SOURCE
         )
-        return self.features[sources, slots], sources
+        return self.features.flatten(0, 1), sources.flatten()
+
+
+def one_hot(sources: Tensor, num_sources: int) -> Tensor:
+    """Sources (N,) as (N, num_sources) int64; NO_SOURCE is a row of zeros."""
+    queues = torch.arange(num_sources, device=sources.device)
+    return (sources[:, None] == queues).long()

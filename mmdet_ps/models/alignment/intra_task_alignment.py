@@ -15,6 +15,7 @@ from mmdet_ps.utils.errors import UserError
 
 from ..forward_capture import ForwardCapture
 from .domain_alignment import DomainAlignment
+from .feature_queue import NO_SOURCE
 
 # Features (N, C) and the sources (N,) they came from.
 Rows = tuple[Tensor, Tensor]
@@ -169,16 +170,15 @@ class IntraTaskAlignment(BaseModule):
     def _instance_rows(
         name: str, captured: ForwardCapture, sources: Sequence[int]
     ) -> Rows | None:
-        """One row per embedding that an identity loss was to tell apart."""
+        """One row per embedding of an identity loss; those that it ignores
+        have NO_SOURCE."""
         rows = captured.rows(name)
         if rows is None:
             return None
         takes_part = rows.person_ids != IGNORED
         sources = torch.tensor(sources, device=takes_part.device)
-        return (
-            rows.embeddings[takes_part],
-            sources[rows.image_indices[takes_part]],
-        )
+        sources = sources[rows.image_indices].where(takes_part, NO_SOURCE)
+        return rows.embeddings, sources
 
 
 def mean_over_images(features: Tensor, shares: Tensor) -> Tensor:

@@ -107,7 +107,25 @@ def test_the_accuracy_is_a_mean_of_recent_recalls():
     _, accuracy = module(rows, torch.tensor([1, 1, 1, 1]))
     assert accuracy == pytest.approx((0.5 + (0.9 * 1 + 0.1 * 0.75)) / 2)
     _, accuracy = module(rows[:0], torch.tensor([], dtype=torch.long))
+    assert accuracy is None
+    # Rows of no source are neither right nor wrong.
+    _, accuracy = module(rows, torch.tensor([-1, -1, -1, -1]))
     assert accuracy == pytest.approx((0.5 + 0.975) / 2)
+
+
+def test_rows_of_no_source_change_nothing():
+    rows = torch.randn(5, 6, generator=torch.Generator().manual_seed(0))
+    results = []
+    for kept in (slice(0, 3), slice(None)):
+        module = alignment(queue_size=3)
+        features = rows[kept].double().requires_grad_()
+        sources = torch.tensor([0, 1, 1, -1, -1])[kept]
+        loss, accuracy = module(features, sources)
+        loss.backward()
+        results.append(
+            (loss, accuracy, features.grad[:3], dict(module.named_buffers()))
+        )
+    torch.testing.assert_close(*results)
 
 
 @pytest.mark.parametrize('queue_size', [0, 3])

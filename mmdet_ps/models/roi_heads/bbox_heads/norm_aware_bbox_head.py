@@ -87,5 +87,5 @@ class NormAwareBBoxHead(EmbeddingBBoxHead):
             cls_score, bbox_pred, rois, labels, *args, **kwargs
         )
         correct = (cls_score.squeeze(1) > 0) == (labels == 0)
-        losses['acc'] = 100 * correct.float().mean()
+        losses['acc'] = 100 * correct.sum() / max(len(correct), 1)
         return losses
