@@ -27,7 +27,7 @@ default_hooks = dict(
 )
 custom_hooks = [
     # A loss that is not finite stops the run with a message.
-    dict(type='CheckInvalidLossHook', interval=50),
+    dict(type='FiniteLossHook', interval=50),
     # The best, the worst and some random queries of every evaluation.
     dict(type='RankingVisualizationHook'),
 ]

@@ -8,7 +8,7 @@ default_hooks = dict(
     ),
 )
 custom_hooks = [
-    dict(type='CheckInvalidLossHook', interval=50),
+    dict(type='FiniteLossHook', interval=50),
     # A resumed run draws the random numbers of an unbroken one.
     dict(type='IterationSeedHook'),
 ]

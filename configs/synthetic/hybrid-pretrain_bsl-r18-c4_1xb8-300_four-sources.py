@@ -41,7 +41,7 @@ optim_wrapper = dict(
 )
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=1))
 custom_hooks = [
-    dict(type='CheckInvalidLossHook', interval=50),
+    dict(type='FiniteLossHook', interval=50),
     # A resumed run draws the random numbers of an unbroken one.
     dict(type='IterationSeedHook'),
 ]
