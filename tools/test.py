@@ -16,6 +16,7 @@ from mmdet_ps.utils.files import write_json
 from mmdet_ps.utils.launch import (
     add_run_arguments,
     load_config,
+    require_complete_weights,
     start_processes,
 )
 from mmdet_ps.utils.safe_load import trust_file
@@ -81,6 +82,7 @@ def main() -> None:
         ]
     check_data(cfg, ('test',))
     cfg.load_from = find_checkpoint(args.checkpoint, args.config)
+    require_complete_weights(cfg)
     if args.trust:
         trust_file(cfg.load_from)
     # Here and not above, so that mistakes in options, paths and data are

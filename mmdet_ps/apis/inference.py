@@ -17,7 +17,7 @@ from torch import nn
 
 from mmdet_ps.utils.errors import UserError
 
-from ..utils.checkpoint import CheckpointError, load_weights
+from ..utils.checkpoint import CheckpointError, load_weights, training_only
 from ..utils.images import read_image
 
 Image = str | PathLike | np.ndarray
@@ -81,13 +81,22 @@ def init_model(
 def load_all(
     model: nn.Module, checkpoint: str | PathLike, trust: bool = False
 ) -> None:
-    """Load a checkpoint that fits key by key, or say what differs."""
+    """Load a checkpoint that fits key by key, or say what differs.
+
+    What only a training uses may differ: identity memories are as large as
+    the training set has persons.
+    """
     report = load_weights(model, checkpoint, trust)
-    if report.missing or report.unexpected or report.misshapen:
+    wrong = [report.differences(training_only(model))]
+    if foreign := report.foreign():
+        wrong.append(
+            f'{len(foreign)} unknown to the model ({foreign[0]}, ...)'
+        )
+    if any(wrong):
         raise CheckpointError(
-            f'{checkpoint} does not belong to this configuration: '
-            f'{report.table()}\nUse the configuration it was trained with, '
-            'or convert it with tools/model_converters'
+            f'{checkpoint} does not belong to this configuration; weights: '
+            f'{", ".join(filter(None, wrong))}. Use the configuration it was '
+            'trained with, or convert it with tools/model_converters'
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +14,11 @@ from .files import replacing
 from .safe_load import CheckpointError, load_file
 
 StateDict = dict[str, Tensor]
+# Packages of what only a training uses, and how files name it.
+TRAINING = re.compile(r'\bmodels\.(losses|alignment)\b')
+LIKELY_TRAINING = re.compile(
+    r'(^|\.)(loss(es)?(_\w+)?|alignment|mutual_information)\.'
+)
 # Batch counters of normalisation layers that old files lack.
 NEVER_MISSED = 'num_batches_tracked'
 BACKBONE_PREFIX = 'backbone.'
@@ -73,6 +80,50 @@ class LoadReport:
                 f'holds e.g. {", ".join(self.unexpected[:3]) or "nothing"}. '
                 'Check that it is of this architecture.'
             )
+
+    def differences(self, training: Sequence[str] = ()) -> str:
+        """What keeps the model from answering as it was trained, in a line.
+
+        Args:
+            training: Modules of the model that only its training uses.
+
+        Returns:
+            str: Empty if there is nothing.
+        """
+        prefixes = tuple(f'{name}.' for name in training)
+        lacking = [k for k in self.missing if not k.startswith(prefixes)]
+        misshapen = [
+            _describe(key, shapes)
+            for key, shapes in self.misshapen.items()
+            if not key.startswith(prefixes)
+        ]
+        parts = [
+            f'{len(keys)} {kind} ({"; ".join(keys[:2])}'
+            + (', ...)' if len(keys) > 2 else ')')
+            for kind, keys in (
+                ('lacking', lacking),
+                ('of another shape', misshapen),
+            )
+            if keys
+        ]
+        return ', '.join(parts)
+
+    def foreign(self) -> list[str]:
+        """Entries of the file that a model like this would have a use for."""
+        return [k for k in self.unexpected if not LIKELY_TRAINING.search(k)]
+
+
+def training_only(module: nn.Module) -> list[str]:
+    """Names of the modules within one that only its training uses.
+
+    They are losses and what aligns sources; a class is one by the package
+    that it, or a class it derives from, is defined in.
+    """
+    return [
+        name
+        for name, part in module.named_modules()
+        if any(TRAINING.search(kind.__module__) for kind in type(part).__mro__)
+    ]
 
 
 def _describe(key: str, shapes: tuple) -> str:

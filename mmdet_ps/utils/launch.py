@@ -80,6 +80,25 @@ def process_rank(launcher: str) -> int:
     return int(os.environ.get(RANK_VARIABLES.get(launcher, ''), 0))
 
 
+def require_complete_weights(cfg: Config) -> None:
+    """Let a run refuse weights that do not make a whole model.
+
+    A test of weights that were loaded in part gives figures that mean
+    nothing.
+    """
+    hooks = list((cfg.get('default_hooks') or {}).values())
+    hooks += cfg.get('custom_hooks') or []
+    checked = [
+        hook for hook in hooks if hook and hook['type'] == 'CheckedLoadHook'
+    ]
+    if not checked:
+        checked = [dict(type='CheckedLoadHook')]
+        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), *checked]
+        checked = cfg.custom_hooks[-1:]
+    for hook in checked:
+        hook['complete'] = True
+
+
 def start_processes(cfg: Config) -> None:
     """Join the process group when several processes run on CPUs.
 

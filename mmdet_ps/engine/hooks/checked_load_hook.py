@@ -9,8 +9,11 @@ from mmdet_ps.models.alignment import DomainAlignment
 from mmdet_ps.models.losses import IdentityLoss
 from mmdet_ps.utils.checkpoint import (
     BACKBONE_PREFIX,
+    CheckpointError,
+    LoadReport,
     compare,
     plain_state_dict,
+    training_only,
     under_prefix,
 )
 from mmdet_ps.utils.pretrained_weights import (
@@ -39,15 +42,23 @@ class CheckedLoadHook(Hook):
 
     Args:
         limit: Rows of the table per kind of problem.
+        complete: Refuse a file that lacks anything but what a training
+            alone uses; so do tests.
         keep_memories: Take them over from ``load_from`` as well, for a file
             that was trained on the same persons, such as a converted one.
     """
 
     priority = 'VERY_LOW'
 
-    def __init__(self, limit: int = 40, keep_memories: bool = False) -> None:
+    def __init__(
+        self,
+        limit: int = 40,
+        keep_memories: bool = False,
+        complete: bool = False,
+    ) -> None:
         self.limit = limit
         self.keep_memories = keep_memories
+        self.complete = complete
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Bring the keys into the model's layout and report.
@@ -57,9 +68,8 @@ class CheckedLoadHook(Hook):
             checkpoint: As read from the file; ``state_dict`` is rewritten.
         """
         model = runner.model
-        wanted = (
-            model.module if is_model_wrapper(model) else model
-        ).state_dict()
+        inner = model.module if is_model_wrapper(model) else model
+        wanted = inner.state_dict()
         layouts = candidate_layouts(
             plain_state_dict(checkpoint), wanted, checkpoint.get(ROI_STAGES)
         )
@@ -84,7 +94,40 @@ class CheckedLoadHook(Hook):
         report.require(BACKBONE_PREFIX, str(source))
         report.require(WRAPPER_PREFIX + BACKBONE_PREFIX, str(source))
         report.require('', str(source))
+        if runner._resume:
+            self._require_resumable(report, checkpoint, str(source))
+        elif self.complete:
+            wrong = report.differences(training_only(inner))
+            if wrong:
+                raise CheckpointError(
+                    f'{source}: does not hold a whole model of this '
+                    f'configuration; weights: {wrong}. A test needs a '
+                    'checkpoint that was trained with it; weights to start '
+                    'from are trained by tools/train.py --load-from'
+                )
         checkpoint['state_dict'] = given
+
+    @staticmethod
+    def _require_resumable(
+        report: LoadReport, checkpoint: dict, source: str
+    ) -> None:
+        """Refuse what is no state of this training."""
+        lacking = [
+            key
+            for key in ('meta', 'message_hub')
+            if not isinstance(checkpoint.get(key), dict)
+        ]
+        if lacking:
+            raise CheckpointError(
+                f'{source}: holds weights, but no state of a training (no '
+                f'{lacking[0]}); start from it by --load-from instead'
+            )
+        if wrong := report.differences():
+            raise CheckpointError(
+                f'{source}: is of another configuration: {wrong}; resume '
+                'with the one it was trained with, or start from it by '
+                '--load-from'
+            )
 
 
 def candidate_layouts(

@@ -34,7 +34,7 @@ def load(model, state, resume=False, **options):
         _load_from='weights.pth',
         _resume=resume,
     )
-    checkpoint = dict(state_dict=state)
+    checkpoint = dict(state_dict=state, meta={}, message_hub={})
     CheckedLoadHook(**options).after_load_checkpoint(runner, checkpoint)
     return checkpoint['state_dict'], '\n'.join(lines)
 
