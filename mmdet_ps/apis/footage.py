@@ -17,7 +17,7 @@ import numpy as np
 
 from ..utils.errors import UserError
 from ..utils.images import IMAGE_SUFFIXES, read_image
-from ..utils.videos import VIDEO_SUFFIXES, VideoReader
+from ..utils.videos import FAR, VIDEO_SUFFIXES, VideoReader
 
 FORMS = ' '.join(sorted(IMAGE_SUFFIXES))
 STEP = 0.4  # seconds between the frames of a video that are looked at
@@ -296,6 +296,14 @@ class FrameReader:
     def __init__(self) -> None:
         self._video: VideoReader | None = None
 
+    @property
+    def frame(self) -> Frame | None:
+        """The frame of a video read last, with its time."""
+        if self._video is None:
+            return None
+        video = self._video
+        return Frame(str(video.path), video.index, video.seconds)
+
     def read(self, frame: Frame) -> np.ndarray:
         """One frame as a BGR uint8 array (H, W, 3).
 
@@ -305,6 +313,11 @@ class FrameReader:
         if frame.index < 0:
             return read_image(frame.path)
         if not self._is_before(frame):
+            self.close()
+            self._video = VideoReader(frame.path)
+        if self._is_far(frame) and not self._video.seek(
+            frame.index, frame.seconds
+        ):
             self.close()
             self._video = VideoReader(frame.path)
         while self._video.index < frame.index and self._video.advance():
@@ -324,6 +337,12 @@ class FrameReader:
             self._video is not None
             and str(self._video.path) == frame.path
             and self._video.index <= frame.index
+        )
+
+    def _is_far(self, frame: Frame) -> bool:
+        return (
+            frame.seconds >= 0
+            and frame.index - self._video.index > FAR * self._video.rate
         )
 
     def close(self) -> None:

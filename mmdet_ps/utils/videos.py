@@ -24,6 +24,9 @@ VIDEO_SUFFIXES = frozenset(
 USUAL_RATE = 25.0  # of a video whose header does not say
 # So many failures in a row are the end; fewer are damage in the middle.
 END_OF_VIDEO = 50
+FAR = 20.0  # seconds; what is nearer is decoded rather than sought
+RUN_UP = (1.0, 10.0)  # seconds before a frame that seeking aims at
+SAME_TIME = 0.0015  # times are rounded to a millisecond
 
 
 class VideoReader:
@@ -92,6 +95,51 @@ class VideoReader:
                 self.seconds = self._clock()
                 return True
         return False
+
+    def seek(self, index: int, seconds: float) -> bool:
+        """Stand on a frame far away, without decoding all before it.
+
+        Seeking by number is not exact, so that the clock tells whether the
+        frame is the one. On False nothing is known of where the video
+        stands: open it again and advance.
+
+        Args:
+            index (int): Number of the frame.
+            seconds (float): Its time.
+        """
+        for before in RUN_UP:
+            start = max(seconds - before, 0)
+            if not self._video.set(cv2.CAP_PROP_POS_MSEC, start * 1000):
+                return False
+            self.index, self.seconds = -1, 0.0
+            while self._video.grab():
+                clock = self._video.get(cv2.CAP_PROP_POS_MSEC) / 1000
+                if not math.isfinite(clock) or clock > seconds + SAME_TIME:
+                    break  # behind it already: start earlier
+                if clock >= seconds - SAME_TIME:
+                    self.index, self.seconds = index, seconds
+                    return True
+        return False
+
+    def go_to_time(self, seconds: float) -> bool:
+        """Stand on the first frame from a time on; False behind the end.
+
+        The number of the frame is not known afterwards.
+        """
+        if seconds > FAR:
+            start = (seconds - RUN_UP[0]) * 1000
+            self._video.set(cv2.CAP_PROP_POS_MSEC, start)
+            self.index, self.seconds = -1, 0.0
+            if not self.advance() or self.seconds > seconds:
+                self._reopen()
+        while self.index < 0 or self.seconds < seconds - SAME_TIME:
+            if not self.advance():
+                return False
+        return True
+
+    def _reopen(self) -> None:
+        self._video.open(str(self.path))
+        self.index, self.seconds, self.damaged = -1, 0.0, []
 
     def picture(self) -> np.ndarray | None:
         """The current frame as a BGR uint8 array (H, W, 3).

@@ -42,6 +42,14 @@ def test_a_single_frame_can_be_loaded_again_in_any_order(video):
     assert frames[7].name == 'walk #7'
 
 
+def test_frames_far_apart_are_the_right_ones(tmp_path):
+    path = write_clip(tmp_path / 'a.avi', [k % 250 for k in range(900)])
+    frames = list_frames(path)
+    chosen = [frames[i] for i in (2, 870, 871, 5, 440, 899)]
+    levels = [image.mean() for _, image in iterate_frames(chosen)]
+    assert levels == pytest.approx([2, 120, 121, 5, 190, 149], abs=2)
+
+
 def test_a_video_that_became_shorter_is_said(video):
     with pytest.raises(ValueError, match='frame 40 cannot be decoded'):
         load_frame(Frame(str(video), 40))

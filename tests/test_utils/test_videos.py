@@ -45,6 +45,31 @@ def test_damaged_frames_are_left_out_and_keep_their_number(tmp_path):
     assert video.damaged == [7, 8]
 
 
+@pytest.mark.parametrize(
+    ('name', 'code'), [('a.avi', 'MJPG'), ('a.mp4', 'mp4v'), ('a.mkv', 'mp4v')]
+)
+def test_seeking_finds_the_frame_that_decoding_finds(tmp_path, name, code):
+    size, rate = (64, 48), 29.97
+    path = str(tmp_path / name)
+    writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*code), rate, size)
+    for i in range(1500):
+        image = np.zeros((48, 64, 3), np.uint8)
+        for bit in range(11):  # the number as bright columns
+            image[:, 5 * bit : 5 * bit + 5] = 255 * (i >> bit & 1)
+        writer.write(image)
+    writer.release()
+    wanted = {3: None, 700: None, 1499: None, 1201: None}
+    with VideoReader(path) as video:
+        while video.advance():
+            if video.index in wanted:
+                wanted[video.index] = video.seconds, video.picture()
+        for index, (seconds, image) in wanted.items():
+            assert video.seek(index, seconds)
+            assert (video.index, video.seconds) == (index, seconds)
+            assert np.array_equal(video.picture(), image)
+        assert not video.seek(9, 1e4)
+
+
 def test_a_file_that_is_no_video_is_named(tmp_path):
     (tmp_path / 'a.mp4').write_bytes(b'nothing')
     with pytest.raises(ValueError, match='a.mp4 is neither'):
