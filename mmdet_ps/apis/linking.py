@@ -15,9 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from mmdet_ps.utils.errors import UserError
+
+from .bytetrack_linker import ByteTrackLinker
 from .gallery_index import GalleryIndex
 from .open_search import LEAST_PAIRS, overlaps, strangers
 
+LINKERS = ('own', 'bytetrack')
 MAX_GAP = 3.0  # seconds a person may go unseen within a track
 LEAST_OVERLAP = 0.1
 SAME_BOX = 0.7  # overlap of two boxes that are one person found twice
@@ -79,6 +83,7 @@ def link_gallery(
     gallery: GalleryIndex,
     likeness: Likeness | None = None,
     max_gap: float = MAX_GAP,
+    linker: str = 'own',
 ) -> Tracks:
     """Link the persons of every video; every person of a picture is alone.
 
@@ -86,20 +91,30 @@ def link_gallery(
         gallery (GalleryIndex): P persons.
         likeness (Likeness): By default what the gallery says.
         max_gap (float): Seconds that a person may go unseen.
+        linker (str): ``own``, or ``bytetrack`` of the package ``trackers``,
+            which goes by the boxes alone.
+
+    Raises:
+        UserError: If the package is not installed.
     """
+    if linker not in LINKERS:
+        raise UserError(f'linker {linker!r}: write {" or ".join(LINKERS)}')
     likeness = likeness or likeness_of(gallery)
     track_of = np.full(len(gallery), -1, np.int64)
     count = 0
     for frames in frames_by_video(gallery):
-        linker = Linker(likeness, max_gap)
+        if linker == 'own':
+            linker_of_video = Linker(likeness, max_gap)
+        else:
+            linker_of_video = ByteTrackLinker(frames, max_gap)
         for seconds, rows in frames:
-            track_of[rows] = count + linker.update(
+            track_of[rows] = count + linker_of_video.update(
                 seconds,
                 gallery.bboxes[rows],
                 np.asarray(gallery.embeddings[rows]),
                 gallery.scores[rows],
             )
-        count += linker.count
+        count += linker_of_video.count
     alone = np.flatnonzero(track_of < 0)
     track_of[alone] = count + np.arange(len(alone))
     return describe_tracks(gallery, track_of)

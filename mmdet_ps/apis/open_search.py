@@ -22,9 +22,13 @@ class Answer:
         rank: 1 for the most similar.
         similarity: Cosine of the two embeddings.
         accepted: Whether the similarity reaches the threshold.
-        frame: Where the person was seen.
+        frame: Where the person was seen; of a track, its best picture.
         bbox: xyxy in pixels of the frame.
         score: Of the detection.
+        track: Number of the track, -1 where persons are not linked.
+        start, end: Seconds in the video at which the track begins and ends;
+            -1 in a picture.
+        sightings: Number of frames of the track.
     """
 
     rank: int
@@ -33,6 +37,10 @@ class Answer:
     frame: Frame
     bbox: tuple[float, float, float, float]
     score: float
+    track: int = -1
+    start: float = -1.0
+    end: float = -1.0
+    sightings: int = 1
 
     def row(self) -> dict:
         """The answer as a flat row for JSON and CSV."""
@@ -49,6 +57,10 @@ class Answer:
             x2=x2,
             y2=y2,
             score=round(self.score, 4),
+            track=self.track,
+            start=self.start,
+            end=self.end,
+            sightings=self.sightings,
         )
 
 
@@ -77,7 +89,7 @@ def find_person(
     for person, similarity in zip(order, similarities):
         frame = index.frames[index.frame_of[person]]
         bbox = index.bboxes[person]
-        if query is not None and _same_frame(frame, query[0]):
+        if query is not None and same_frame(frame, query[0]):
             if overlap(bbox, query[1]) >= 0.5:
                 continue
         elif per_frame and frame in seen:
@@ -91,6 +103,8 @@ def find_person(
                 frame=frame,
                 bbox=tuple(map(float, bbox)),
                 score=float(index.scores[person]),
+                start=frame.seconds,
+                end=frame.seconds,
             )
         )
         if len(answers) == top_k:
@@ -113,7 +127,13 @@ def threshold_from_gallery(
         The threshold, and the number of pairs it rests on. With fewer than
         ``LEAST_PAIRS`` pairs it is ``FALLBACK_THRESHOLD``.
     """
-    pairs = strangers(index)
+    return threshold_of(strangers(index), false_alarms)
+
+
+def threshold_of(
+    pairs: np.ndarray, false_alarms: float = 0.001
+) -> tuple[float, int]:
+    """The same from similarities (N,) of different persons."""
     if len(pairs) < LEAST_PAIRS:
         return FALLBACK_THRESHOLD, len(pairs)
     return float(np.quantile(pairs, 1 - false_alarms)), len(pairs)
@@ -128,8 +148,7 @@ def strangers(index: GalleryIndex, most: int = MOST_FRAMES) -> np.ndarray:
         most: Look at no more frames than that, spread evenly.
     """
     found = []
-    runs = _runs(index.frame_of)
-    for start, end in runs[:: max(1, -(-len(runs) // most))]:
+    for start, end in spread(runs(index.frame_of), most):
         vectors, boxes = index.embeddings[start:end], index.bboxes[start:end]
         apart = overlaps(boxes, boxes) < 0.1
         upper = np.triu(apart, k=1)
@@ -153,13 +172,19 @@ def overlap(first, second) -> float:
     return float(overlaps(*boxes)[0, 0])
 
 
-def _same_frame(first: Frame, second: Frame) -> bool:
+def same_frame(first: Frame, second: Frame) -> bool:
+    """Whether two frames are one, however their paths are written."""
     return first.index == second.index and os.path.realpath(
         first.path
     ) == os.path.realpath(second.path)
 
 
-def _runs(frame_of: np.ndarray) -> list[tuple[int, int]]:
+def spread(items: list, most: int) -> list:
+    """No more than ``most`` of the items, evenly chosen."""
+    return items[:: max(1, -(-len(items) // most))]
+
+
+def runs(frame_of: np.ndarray) -> list[tuple[int, int]]:
     """(start, end) of the persons of each frame; frames are in order."""
     edges = np.flatnonzero(np.diff(frame_of)) + 1
     starts = np.concatenate([[0], edges])
