@@ -1,49 +1,72 @@
-"""Search a person in your own footage: a folder of images or a video.
+"""Search persons in your own footage: pictures, folders of them, videos.
 
     python tools/search_folder.py CONFIG CHECKPOINT FOOTAGE \
         --query person.jpg --box 210 80 260 230 --out search
 
 The persons of the footage are embedded once and kept in an index, so that
-the next query takes seconds. The answer is a picture, a JSON and a CSV file;
-persons below the threshold are shown but not accepted.
+the next query takes seconds. In videos they are linked to tracks: an answer
+is a person from a time to a time. It is written as a picture, a JSON and a
+CSV file; persons below the threshold are shown but not accepted.
+
+Several pictures behind one --query show one person; several --query ask for
+several persons. --box, --person, --query-frame and --name belong to the
+--query before them.
 """
 
 import argparse
-import csv
-import io
 import sys
 from pathlib import Path
 
-import numpy as np
+import torch
 from tqdm import tqdm
 
 import mmdet_ps.registration  # noqa: F401  registers every part
-from mmdet_ps.apis import (
-    Frame,
-    GalleryIndex,
-    build_index,
-    detect,
-    embed_boxes,
-    init_model,
-    list_frames,
-    load_frame,
+from mmdet_ps.apis import init_model
+from mmdet_ps.apis.exports import FORMS
+from mmdet_ps.apis.footage import STEP, find_footage
+from mmdet_ps.apis.footage_search import (
+    UNITS,
+    FootageSearch,
+    Threshold,
+    index_into,
 )
-from mmdet_ps.apis.open_search import (
-    LEAST_PAIRS,
-    Answer,
-    find_person,
-    threshold_from_gallery,
+from mmdet_ps.apis.indexing import Sampling, estimate_frames
+from mmdet_ps.apis.linking import LINKERS, MAX_GAP
+from mmdet_ps.apis.queries import (
+    Query,
+    QueryPicture,
+    check_names,
+    embed_query,
+    read_query_table,
 )
+from mmdet_ps.apis.search_report import (
+    describe_footage,
+    export_answers,
+    report_of,
+    sum_up,
+    verdict_of,
+    write_answer,
+    write_clips,
+    write_table,
+)
+from mmdet_ps.apis.vector_search import KINDS
 from mmdet_ps.utils.command_line import (
     ArgumentParser,
     add_trust,
     run_command,
 )
 from mmdet_ps.utils.errors import UserError
-from mmdet_ps.utils.files import write_json, write_text
-from mmdet_ps.utils.images import write_image
-from mmdet_ps.visualization.drawing import BLUE, GREEN, MUTED, draw_boxes
-from mmdet_ps.visualization.ranking_picture import Tile, draw_row
+from mmdet_ps.utils.files import write_json
+
+BATCH_SIZE = {'cpu': 1, 'cuda': 8}
+
+
+class QueryPart(argparse.Action):
+    """Keeps the options of queries in the order they were given."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        parts = getattr(namespace, 'parts', None) or []
+        namespace.parts = [*parts, (self.dest, values)]
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -55,20 +78,66 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add = parser.add_argument
     add('config', help='configuration the model was trained with')
     add('checkpoint')
-    add('footage', help='folder of images (searched deeply) or video file')
-    add('--query', required=True, help='image or video with the person')
-    add('--query-frame', type=int, help='number of the frame in a video')
+    add(
+        'footage',
+        nargs='+',
+        help='folders (searched deeply), pictures and videos',
+    )
+    add_query_options(parser.add_argument_group('queries').add_argument)
+    add_answer_options(parser.add_argument_group('answers').add_argument)
+    add_index_options(parser.add_argument_group('index').add_argument)
+    add_trust(parser)
+    args = parser.parse_args(argv)
+    if not (getattr(args, 'parts', None) or args.queries or args.index_only):
+        parser.error('the following arguments are required: --query')
+    return args
+
+
+def add_query_options(add) -> None:
+    """Who is looked for."""
+    add(
+        '--query',
+        nargs='+',
+        action=QueryPart,
+        metavar='FILE',
+        help='pictures (or videos, with --query-frame) of one person',
+    )
+    add(
+        '--query-frame',
+        type=int,
+        action=QueryPart,
+        metavar='N',
+        help='number of the frame in a video, the first being 0',
+    )
     add(
         '--box',
         type=float,
         nargs=4,
+        action=QueryPart,
         metavar=('X1', 'Y1', 'X2', 'Y2'),
         help='the person in pixels of the query image; without it the only '
         'person found is taken, or the persons found are listed',
     )
-    add('--person', type=int, help='number of a person from that list')
+    add(
+        '--person',
+        type=int,
+        action=QueryPart,
+        metavar='N',
+        help='number of a person from that list',
+    )
+    add('--name', action=QueryPart, help='of the person, for the answer')
+    add(
+        '--queries',
+        metavar='CSV',
+        help='table of further queries: name,path,frame,x1,y1,x2,y2; rows '
+        'of one name show one person',
+    )
+    add('--no-resize', action='store_true', help='query at its own size')
+
+
+def add_answer_options(add) -> None:
+    """What counts as found, and what is written."""
     add('--out', default='search', help='folder of the answer')
-    add('--index', help='file of the index (default: OUT/index.npz)')
     add(
         '--threshold',
         type=float,
@@ -77,170 +146,206 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         'the footage reach',
     )
     add('--false-alarms', type=float, default=0.001)
-    add('--score-thr', type=float, default=0.3, help='of detections')
     add('--top-k', type=int, default=10)
-    add('--every', type=int, default=10, help='every n-th frame of a video')
-    add('--all-per-frame', action='store_true', help='not only the best one')
-    add('--no-resize', action='store_true', help='query at its own size')
-    add('--device', default='cpu')
-    add_trust(parser)
-    return parser.parse_args(argv)
+    add(
+        '--per',
+        choices=UNITS,
+        default='track',
+        help='one answer per track (default), per frame, or every detection',
+    )
+    add(
+        '--all-per-frame',
+        action='store_const',
+        const='detection',
+        dest='per',
+        help='the same as --per detection',
+    )
+    add('--clips', action='store_true', help='a video of each found track')
+    add(
+        '--export',
+        nargs='+',
+        choices=FORMS,
+        default=[],
+        help='write the tracks found in these forms as well',
+    )
+    add(
+        '--everybody',
+        action='store_true',
+        help='export all tracks, not only those found',
+    )
 
 
-def find_query(model, image: np.ndarray, args) -> list[float]:
-    """The box of the person looked for, as given or found."""
-    if args.box is not None:
-        return args.box
-    found = detect(model, image, score_thr=args.score_thr)
-    number = args.person
-    if number is None and len(found.bboxes) == 1:
-        number = 0
-    if number is not None and 0 <= number < len(found.bboxes):
-        return found.bboxes[number].tolist()
-    if len(found.bboxes) == 0:
-        raise UserError(
-            f'nobody is found in {args.query}: give the person with --box '
-            'X1 Y1 X2 Y2, or lower --score-thr'
-        )
-    picture = Path(args.out) / 'query_persons.jpg'
-    names = [str(i) for i in range(len(found.bboxes))]
-    drawn = draw_boxes(
-        np.ascontiguousarray(image[..., ::-1]),
-        found.bboxes,
-        names,
-        [BLUE] * len(names),
+def add_index_options(add) -> None:
+    """How footage becomes an index."""
+    add('--index', help='file of the index (default: OUT/index.npz)')
+    add('--index-only', action='store_true', help='ask nothing')
+    add(
+        '--remove',
+        nargs='+',
+        default=[],
+        metavar='FILE',
+        help='take these files out of the index first',
     )
-    write_image(picture, drawn)
-    listed = '; '.join(
-        f'{i}: {" ".join(f"{value:.0f}" for value in box)}'
-        for i, box in enumerate(found.bboxes)
+    add('--score-thr', type=float, default=0.3, help='of detections')
+    add(
+        '--every',
+        type=int,
+        help='every n-th frame of a video (default: one in --step seconds)',
     )
+    add('--step', type=float, default=STEP, help='seconds; 0: all frames')
+    add(
+        '--max-gap',
+        type=float,
+        default=MAX_GAP,
+        help='seconds a person may go unseen in a track',
+    )
+    add('--linker', choices=LINKERS, default='own')
+    add(
+        '--search',
+        choices=KINDS,
+        default='auto',
+        help='auto: exact, above some hundred thousand tracks FAISS',
+    )
+    add('--batch-size', type=int, help='images at once (GPU: 8, CPU: 1)')
+    add('--device', default='auto', help='auto: the GPU if there is one')
+
+
+def read_queries(args: argparse.Namespace) -> list[Query]:
+    """The persons asked for, in the order of the command line."""
+    queries: list[Query] = []
+    early = []
+    for kind, value in getattr(args, 'parts', None) or []:
+        if kind == 'query':
+            pictures = [QueryPicture(path) for path in value]
+            queries.append(Query('', pictures))
+            for part in early:
+                give(queries[-1], *part)
+            early = []
+        elif queries:
+            give(queries[-1], kind, value)
+        else:
+            early.append((kind, value))
+    if early:
+        raise UserError(f'--{early[0][0]} belongs to a --query, give one')
+    if args.queries:
+        queries += read_query_table(args.queries)
+    check_names(queries)
+    return queries
+
+
+def give(query: Query, kind: str, value: object) -> None:
+    """Give an option to the query, or to the first picture without it."""
+    if kind == 'name':
+        query.name = value
+        return
+    field = 'frame' if kind == 'query_frame' else kind
+    for picture in query.pictures:
+        if getattr(picture, field) is None:
+            setattr(picture, field, value)
+            return
+    option = kind.replace('_', '-')
     raise UserError(
-        f'{len(found.bboxes)} persons are found in {args.query} ({listed}): '
-        f'name one with --person, see {picture}'
+        f'--{option} is given more often than the query has pictures '
+        f'({len(query.pictures)})'
     )
 
 
-def load_index(path: Path) -> GalleryIndex | None:
-    """The index of an earlier call, if there is a readable one."""
-    if not path.is_file():
-        return None
-    try:
-        return GalleryIndex.load(path)
-    except ValueError as error:
-        print(f'note: {error}', file=sys.stderr)
-        return None
+def choose_device(name: str) -> str:
+    """A GPU where there is one, unless another device is named."""
+    if name == 'auto':
+        return 'cuda' if torch.cuda.is_available() else 'cpu'
+    return name
 
 
-def draw(query: Tile, answers: list[Answer], title: str) -> np.ndarray:
-    """Query and answers with crops and scenes; accepted ones in green."""
-    tiles = [
-        Tile(
-            load_frame(answer.frame)[..., ::-1],
-            answer.bbox,
-            GREEN if answer.accepted else MUTED,
-            f'{answer.rank}   {answer.similarity:.2f}',
-            answer.frame.name,
+def say(message: str) -> None:
+    """What the user should know, beside the answer."""
+    tqdm.write(f'note: {message}', file=sys.stderr)
+
+
+def open_footage(args: argparse.Namespace, model, device: str):
+    """Index the footage; (footage, search over it)."""
+    footage = find_footage(args.footage)
+    sampling = Sampling(args.every, args.step)
+    index_file = Path(args.index or Path(args.out) / 'index.npz')
+    bar = tqdm(
+        total=estimate_frames(footage, sampling),
+        desc='embed',
+        unit='frame',
+        delay=2,
+    )
+    with bar:
+        gallery = index_into(
+            index_file,
+            model,
+            footage,
+            args.score_thr,
+            sampling,
+            args.batch_size or BATCH_SIZE.get(device.split(':')[0], 1),
+            bar.update,
+            say,
+            args.remove,
         )
-        for answer in answers
-    ]
-    accepted = [tile for tile in tiles if tile.colour == GREEN]
-    refused = [tile for tile in tiles if tile.colour == MUTED]
-    groups = [('query', [query]), ('accepted', accepted)]
-    return draw_row(
-        [*groups, ('below the threshold', refused)], style='both', title=title
+    search = FootageSearch.over(
+        gallery,
+        args.max_gap,
+        args.linker,
+        args.search,
+        index_file.with_name(f'{index_file.name}.faiss'),
+        say,
     )
-
-
-def write_rows(out: Path, header: dict, answers: list[Answer]) -> None:
-    """``ranking.json`` with the settings, ``ranking.csv`` with the rows."""
-    rows = [answer.row() for answer in answers]
-    report = dict(**header, answers=rows)
-    write_json(out / 'ranking.json', report, indent=1)
-    table = io.StringIO()
-    names = list(rows[0]) if rows else ['rank']
-    writer = csv.DictWriter(table, names, lineterminator='\n')
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(out / 'ranking.csv', table.getvalue())
+    return footage, search
 
 
 def run(args: argparse.Namespace) -> str:
-    """Search; the sentence that sums up the answer."""
+    """Search; the sentences that sum up the answers."""
     out = Path(args.out)
-    model = init_model(
-        args.config, args.checkpoint, args.device, trust=args.trust
+    queries = read_queries(args)
+    device = choose_device(args.device)
+    model = init_model(args.config, args.checkpoint, device, trust=args.trust)
+    embedded = [
+        embed_query(model, query, out, args.score_thr, not args.no_resize)
+        for query in queries
+    ]
+    footage, search = open_footage(args, model, device)
+    write_table(out / 'skipped.csv', [vars(s) for s in footage.skipped])
+    lines = answer_all(args, out, embedded, footage, search)
+    return '\n'.join(lines + sum_up(footage, search))
+
+
+def answer_all(args, out: Path, embedded: list, footage, search) -> list[str]:
+    """Answer every query and write the files; sentences."""
+    threshold = (
+        search.threshold(args.false_alarms, args.per)
+        if args.threshold is None
+        else Threshold(args.threshold, 'given')
     )
-    query_frames = list_frames(args.query)
-    if args.query_frame is None and query_frames[0].index >= 0:
-        raise UserError(f'{args.query} is a video: add --query-frame N')
-    query_frame = query_frames[args.query_frame or 0]
-    image = load_frame(query_frame)
-    box = find_query(model, image, args)
-    embedding = embed_boxes(model, image, [box], not args.no_resize)[0]
-    if not embedding.any():
-        raise UserError(
-            f'the model finds nobody in {args.query}, so that it has no '
-            'embedding for the box: take a clearer picture of the person'
+    header = describe_footage(args.footage, footage, search)
+    lines, reports, chosen = [], [], {}
+    for query in embedded:
+        folder = out / query.name if len(embedded) > 1 else out
+        answers = search.find(query, threshold.value, args.top_k, args.per)
+        picture = write_answer(folder, header, query, answers, threshold)
+        prefix = f'{query.name}: ' if len(embedded) > 1 else ''
+        lines += [f'{prefix}{verdict_of(answers, threshold)}', str(picture)]
+        reports.append(report_of(query, answers, threshold))
+        if args.clips:
+            lines += map(str, write_clips(folder / 'clips', search, answers))
+        for answer in answers:
+            if answer.accepted and answer.track >= 0:
+                chosen.setdefault(answer.track, query.name)
+    if len(embedded) > 1:
+        write_json(
+            out / 'ranking.json', dict(header, queries=reports), indent=1
         )
-    index_file = Path(args.index or out / 'index.npz')
-    index = build_index(
-        model,
-        list_frames(args.footage, args.every),
-        args.score_thr,
-        known=load_index(index_file),
-        progress=lambda frames: tqdm(frames, desc='embed', unit='frame'),
-        keep=lambda unfinished: unfinished.save(index_file),
-    )
-    index.save(index_file)
-    return answer_query(args, out, index, query_frame, image, box, embedding)
-
-
-def answer_query(
-    args: argparse.Namespace,
-    out: Path,
-    index: GalleryIndex,
-    query_frame: Frame,
-    image: np.ndarray,
-    box: list[float],
-    embedding: np.ndarray,
-) -> str:
-    """Rank, write the files, and sum up in a sentence."""
-    threshold, origin = args.threshold, 'given'
-    if threshold is None:
-        threshold, pairs = threshold_from_gallery(index, args.false_alarms)
-        origin = f'from {pairs} pairs of different persons'
-        if pairs < LEAST_PAIRS:
-            origin = f'fixed: only {pairs} pairs of different persons seen'
-    answers = find_person(
-        index,
-        embedding,
-        threshold,
-        args.top_k,
-        per_frame=not args.all_per_frame,
-        query=(query_frame, np.asarray(box)),
-    )
-    accepted = sum(answer.accepted for answer in answers)
-    best = answers[0].similarity if answers else float('nan')
-    verdict = (
-        f'found in {accepted} of the {len(answers)} answers'
-        if accepted
-        else f'not found: the best similarity is {best:.2f}'
-    )
-    verdict += f' (threshold {threshold:.2f}, {origin})'
-    header = dict(
-        query=dict(path=query_frame.path, frame=query_frame.index, box=box),
-        footage=args.footage,
-        frames=len(index.frames),
-        persons=len(index),
-        threshold=round(threshold, 4),
-        threshold_origin=origin,
-        found=bool(accepted),
-    )
-    write_rows(out, header, answers)
-    tile = Tile(image[..., ::-1], box, BLUE, 'query', query_frame.name)
-    write_image(out / 'ranking.jpg', draw(tile, answers, verdict))
-    return f'{verdict}\n{out / "ranking.jpg"}'
+        rows = [row for report in reports for row in report['answers']]
+        write_table(out / 'ranking.csv', rows)
+    if args.everybody:
+        chosen = {
+            track: chosen.get(track, '') for track in range(len(search.tracks))
+        }
+    for form in args.export:
+        lines += map(str, export_answers(out / 'export', form, search, chosen))
+    return lines
 
 
 def main(argv: list[str] | None = None) -> None:

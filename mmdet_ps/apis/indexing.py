@@ -59,7 +59,7 @@ def index_footage(
     sampling: Sampling = Sampling(),  # noqa: B008
     batch_size: int = 1,
     progress: Callable[[int], None] = lambda frames: None,
-    commit_every: float = COMMIT_EVERY,
+    commit_every: float | None = None,
 ) -> None:
     """Search the footage for persons and put them into a gallery.
 
@@ -76,7 +76,8 @@ def index_footage(
         sampling (Sampling): Which frames of a video are looked at.
         batch_size (int): Images in one pass through the model.
         progress (Callable): Called with the number of frames done.
-        commit_every (float): Seconds between two commits.
+        commit_every (float): Seconds between two commits, by default
+            ``COMMIT_EVERY``.
     """
     stamps = _stamps(footage)
     store.remove(
@@ -84,10 +85,10 @@ def index_footage(
         for path, mark in stamps.items()
         if path in store.sources and store.sources[path].stamp != mark
     )
+    patience = COMMIT_EVERY if commit_every is None else commit_every
     committed = time.monotonic()
-    for batch in _batches(
-        _items(footage, stamps, store, sampling), batch_size
-    ):
+    items = _items(footage, stamps, store, sampling)
+    for batch in _batches(items, batch_size):
         found = [item for item in batch if item.image is not None]
         if found:
             images = [item.image for item in found]
@@ -99,7 +100,7 @@ def index_footage(
         for item in batch:
             if item.image is None:
                 store.sources[item.frame.path].done = sampling.mark
-        if time.monotonic() - committed >= commit_every:
+        if time.monotonic() - committed >= patience:
             store.commit()
             committed = time.monotonic()
     store.commit()

@@ -1,16 +1,22 @@
 import csv
 import json
+import os
+import signal
 import sys
+import time
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
+from mmdet_ps.apis.gallery_store import load_gallery
 from mmdet_ps.utils.command_line import one_line
 from mmdet_ps.utils.errors import UserError
 
 from ..test_apis import colour_model
 from ..test_apis.colour_model import scene
+from ..videos import write_frames
 
 TOOLS = Path(__file__).parents[2] / 'tools'
 RED, GREEN, BLUE = (0, 0, 250), (0, 250, 0), (250, 0, 0)
@@ -34,16 +40,21 @@ def search(tmp_path, monkeypatch, capsys):
     cv2.imwrite(str(frames / 'a.png'), scene([(*LEFT, RED), (*RIGHT, GREEN)]))
     cv2.imwrite(str(frames / 'b.png'), scene([(*RIGHT, BLUE)]))
 
-    def run(people, *options):
-        query = tmp_path / 'query.png'
-        cv2.imwrite(str(query), scene(people))
-        command = [tmp_path / 'config.py', 'none.pth', frames, '--query']
-        command += [query, '--out', tmp_path / 'out', *options]
+    def run(people, *options, footage=frames):
+        command = [tmp_path / 'config.py', 'none.pth', footage]
+        command += ['--out', tmp_path / 'out']
+        if people is not None:
+            query = tmp_path / 'query.png'
+            cv2.imwrite(str(query), scene(people))
+            command += ['--query', query]
+        command += options
         try:
             search_folder.main([str(word) for word in command])
         except (UserError, OSError) as error:
             return one_line(error)
-        return capsys.readouterr().out
+        written = capsys.readouterr()
+        run.notes = written.err
+        return written.out
 
     yield run
     sys.modules.pop('search_folder')
@@ -97,6 +108,175 @@ def test_the_second_search_uses_the_index(search, tmp_path, monkeypatch):
 
     monkeypatch.setattr(gallery_index, 'detect', not_again)
     assert search([(*LEFT, BLUE)], '--box', *LEFT).startswith('found')
+
+
+def test_several_persons_are_answered_each_in_a_folder(search, tmp_path):
+    for name, colour in (('red', RED), ('blue', BLUE)):
+        cv2.imwrite(str(tmp_path / f'{name}.png'), scene([(*LEFT, colour)]))
+    message = search(
+        None,
+        '--query', tmp_path / 'red.png', '--name', 'Ann', '--box', *LEFT,
+        '--query', tmp_path / 'blue.png', tmp_path / 'blue.png',
+    )  # fmt: skip
+    assert 'Ann: found in 1' in message and 'blue: found in 1' in message
+    report = json.loads((tmp_path / 'out/ranking.json').read_text())
+    ann, blue = report['queries']
+    assert ann['query']['name'] == 'Ann' and ann['query']['box'] == [*LEFT]
+    assert len(blue['query']['pictures']) == 2
+    assert Path(blue['answers'][0]['path']).name == 'b.png'
+    with open(tmp_path / 'out/ranking.csv') as file:
+        rows = list(csv.DictReader(file))
+    assert {row['query'] for row in rows} == {'Ann', 'blue'}
+    for name in ('Ann', 'blue'):
+        for suffix in ('json', 'csv', 'jpg'):
+            assert (tmp_path / f'out/{name}/ranking.{suffix}').is_file()
+
+
+def test_options_before_a_query_belong_to_it(search):
+    people = [(*LEFT, RED), (*RIGHT, BLUE)]
+    assert search(people, '--box', *LEFT).startswith('found in 1')
+    message = search(people, '--box', *LEFT, '--box', *RIGHT)
+    assert message.startswith('--box is given more often')
+    assert 'required: --query' in search(None)
+    assert 'belongs to a --query' in search(None, '--box', *LEFT)
+
+
+def test_what_was_not_looked_at_is_said_and_listed(search, tmp_path):
+    frames = tmp_path / 'frames'
+    (frames / 'c.png').write_bytes(b'broken')
+    (frames / 'd.heic').write_bytes(b'x')
+    (frames / '.e.png').write_bytes(b'x')
+    message = search([(*LEFT, RED)])
+    assert message.startswith('found in 1')
+    assert 'not looked at: ' in message and '.heic is not read' in message
+    report = json.loads((tmp_path / 'out/ranking.json').read_text())
+    assert report['skipped']['count'] == 3
+    with open(tmp_path / 'out/skipped.csv') as file:
+        names = {Path(row['path']).name for row in csv.DictReader(file)}
+    assert names == {'c.png', 'd.heic', '.e.png'}
+
+
+def test_a_damaged_index_is_built_again_with_a_word(search, tmp_path):
+    first = search([(*LEFT, RED)])
+    assert 'built again' not in search.notes
+    index = tmp_path / 'out/index.npz'
+    for damaged in (index.read_bytes()[:200], b''):
+        index.write_bytes(damaged)
+        assert search([(*LEFT, RED)]) == first
+        assert 'index.npz is built again' in search.notes
+        search(None, '--index-only')
+        assert 'built again' not in search.notes
+
+
+def test_files_can_be_taken_out_of_the_index(search, tmp_path):
+    search([(*LEFT, RED)])
+    a = tmp_path / 'frames/a.png'
+    a.rename(tmp_path / 'a.png')
+    message = search([(*LEFT, RED)], '--remove', a)
+    assert message.startswith('not found')
+    assert 'searched 1 frames' in message
+
+
+# name, colour (BGR), seen from, seen until, x at the start, x at the end, y
+CAST = [
+    ('red', (0, 0, 250), 0.0, 15.0, 0, 300, 10),
+    ('green', (0, 250, 0), 3.0, 30.0, 330, 0, 10),  # walks through red
+    ('blue', (250, 0, 0), 10.0, 50.0, 20, 320, 90),
+    ('yellow', (0, 220, 220), 20.0, 58.0, 300, 20, 170),
+    ('pink', (220, 0, 220), 40.0, 59.9, 0, 340, 10),
+]
+RATE = 10
+
+
+@pytest.fixture(scope='module')
+def minute(tmp_path_factory):
+    """A minute of video with five persons, at ten frames a second."""
+
+    def images():
+        for number in range(60 * RATE):
+            t = number / RATE
+            people = []
+            for _, colour, start, end, x0, x1, y in CAST:
+                if start <= t <= end:
+                    x = round(x0 + (x1 - x0) * (t - start) / (end - start))
+                    people.append((x, y, x + 25, y + 60, colour))
+            yield scene(people, height=240, width=400)
+
+    path = tmp_path_factory.mktemp('minute') / 'minute.avi'
+    return write_frames(path, images(), RATE)
+
+
+def ask_for_all(minute):
+    """Options that ask for everybody by a frame of the video."""
+    options = []
+    for name, _, start, end, x0, x1, y in CAST:
+        when = min(start + 1.5, end)
+        x = x0 + (x1 - x0) * (when - start) / (end - start)
+        options += ['--query', minute, '--query-frame', round(when * RATE)]
+        options += ['--box', x, y, x + 25, y + 60, '--name', name]
+    return options
+
+
+def test_a_minute_of_video_gives_one_answer_per_person(
+    search, minute, tmp_path
+):
+    message = search(
+        None, *ask_for_all(minute), '--clips', '--export', 'mot', 'coco',
+        footage=minute,
+    )  # fmt: skip
+    report = json.loads((tmp_path / 'out/ranking.json').read_text())
+    for person, found in zip(CAST, report['queries'], strict=True):
+        name, _, start, end, *_ = person
+        accepted = [a for a in found['answers'] if a['accepted']]
+        assert len(accepted) == 1, (name, found['answers'])
+        assert accepted[0]['start'] == pytest.approx(start, abs=0.5)
+        assert accepted[0]['end'] == pytest.approx(end, abs=0.5)
+        clip = cv2.VideoCapture(str(tmp_path / f'out/{name}/clips/01.mp4'))
+        shown = clip.get(cv2.CAP_PROP_FRAME_COUNT) / RATE
+        longest = min(end + 1, 60) - max(start - 1, 0)
+        assert shown == pytest.approx(longest, abs=1)
+    rows = (tmp_path / 'out/export/mot/minute.txt').read_text().splitlines()
+    assert len({row.split(',')[1] for row in rows}) == len(CAST)
+    coco = json.loads((tmp_path / 'out/export/coco.json').read_text())
+    assert {a['name'] for a in coco['annotations']} == {
+        person[0] for person in CAST
+    }
+    assert '(minute.avi)' in message
+
+
+def test_a_killed_indexing_goes_on(search, minute, tmp_path, monkeypatch):
+    import mmdet_ps.apis.indexing as indexing
+
+    monkeypatch.setattr(indexing, 'COMMIT_EVERY', 0.0)
+    searched = []
+    detect_batch = indexing.detect_batch
+
+    def counting(model, images, **options):
+        searched.append(len(images))
+        return detect_batch(model, images, **options)
+
+    monkeypatch.setattr(indexing, 'detect_batch', counting)
+    index = tmp_path / 'out/index.npz'
+    child = os.fork()
+    if child == 0:
+        try:
+            search(None, '--index-only', footage=minute)
+        finally:
+            os._exit(1)
+    deadline = time.monotonic() + 60
+    while not index.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    search(None, '--index-only', footage=minute)
+    assert 0 < sum(searched) < 150
+    gone_on = load_gallery(index)
+    index.unlink()
+    search(None, '--index-only', footage=minute)
+    whole = load_gallery(index)
+    assert gone_on.frames == whole.frames
+    assert np.array_equal(gone_on.embeddings, whole.embeddings)
 
 
 def test_an_empty_query_and_a_box_outside_are_one_line_errors(search):

@@ -1,0 +1,157 @@
+"""Footage that has been indexed and linked, ready to be asked for persons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from mmdet_ps.utils.errors import UserError
+
+from .footage import Footage
+from .gallery_index import GalleryIndex, model_mark
+from .gallery_store import GalleryStore
+from .indexing import Sampling, index_footage
+from .linking import MAX_GAP, Tracks, link_gallery
+from .open_search import (
+    LEAST_PAIRS,
+    Answer,
+    find_person,
+    threshold_from_gallery,
+)
+from .queries import EmbeddedQuery
+from .track_search import find_tracks, threshold_from_tracks
+from .vector_search import VectorSearch, choose_search
+
+UNITS = ('track', 'frame', 'detection')
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Least similarity of the same person, and where it comes from."""
+
+    value: float
+    origin: str
+
+
+@dataclass
+class FootageSearch:
+    """The persons of footage as tracks.
+
+    Args:
+        gallery (GalleryIndex): The persons.
+        tracks (Tracks): Their tracks.
+        search (VectorSearch): Over the tracks' mean looks.
+    """
+
+    gallery: GalleryIndex
+    tracks: Tracks
+    search: VectorSearch
+
+    @classmethod
+    def over(
+        cls,
+        gallery: GalleryIndex,
+        max_gap: float = MAX_GAP,
+        linker: str = 'own',
+        kind: str = 'auto',
+        index_file: Path | None = None,
+        say: Callable[[str], None] = print,
+    ) -> FootageSearch:
+        """Link a gallery and make it searchable.
+
+        Args:
+            gallery (GalleryIndex): The persons.
+            max_gap (float): Seconds a person may go unseen in a track.
+            linker (str): See ``link_gallery``.
+            kind (str): See ``choose_search``.
+            index_file (Path): Where an index of FAISS is kept.
+            say (Callable): Takes a sentence on how it is searched.
+        """
+        tracks = link_gallery(gallery, max_gap=max_gap, linker=linker)
+        search = choose_search(tracks.means, kind, index_file, say)
+        return cls(gallery, tracks, search)
+
+    def threshold(
+        self, false_alarms: float = 0.001, unit: str = 'track'
+    ) -> Threshold:
+        """What different persons of this footage seldom reach."""
+        if unit == 'track':
+            value, pairs = threshold_from_tracks(
+                self.gallery, self.tracks, false_alarms
+            )
+        else:
+            value, pairs = threshold_from_gallery(self.gallery, false_alarms)
+        origin = f'from {pairs} pairs of different persons'
+        if pairs < LEAST_PAIRS:
+            origin = f'fixed: only {pairs} pairs of different persons seen'
+        return Threshold(value, origin)
+
+    def find(
+        self,
+        query: EmbeddedQuery,
+        threshold: float,
+        top_k: int = 10,
+        unit: str = 'track',
+    ) -> list[Answer]:
+        """The persons most like the one asked for.
+
+        Args:
+            query (EmbeddedQuery): From ``embed_query``.
+            threshold (float): Least similarity of the same person.
+            top_k (int): Greatest number of answers.
+            unit (str): One answer per ``track``, per ``frame``, or for every
+                ``detection``.
+        """
+        sightings = list(zip(query.frames, query.boxes))
+        if unit == 'track':
+            return find_tracks(
+                self.gallery,
+                self.tracks,
+                self.search,
+                query.embedding,
+                threshold,
+                top_k,
+                sightings,
+            )
+        if unit not in UNITS:
+            raise UserError(f'unit {unit!r}: write one of {", ".join(UNITS)}')
+        return find_person(
+            self.gallery,
+            query.embedding,
+            threshold,
+            top_k,
+            per_frame=unit == 'frame',
+            query=sightings[0],
+        )
+
+
+def index_into(
+    path: Path,
+    model: nn.Module,
+    footage: Footage,
+    score_thr: float = 0.3,
+    sampling: Sampling = Sampling(),  # noqa: B008
+    batch_size: int = 1,
+    progress: Callable[[int], None] = lambda frames: None,
+    say: Callable[[str], None] = print,
+    remove: Sequence[str] = (),
+) -> GalleryIndex:
+    """The gallery of some footage, kept and grown in a file.
+
+    Args:
+        path (Path): The gallery's file; it may hold other footage as well.
+        model: From ``init_model``.
+        footage (Footage): What is searched.
+        score_thr, sampling, batch_size, progress: See ``index_footage``.
+        say (Callable): Takes a sentence where something had to be mended.
+        remove (Sequence[str]): Files to take out of the gallery before.
+    """
+    with GalleryStore(path, model_mark(model, score_thr), say) as store:
+        store.remove(remove)
+        index_footage(
+            model, footage, store, score_thr, sampling, batch_size, progress
+        )
+        return store.gallery([*footage.pictures, *footage.videos])

@@ -1,0 +1,227 @@
+"""The files of an answer: picture, JSON, table, clips and exports."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mmdet_ps.utils.files import write_json, write_text
+
+from ..utils.images import write_image
+from ..visualization.drawing import BLUE, GREEN, MUTED
+from ..visualization.ranking_picture import Tile, draw_row
+from .clips import write_clip
+from .exports import to_fiftyone, write_coco, write_mot
+from .footage import PICTURE_ERRORS, Footage, Frame, FrameReader
+from .footage_search import FootageSearch, Threshold
+from .open_search import Answer
+from .optional_packages import optional
+from .queries import EmbeddedQuery
+
+
+def verdict_of(answers: Sequence[Answer], threshold: Threshold) -> str:
+    """Whether the person is there, in a sentence."""
+    accepted = sum(answer.accepted for answer in answers)
+    best = answers[0].similarity if answers else float('nan')
+    verdict = (
+        f'found in {accepted} of the {len(answers)} answers'
+        if accepted
+        else f'not found: the best similarity is {best:.2f}'
+    )
+    return f'{verdict} (threshold {threshold.value:.2f}, {threshold.origin})'
+
+
+def report_of(
+    query: EmbeddedQuery, answers: Sequence[Answer], threshold: Threshold
+) -> dict:
+    """A query and its answers as plain data."""
+    pictures = [
+        dict(path=frame.path, frame=frame.index, box=box)
+        for frame, box in zip(query.frames, query.boxes)
+    ]
+    return dict(
+        query=dict(pictures[0], name=query.name, pictures=pictures),
+        threshold=round(threshold.value, 4),
+        threshold_origin=threshold.origin,
+        found=any(answer.accepted for answer in answers),
+        answers=[dict(answer.row(), query=query.name) for answer in answers],
+    )
+
+
+def describe_footage(
+    sources: Sequence[str], footage: Footage, search: FootageSearch
+) -> dict:
+    """What was searched and what was not, as plain data."""
+    return dict(
+        footage=list(map(str, sources)),
+        pictures=len(footage.pictures),
+        videos=footage.videos,
+        frames=len(search.gallery.frames),
+        persons=len(search.gallery),
+        tracks=len(search.tracks),
+        skipped=dict(
+            count=len(footage.skipped),
+            reasons=footage.skipped_by_reason(),
+            files=[vars(entry) for entry in footage.skipped],
+        ),
+    )
+
+
+def sum_up(footage: Footage, search: FootageSearch) -> list[str]:
+    """Sentences on what was searched and what was not."""
+    names = ', '.join(Path(path).name for path in footage.videos[:5])
+    more = ', ...' if len(footage.videos) > 5 else ''
+    videos = f' ({names}{more})' if names else ''
+    lines = [
+        f'searched {len(search.gallery.frames)} frames of '
+        f'{len(footage.pictures)} pictures and {len(footage.videos)} '
+        f'videos{videos}: {len(search.gallery)} detections of persons in '
+        f'{len(search.tracks)} tracks'
+    ]
+    if footage.skipped:
+        reasons = ', '.join(
+            f'{count} x {reason}'
+            for reason, count in footage.skipped_by_reason().items()
+        )
+        names = ', '.join(
+            Path(entry.path).name for entry in footage.skipped[:5]
+        )
+        names += ', ...' if len(footage.skipped) > 5 else ''
+        lines.append(f'not looked at: {reasons} ({names})')
+    return lines
+
+
+def write_table(path: Path, rows: Sequence[dict]) -> None:
+    """Rows of equal keys as CSV."""
+    table = io.StringIO()
+    names = list(rows[0]) if rows else ['rank']
+    writer = csv.DictWriter(table, names, lineterminator='\n')
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, table.getvalue())
+
+
+def write_answer(
+    folder: Path,
+    header: dict,
+    query: EmbeddedQuery,
+    answers: Sequence[Answer],
+    threshold: Threshold,
+) -> Path:
+    """``ranking.json``, ``ranking.csv`` and ``ranking.jpg`` of one query.
+
+    Returns:
+        The picture.
+    """
+    report = report_of(query, answers, threshold)
+    write_json(folder / 'ranking.json', dict(header, **report), indent=1)
+    write_table(folder / 'ranking.csv', report['answers'])
+    picture = folder / 'ranking.jpg'
+    title = verdict_of(answers, threshold)
+    write_image(picture, draw_answers(query, answers, title))
+    return picture
+
+
+def draw_answers(
+    query: EmbeddedQuery, answers: Sequence[Answer], title: str
+) -> np.ndarray:
+    """Query and answers with crops and scenes; accepted ones in green."""
+    asked = [
+        Tile(image[..., ::-1], box, BLUE, 'query', frame.name)
+        for image, box, frame in zip(query.images, query.boxes, query.frames)
+    ]
+    images = load_all([answer.frame for answer in answers])
+    tiles = [
+        Tile(
+            images[answer.frame][..., ::-1],
+            answer.bbox,
+            GREEN if answer.accepted else MUTED,
+            f'{answer.rank}   {answer.similarity:.2f}',
+            caption_of(answer),
+        )
+        for answer in answers
+        if answer.frame in images
+    ]
+    accepted = [tile for tile in tiles if tile.colour == GREEN]
+    refused = [tile for tile in tiles if tile.colour == MUTED]
+    groups = [('query', asked), ('accepted', accepted)]
+    return draw_row(
+        [*groups, ('below the threshold', refused)], style='both', title=title
+    )
+
+
+def caption_of(answer: Answer) -> str:
+    """Where, and of a track when."""
+    if answer.start < 0:
+        return answer.frame.name
+    stem = Path(answer.frame.path).stem
+    return f'{stem} {clock(answer.start)}-{clock(answer.end)}'
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds, and hours where there are any."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    head = f'{hours}:{minutes:02d}' if hours else f'{minutes}'
+    return f'{head}:{rest:04.1f}'
+
+
+def load_all(frames: Sequence[Frame]) -> dict[Frame, np.ndarray]:
+    """BGR images of frames, videos forwards; what is gone is left out."""
+    images, reader = {}, FrameReader()
+    try:
+        for frame in sorted(set(frames), key=lambda f: (f.path, f.index)):
+            try:
+                images[frame] = reader.read(frame)
+            except PICTURE_ERRORS:
+                continue  # the footage changed since it was indexed
+    finally:
+        reader.close()
+    return images
+
+
+def write_clips(
+    folder: Path, search: FootageSearch, answers: Sequence[Answer]
+) -> list[Path]:
+    """A clip of every accepted answer that is a track of a video."""
+    written = []
+    for answer in answers:
+        if answer.accepted and answer.track >= 0 and answer.start >= 0:
+            path = folder / f'{answer.rank:02d}.mp4'
+            write_clip(path, search.gallery, search.tracks, answer.track)
+            written.append(path)
+    return written
+
+
+def export_answers(
+    folder: Path,
+    form: str,
+    search: FootageSearch,
+    chosen: dict[int, str],
+) -> list[Path]:
+    """Write tracks in a form of ``exports.FORMS``; the files.
+
+    Args:
+        folder (Path): Where to.
+        form (str): ``mot``, ``coco`` or ``fiftyone``.
+        search (FootageSearch): Has the tracks.
+        chosen (dict[int, str]): Track -> name of the person.
+    """
+    gallery, tracks = search.gallery, search.tracks
+    if form == 'mot':
+        return write_mot(folder / 'mot', gallery, tracks, chosen)
+    if form == 'coco':
+        write_coco(folder / 'coco.json', gallery, tracks, chosen)
+        return [folder / 'coco.json']
+    datasets = to_fiftyone(gallery, tracks, chosen)
+    kind = optional('fiftyone').types.FiftyOneDataset
+    written = []
+    for number, dataset in enumerate(datasets):
+        target = folder / f'fiftyone-{number}'
+        dataset.export(str(target), dataset_type=kind, export_media=False)
+        written.append(target)
+    return written
