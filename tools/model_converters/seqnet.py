@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from mmdet_ps.utils.checkpoint import (
@@ -18,8 +19,11 @@ from mmdet_ps.utils.key_rules import rename_keys
 
 TABLE = 'roi_head.loss_reid.memory.lookup_table'
 QUEUE = 'roi_head.loss_reid.memory.queue'
-# SeqNet reserves a row too few for the training identities of PRW.
+# SeqNet keeps PRW's own numbers of its training persons, 1 to 478, 480 to 483
+# and 932, less one as rows of a table of 482: row 478 is nobody's, and persons
+# 483 and 932 have none. Here the 483 persons are numbered without a gap.
 PRW_ROWS, PRW_IDENTITIES = 482, 483
+PRW_GAP = 478
 PROJECTOR = r'roi_heads\.embedding_head\.projectors\.'
 RULES = [
     (r'(backbone\..*)', r'\1'),
@@ -70,8 +74,10 @@ def convert(weights: dict[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
             dropped.append(f'{key}: rows of the background')
     if len(weights.get(TABLE, ())) == PRW_ROWS:
         table = weights[TABLE]
+        moved = torch.cat([table[:PRW_GAP], table[PRW_GAP + 1 :]])
         weights[TABLE] = table.new_zeros(PRW_IDENTITIES, table.size(1))
-        weights[TABLE][:PRW_ROWS] = table
+        weights[TABLE][: len(moved)] = moved
+        dropped.append(f'{TABLE}: row {PRW_GAP}, of no training person')
     if QUEUE in weights:
         # The writing position is not saved there; slots of zeros are free.
         filled = weights[QUEUE].any(dim=1).sum()

@@ -142,7 +142,7 @@ class IntraTaskAlignment(BaseModule):
             )
             results[f'{key}_domain_loss'] = loss
             if accuracy is not None:
-                results[f'{key}_domain_acc'] = accuracy
+                results[f'{without_losses(key)}_domain_acc'] = accuracy
         return results
 
     def _image_rows(
@@ -179,6 +179,16 @@ class IntraTaskAlignment(BaseModule):
         sources = torch.tensor(sources, device=takes_part.device)
         sources = sources[rows.image_indices].where(takes_part, NO_SOURCE)
         return rows.embeddings, sources
+
+
+def without_losses(key: str) -> str:
+    """A key without the words that make mmengine take it for a loss.
+
+    It adds up all logged values that have ``loss`` in their key, and a level
+    may be named after the identity loss that it listens to.
+    """
+    words = [word for word in key.split('_') if not word.startswith('loss')]
+    return '_'.join(words)
 
 
 def mean_over_images(features: Tensor, shares: Tensor) -> Tensor:

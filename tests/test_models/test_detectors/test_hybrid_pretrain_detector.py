@@ -132,7 +132,8 @@ def test_alignment_sees_images_and_persons_of_each_source():
     }
     for key in filled:
         assert losses[f'{key}_domain_loss'] > 0
-        assert 0 <= losses[f'{key}_domain_acc'] <= 1
+        accuracy = f'{key.replace("_loss", "")}_domain_acc'
+        assert 0 <= losses[accuracy] <= 1
 
 
 def test_padding_is_left_out_of_an_images_mean():

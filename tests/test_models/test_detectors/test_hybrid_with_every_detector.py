@@ -95,3 +95,16 @@ def test_pretraining_and_scratch_share_their_random_start():
     for key, value in alone.state_dict().items():
         if value.shape == ours[key].shape:
             assert torch.equal(value, ours[key]), key
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_what_is_added_up_is_a_loss(path):
+    model = build(path)
+    for batch in batches():
+        data = model.data_preprocessor(batch, training=True)
+        losses = model.loss(data['inputs'], data['data_samples'])
+        _, log = model.parse_losses(losses)
+        assert any('domain_acc' in key for key in log)
+        for key, value in log.items():
+            assert ('loss' in key) == value.requires_grad, key
