@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .open_search import overlaps
+from ..structures.boxes import iou_matrix
 from .optional_packages import optional
 
 LEAST_OVERLAP = 0.1
@@ -81,7 +81,7 @@ class ByteTrackLinker:
             number = None
             if before:
                 old = np.array([self._unlinked[k] for k in before])
-                shared = overlaps(old, box[None])[:, 0]
+                shared = iou_matrix(old, box)[:, 0]
                 if shared.max() >= LEAST_OVERLAP:
                     number = before[int(shared.argmax())]
                     del self._unlinked[number]

@@ -26,7 +26,7 @@ Image = str | PathLike | np.ndarray
 class Detections(NamedTuple):
     """Persons of one image, best score first.
 
-    Fields answer as attributes, by unpacking and by name in brackets:
+    Fields answer as attributes and by unpacking:
 
     * ``bboxes`` (N, 4) float32, xyxy in pixels of the image.
     * ``scores`` (N,) float32.
@@ -36,11 +36,6 @@ class Detections(NamedTuple):
     bboxes: np.ndarray
     scores: np.ndarray
     embeddings: np.ndarray
-
-    def __getitem__(self, key):
-        if isinstance(key, str):
-            return getattr(self, key)
-        return tuple.__getitem__(self, key)
 
 
 def init_model(

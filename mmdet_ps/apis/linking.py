@@ -17,9 +17,10 @@ from scipy.optimize import linear_sum_assignment
 
 from mmdet_ps.utils.errors import UserError
 
+from ..structures.boxes import iou_matrix
 from .bytetrack_linker import ByteTrackLinker
 from .gallery_index import GalleryIndex
-from .open_search import LEAST_PAIRS, overlaps, strangers
+from .open_search import LEAST_PAIRS, strangers
 
 LINKERS = ('own', 'bytetrack')
 MAX_GAP = 3.0  # seconds a person may go unseen within a track
@@ -276,7 +277,9 @@ class Linker:
         shift = speeds * np.minimum(gaps, LONGEST_GUESS)[:, None]
         old = np.array([track.box for track in self._tracks])
         guessed = old + np.tile(shift, 2)
-        overlap = np.maximum(overlaps(guessed, boxes), overlaps(old, boxes))
+        overlap = np.maximum(
+            iou_matrix(guessed, boxes), iou_matrix(old, boxes)
+        )
         alike = np.array([track.look for track in self._tracks]) @ looks.T
         near = _near(guessed, boxes, REACH + SPEED * gaps)
         allowed = (
@@ -313,7 +316,7 @@ def _twins(
 ) -> np.ndarray:
     """(N,) for a person found twice the row that counts, else the own one."""
     twin_of = np.arange(len(boxes))
-    same = alike & (overlaps(boxes, boxes) >= SAME_BOX)
+    same = alike & (iou_matrix(boxes, boxes) >= SAME_BOX)
     for row in np.argsort(-scores, kind='stable'):
         if twin_of[row] == row:
             others = same[row] & (twin_of == np.arange(len(boxes)))

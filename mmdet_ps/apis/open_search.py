@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..structures.boxes import iou_matrix
 from .footage import Frame
 from .gallery_index import GalleryIndex
 
@@ -90,7 +91,7 @@ def find_person(
         frame = index.frames[index.frame_of[person]]
         bbox = index.bboxes[person]
         if query is not None and same_frame(frame, query[0]):
-            if overlap(bbox, query[1]) >= 0.5:
+            if iou_matrix(bbox, query[1])[0, 0] >= 0.5:
                 continue
         elif per_frame and frame in seen:
             continue
@@ -150,26 +151,10 @@ def strangers(index: GalleryIndex, most: int = MOST_FRAMES) -> np.ndarray:
     found = []
     for start, end in spread(runs(index.frame_of), most):
         vectors, boxes = index.embeddings[start:end], index.bboxes[start:end]
-        apart = overlaps(boxes, boxes) < 0.1
+        apart = iou_matrix(boxes, boxes) < 0.1
         upper = np.triu(apart, k=1)
         found.append((vectors @ vectors.T)[upper])
     return np.concatenate(found) if found else np.zeros(0, np.float32)
-
-
-def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """IoU of (N, 4) and (M, 4) boxes, as (N, M)."""
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(-1)
-    areas = [(box[:, 2:] - box[:, :2]).prod(-1) for box in (first, second)]
-    union = areas[0][:, None] + areas[1][None] - shared
-    return shared / np.maximum(union, 1e-9)
-
-
-def overlap(first, second) -> float:
-    """IoU of two xyxy boxes."""
-    boxes = [np.asarray(box, float).reshape(1, 4) for box in (first, second)]
-    return float(overlaps(*boxes)[0, 0])
 
 
 def same_frame(first: Frame, second: Frame) -> bool:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..structures.boxes import iou_matrix
 from .footage import Frame
 from .gallery_index import GalleryIndex
 from .linking import Tracks
 from .open_search import (
     MOST_FRAMES,
     Answer,
-    overlap,
-    overlaps,
     runs,
     same_frame,
     spread,
@@ -97,7 +96,7 @@ def _without(
     for frame, box in queries:
         is_query = [
             same_frame(gallery.frames[gallery.frame_of[row]], frame)
-            and overlap(gallery.bboxes[row], box) >= 0.5
+            and iou_matrix(gallery.bboxes[row], box)[0, 0] >= 0.5
             for row in rows
         ]
         rows = rows[~np.array(is_query, bool)]
@@ -120,7 +119,7 @@ def threshold_from_tracks(
     for start, end in spread(runs(gallery.frame_of), MOST_FRAMES):
         boxes = gallery.bboxes[start:end]
         of = tracks.track_of[start:end]
-        apart = overlaps(boxes, boxes) < 0.1
+        apart = iou_matrix(boxes, boxes) < 0.1
         apart &= of[:, None] != of[None]
         looks = np.asarray(gallery.embeddings[start:end])
         found.append((looks @ tracks.means[of].T)[apart])

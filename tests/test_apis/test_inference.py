@@ -36,10 +36,11 @@ def test_the_model_sees_the_size_that_was_asked_for(model):
     assert shapes == [(256, 416), (128, 224)], 'scaled to 240x400, then padded'
 
 
-def test_fields_of_detections_answer_by_name_and_in_brackets(model):
+def test_fields_of_detections_answer_by_name_and_by_unpacking(model):
     found = detect(model, scene([RED_MAN]))
-    assert found['bboxes'] is found.bboxes
-    assert found[1] is found.scores
+    bboxes, scores, embeddings = found
+    assert bboxes is found.bboxes and scores is found.scores
+    assert embeddings is found.embeddings
 
 
 def test_best_score_comes_first_and_threshold_cuts(model):

@@ -5,8 +5,6 @@ from mmdet_ps.apis import Frame, GalleryIndex
 from mmdet_ps.apis.open_search import (
     FALLBACK_THRESHOLD,
     find_person,
-    overlap,
-    overlaps,
     strangers,
     threshold_from_gallery,
 )
@@ -83,9 +81,3 @@ def test_few_pairs_give_the_fixed_threshold():
     nobody = make_index([])
     assert threshold_from_gallery(nobody) == (FALLBACK_THRESHOLD, 0)
     assert find_person(nobody, EAST, 0.5) == []
-
-
-def test_overlap_by_hand():
-    assert overlap([0, 0, 10, 10], [5, 0, 15, 10]) == pytest.approx(1 / 3)
-    assert overlap([0, 0, 10, 10], [20, 0, 30, 10]) == 0
-    assert overlaps(np.zeros((0, 4)), np.zeros((2, 4))).shape == (0, 2)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmdet_ps.structures.boxes import iou_matrix
 from mmdet_ps.structures.fields import UNLABELLED
 
 from .files import NativeRoot, are_pixels
@@ -19,7 +20,6 @@ from .records import (
     NativeSet,
     Note,
     Split,
-    box_iou,
     contiguous_ids,
     person_facts,
     xywh_to_xyxy,
@@ -153,7 +153,7 @@ def add_missing_queries(
         ):
             count += 1
             same = record.boxes[record.person_ids == person_id]
-            if not len(same) or box_iou(box, same).max() < 0.5:
+            if not len(same) or iou_matrix(box, same).max() < 0.5:
                 record.add(box, int(person_id))
                 notes.append(
                     Note(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmdet_ps.structures.boxes import iou_matrix
 from mmdet_ps.structures.fields import UNLABELLED
 
 from . import matlab
@@ -22,7 +23,6 @@ from .records import (
     NativeSet,
     Note,
     Split,
-    box_iou,
     contiguous_ids,
     person_facts,
     xywh_to_xyxy,
@@ -220,7 +220,7 @@ def add_missing_queries(
                 REFETCH,
             )
         same = record.boxes[record.person_ids == person_id]
-        if not len(same) or box_iou(box, same).max() < 0.5:
+        if not len(same) or iou_matrix(box, same).max() < 0.5:
             record.add(box, person_id)
             notes.append(
                 Note(

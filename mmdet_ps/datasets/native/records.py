@@ -121,17 +121,6 @@ def xywh_to_xyxy(boxes: np.ndarray) -> np.ndarray:
     return np.hstack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]])
 
 
-def box_iou(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """IoU of one xyxy box (4,) with boxes (N, 4), as (N,)."""
-    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
-    corner = np.maximum(box[:2], boxes[:, :2])
-    other = np.minimum(box[2:], boxes[:, 2:])
-    inter = np.prod(np.maximum(other - corner, 0), axis=1)
-    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    union = np.prod(box[2:] - box[:2]) + areas - inter
-    return inter / np.maximum(union, 1e-9)
-
-
 def contiguous_ids(raw_ids, unlabelled=()) -> dict[int, int]:
     """Raw identity -> 0, 1, 2, ... in ascending order of the raw ones."""
     kept = sorted({int(raw) for raw in raw_ids} - set(unlabelled))

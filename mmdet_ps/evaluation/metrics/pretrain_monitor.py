@@ -9,8 +9,9 @@ import numpy as np
 from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
+from mmdet_ps.structures.boxes import iou_matrix
+
 from ..records import record_of
-from ..search.box_matching import paired_iou
 from ..search.neighbour_scores import neighbour_scores
 
 
@@ -48,7 +49,7 @@ class PretrainMonitor(BaseMetric):
         """Keep which persons each image showed and which were found."""
         for data_sample in data_samples:
             record = record_of(data_sample)
-            overlaps = overlaps_of(record)
+            overlaps = iou_matrix(record['gt_bboxes'], record['bboxes'])
             sure = record['scores'] >= self.score_thr
             found = (overlaps[:, sure] >= self.iou_thr).any(axis=1)
             embeddings = record.get('gt_embeddings')
@@ -86,15 +87,6 @@ class PretrainMonitor(BaseMetric):
             if values:
                 figures[name] = float(np.mean(values))
         return figures
-
-
-def overlaps_of(record: dict) -> np.ndarray:
-    """IoU (M, n) of the given boxes with the detections of an image."""
-    given, boxes = record['gt_bboxes'], record['bboxes']
-    pairs = paired_iou(
-        np.repeat(given, len(boxes), axis=0), np.tile(boxes, (len(given), 1))
-    )
-    return pairs.reshape(len(given), len(boxes))
 
 
 def nearest_embeddings(record: dict, overlaps: np.ndarray) -> np.ndarray:

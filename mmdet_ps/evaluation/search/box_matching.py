@@ -7,33 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmdet_ps.structures import PersonBoxes, SearchProtocol
+from mmdet_ps.structures.boxes import paired_iou
 
 from ..settings import SearchSettings
 from .rounding import rounded_corners
-
-
-def paired_iou(
-    first: np.ndarray, second: np.ndarray, extra: float = 0.0
-) -> np.ndarray:
-    """IoU of boxes (N, 4) and (N, 4), pair by pair, as (N,) float64.
-
-    Args:
-        first: (N, 4) xyxy.
-        second: (N, 4) xyxy.
-        extra: Added to every width and height; 1 for the convention in which
-            the corner pixels belong to the box.
-    """
-    first = np.asarray(first, np.float64)
-    second = np.asarray(second, np.float64)
-    low = np.maximum(first[:, :2], second[:, :2])
-    high = np.minimum(first[:, 2:], second[:, 2:])
-    inter = np.prod(np.maximum(high - low + extra, 0), axis=1)
-    areas = [
-        np.prod(boxes[:, 2:] - boxes[:, :2] + extra, axis=1)
-        for boxes in (first, second)
-    ]
-    union = areas[0] + areas[1] - inter
-    return np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
 
 
 def hit_thresholds(bboxes: np.ndarray, rule: str) -> np.ndarray:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from mmdet_ps.structures import PersonBoxes
+from mmdet_ps.structures.boxes import paired_iou
 
-from .box_matching import best_partner, paired_iou, ragged_pairs
+from .box_matching import best_partner, ragged_pairs
 
 HIT_IOU = 0.5
 

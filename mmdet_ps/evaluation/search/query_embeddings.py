@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from mmdet_ps.structures import PersonBoxes, SearchProtocol, SearchResults
+from mmdet_ps.structures.boxes import paired_iou
 from mmdet_ps.utils.errors import UserError
 
 from ..settings import SearchSettings
-from .box_matching import best_partner, paired_iou, ragged_pairs
+from .box_matching import best_partner, ragged_pairs
 from .rounding import rounded_corners
 
 # A given box is the query's where they agree up to rounding.

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmdet_ps.structures import PersonBoxes
+from mmdet_ps.structures.boxes import iou_matrix
 
 from ..settings import SearchSettings
-from .box_matching import paired_iou
 from .gallery_order import descending
 from .graph_matching import first_images, matched_similarity
 from .k_reciprocal import reranked_distances
@@ -89,10 +89,7 @@ class Reranker:
             others = others[self.numbers[others] != context.row]
             ties = self.settings.ties
         elif len(others):
-            overlap = paired_iou(
-                self.boxes.bboxes[others],
-                np.broadcast_to(context.bbox, (len(others), 4)),
-            )
+            (overlap,) = iou_matrix(context.bbox, self.boxes.bboxes[others])
             others = others[overlap <= SAME_BOX_IOU]
         order = descending(self.boxes.scores[others], ties)
         return others[order][:count]
