@@ -56,8 +56,12 @@ GPUS=${GPUS:-$FOUND}
 NAME=$(basename "$CONFIG" .py)
 WORK_DIR=${WORK_DIR:-work_dirs/$NAME}
 
-# launch TOOL ARGUMENT...: on the CPU, one GPU, or GPUS processes.
+# launch TOOL ARGUMENT...: on the CPU, one GPU, or GPUS processes; a check of
+# what would run takes one.
 launch() {
+    case " $* " in
+    *' --check '*) [ "$GPUS" -le 1 ] || GPUS=1 ;;
+    esac
     if [ "$GPUS" -gt 1 ]; then
         "$PYTHON" tools/start_processes.py --standalone \
             --nproc_per_node="$GPUS" "$@" --launcher pytorch

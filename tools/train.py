@@ -9,7 +9,7 @@ from mmdet_ps.utils.command_line import (
     add_trust,
     run_command,
 )
-from mmdet_ps.utils.data_check import check_data
+from mmdet_ps.utils.data_check import check_data, check_start
 from mmdet_ps.utils.launch import (
     add_run_arguments,
     load_config,
@@ -46,6 +46,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--load-from', help='start from the weights of this checkpoint'
     )
+    parser.add_argument(
+        '--check',
+        action='store_true',
+        help='try one batch, say what would run, and end; writes nothing',
+    )
     parser.add_argument('--seed', type=int, help='seed of every random source')
     add_trust(parser)
     return parser.parse_args()
@@ -81,10 +86,11 @@ def main() -> None:
     if args.seed is not None:
         cfg.randomness = dict(cfg.get('randomness') or {}, seed=args.seed)
     check_data(cfg, ('train', 'val'))
-    if process_rank(args.launcher) == 0:
+    if process_rank(args.launcher) == 0 and not args.check:
         lock_work_folder(cfg.work_dir)
     if args.resume:
         resume(cfg, args.resume)
+    check_start(cfg)
     if args.trust and cfg.load_from:
         trust_file(cfg.load_from)
     # Here and not above, so that mistakes in options, paths and data are
@@ -92,7 +98,11 @@ def main() -> None:
     from mmengine.runner import Runner
 
     import mmdet_ps.registration  # noqa: F401
+    from mmdet_ps.engine.rehearsal import rehearse
 
+    if args.check:
+        rehearse(cfg)
+        return
     start_processes(cfg)
     Runner.from_cfg(cfg).train()
 

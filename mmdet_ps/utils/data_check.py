@@ -30,6 +30,22 @@ def check_data(cfg: Config, stages: Sequence[str]) -> None:
         raise UserError(' '.join(problems))
 
 
+def check_start(cfg: Config) -> None:
+    """Check that the weights exist from which a configuration starts.
+
+    Raises:
+        UserError: Names the file and the command that writes it.
+    """
+    file = cfg.get('load_from')
+    if file and '://' not in file and not Path(file).is_file():
+        raise UserError(
+            f'{file}: the weights to start from are missing. `sh '
+            'tools/format_epoch_weights_for_pretraining.sh WORK_DIR` writes '
+            'them after a pre-training; --load-from FILE takes others, '
+            '--cfg-options load_from=None none'
+        )
+
+
 def _annotation_files(dataset: dict | None) -> Iterator[tuple[str, str]]:
     """Yield (data root, annotation file) of a dataset and those within it."""
     if not dataset:

@@ -53,8 +53,16 @@ class Scenes(torch.utils.data.Dataset):
         }
 
 
+class Patches(torch.nn.Conv2d):
+    """A type of its own, to give it an optimizer of its own."""
+
+
 class NoisyDetector(TinySearchDetector):
     """Draws random numbers in training and in testing."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.backbone = Patches(3, 8, 8, stride=8)
 
     def extract_feat(self, batch_inputs):
         (features,) = super().extract_feat(batch_inputs)
@@ -180,7 +188,7 @@ def optimizers_of(parts, accumulate):
         return dict(cfg, optimizer=sgd), schedule
     both = dict(
         det=dict(optimizer=sgd),
-        reid=dict(keys=['backbone'], optimizer=dict(type='Adam', lr=0.01)),
+        reid=dict(modules=[Patches], optimizer=dict(type='Adam', lr=0.01)),
     )
     return (
         dict(cfg, constructor='PartsOptimWrapperConstructor', parts=both),

@@ -46,6 +46,9 @@ class CheckedLoadHook(Hook):
             alone uses; so do tests.
         keep_memories: Take them over from ``load_from`` as well, for a file
             that was trained on the same persons, such as a converted one.
+
+    Attributes:
+        report: What the latest load gave.
     """
 
     priority = 'VERY_LOW'
@@ -59,6 +62,7 @@ class CheckedLoadHook(Hook):
         self.limit = limit
         self.keep_memories = keep_memories
         self.complete = complete
+        self.report: LoadReport | None = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Bring the keys into the model's layout and report.
@@ -86,7 +90,7 @@ class CheckedLoadHook(Hook):
                     'out: they hold the persons or the sources of another '
                     'training'
                 )
-        report = compare(wanted, given)
+        self.report = report = compare(wanted, given)
         runner.logger.info(
             f'weights for {type(model).__name__}: {report.table(self.limit)}'
         )
