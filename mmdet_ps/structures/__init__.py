@@ -1,4 +1,7 @@
-"""Plain data that several folders share; no networks, no operators."""
+"""Plain data that several folders share: no networks and no operators.
+
+Importing it takes numpy alone.
+"""
 
 from .detections import PersonBoxes, SearchResults
 from .fields import IGNORED, UNLABELLED

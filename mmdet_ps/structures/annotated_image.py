@@ -1,4 +1,4 @@
-"""An image together with its persons, for looking at it."""
+"""An image together with the persons in it, for people to look at."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,12 @@ class AnnotatedImage:
     """One image with its annotations.
 
     Args:
-        image: (H, W, 3) RGB uint8.
-        bboxes: (N, 4) xyxy in pixels of the image.
-        person_ids: (N,) int, -1 for unknown persons.
-        ignored: (N,) bool.
-        caption: Line below the picture.
+        image (ndarray): the picture, (H, W, 3) uint8, RGB.
+        bboxes (ndarray): boxes of the persons, (N, 4) float xyxy, pixels.
+        person_ids (ndarray): their identities, (N,) int; -1 where unknown.
+        ignored (ndarray): which boxes take no part in training and scoring,
+            (N,) bool.
+        caption (str): a line to write below the picture.
     """
 
     image: np.ndarray

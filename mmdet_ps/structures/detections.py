@@ -1,4 +1,4 @@
-"""Detections of all test images in flat arrays."""
+"""The detections of all test images, in a few long arrays."""
 
 from __future__ import annotations
 
@@ -12,15 +12,23 @@ from mmdet_ps.utils.errors import UserError
 
 @dataclass
 class PersonBoxes:
-    """Boxes of I images, one image after the other, with embeddings.
+    """The boxes of I images, one image after the other, with embeddings.
 
     Args:
-        bboxes: (G, 4) float32 xyxy in pixels of the original image.
-        offsets: (I + 1,) boxes ``offsets[i]`` to ``offsets[i + 1]`` lie in
-            image i.
-        embeddings: Name of the branch -> (G, D) float32, of any length.
-        scores: (G,) float32, ones for given boxes.
-        person_ids: (G,) int64 for given boxes, else None.
+        bboxes (ndarray): the boxes, (G, 4) float32 xyxy, pixels of the
+            original image.
+        offsets (ndarray): where the boxes of each image begin, (I + 1,)
+            int64: those of image i are ``offsets[i]`` to
+            ``offsets[i + 1]``.
+        embeddings (dict): name of a feature set (``default``, or ``dense``
+            and ``roi``) -> embeddings, (G, D) float32, of any length.
+        scores (ndarray): detection scores, (G,) float32; ones by default, as
+            for annotated boxes.
+        person_ids (ndarray): identities of annotated boxes, (G,) int64; None
+            for detections.
+
+    Raises:
+        UserError: The arrays do not have the same number of boxes.
     """
 
     bboxes: np.ndarray
@@ -53,15 +61,18 @@ class PersonBoxes:
 
     @property
     def image_of(self) -> np.ndarray:
-        """(G,) int64, the image of each box."""
+        """The image of each box, (G,) int64."""
         return np.repeat(np.arange(self.num_images), np.diff(self.offsets))
 
     def of_image(self, image: int) -> slice:
-        """The boxes of an image."""
+        """The numbers of the boxes of one image."""
         return slice(self.offsets[image], self.offsets[image + 1])
 
     def keep(self, mask: np.ndarray) -> PersonBoxes:
-        """The boxes where ``mask`` (G,) holds; itself where it always does."""
+        """The boxes that a mask (G,) keeps, of the same images.
+
+        Nothing is copied where the mask keeps every box.
+        """
         if mask.all():
             return self
         ends = np.concatenate([[0], np.cumsum(mask)])
@@ -75,13 +86,17 @@ class PersonBoxes:
 
     @classmethod
     def join(cls, images: Sequence[dict], prefix: str = '') -> PersonBoxes:
-        """From one dict of arrays per image.
+        """Join one dict of arrays per image.
+
+        Which fields there are is read off the first image.
 
         Args:
-            images: Dicts with ``<prefix>bboxes`` (n, 4) and, where they are
-                known, ``<prefix>scores`` (n,), ``<prefix>person_ids`` (n,),
-                ``<prefix>embeddings`` or ``<prefix>dense_embeddings`` and
-                ``<prefix>roi_embeddings`` (n, D).
+            images (Sequence[dict]): dicts with ``bboxes``, (n, 4) float xyxy,
+                and, where they are known, ``scores``, (n,) float,
+                ``person_ids``, (n,) int, and ``embeddings`` or
+                ``dense_embeddings`` and ``roi_embeddings``, (n, D) float.
+            prefix (str): stands before each of these names; ``gt_`` for
+                annotated boxes.
         """
         counts = [len(image[f'{prefix}bboxes']) for image in images]
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
@@ -128,12 +143,12 @@ class PersonBoxes:
 
 @dataclass
 class SearchResults:
-    """What a model gives for the test images: all that scoring needs.
+    """All that scoring needs to know of a model and the test images.
 
     Args:
-        detections: The detections of all images.
-        given: The annotated boxes of all images with their embeddings, where
-            the model computed them.
+        detections (PersonBoxes): what the model detected in every image.
+        given (PersonBoxes): the annotated boxes of every image, with
+            embeddings where the model computed them; None if unknown.
     """
 
     detections: PersonBoxes
@@ -146,7 +161,11 @@ class SearchResults:
 
     @property
     def branches(self) -> dict[str, tuple[str, ...]]:
-        """Name of each feature set that is scored -> its parts."""
+        """Name of each feature set that is scored -> the parts it joins.
+
+        A model with two feature sets is scored with each of them and with
+        both joined (``concat``).
+        """
         parts = tuple(self.detections.embeddings)
         single = {part: (part,) for part in parts}
         return single if len(parts) < 2 else {**single, 'concat': parts}

@@ -1,8 +1,8 @@
-"""One compressed file of numpy arrays for all protocols of a dataset.
+"""One compressed file of numpy arrays holds all protocols of a dataset.
 
 Arrays that several protocols share are stored once. Gallery lists are stored
-with their relevant entries first and the others in ascending order: the order
-of entries that show someone else has no meaning, and sorted lists are small.
+with their relevant entries first and the others in ascending order. The order
+of the others has no meaning, and steps between sorted numbers compress well.
 """
 
 from __future__ import annotations
@@ -55,7 +55,16 @@ PLAIN = ('name', 'scope', 'gallery_size', 'dataset')
 def save_protocols(
     path: str | Path, protocols: Sequence[SearchProtocol]
 ) -> None:
-    """Write protocols, the one to report first at the front."""
+    """Write protocols to a file.
+
+    Args:
+        path (str | Path): the file; an existing one is replaced.
+        protocols (Sequence[SearchProtocol]): the first one is what scores are
+            reported of by default.
+
+    Raises:
+        UserError: A query has a relevant image that its gallery lacks.
+    """
     pool: dict[bytes, tuple[str, np.ndarray]] = {}
 
     def place(array: np.ndarray) -> str:
@@ -89,7 +98,12 @@ def save_protocols(
 def load_protocols(
     path: str | Path, names: Sequence[str] = None
 ) -> list[SearchProtocol]:
-    """Read the protocols of a file: all, or those named, in that order.
+    """Read the protocols of a file.
+
+    Args:
+        path (str | Path): a file that :func:`save_protocols` wrote.
+        names (Sequence[str]): which of them, and in which order; by default
+            all, as they were written.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -152,7 +166,13 @@ def _restore(entry: dict, arrays: dict) -> SearchProtocol:
 
 
 def _pack_lists(protocol: SearchProtocol) -> np.ndarray:
-    """(E,) the relevant images of each query, then steps between the rest."""
+    """The images of all galleries in a form that compresses well.
+
+    Returns:
+        ndarray: (E,) unsigned int: of each query the relevant images in their
+        order, then the first of the others and the steps from one to the
+        next.
+    """
     packed = []
     for query in range(protocol.num_queries):
         relevant = protocol.relevant_images[protocol.relevant(query)]
@@ -175,7 +195,16 @@ def _pack_lists(protocol: SearchProtocol) -> np.ndarray:
 def _unpack_lists(
     flat: np.ndarray, offsets: np.ndarray, relevant: np.ndarray
 ) -> np.ndarray:
-    """(E,) image indices from what :func:`_pack_lists` gives."""
+    """The images of all galleries from what :func:`_pack_lists` gives.
+
+    Args:
+        flat (ndarray): what it gave, (E,) int.
+        offsets (ndarray): where the gallery of each query begins, (Q + 1,).
+        relevant (ndarray): how many relevant images each query has, (Q,).
+
+    Returns:
+        ndarray: (E,) int32 image indices.
+    """
     images = flat.astype(np.int32)
     for start, end, count in zip(offsets[:-1], offsets[1:], relevant):
         np.cumsum(images[start + count : end], out=images[start + count : end])

@@ -1,4 +1,4 @@
-"""The rankings of all queries, with what pictures of them need."""
+"""The rankings of all queries, with all that pictures of them need."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,13 @@ from .ranking import Ranking
 
 @dataclass
 class RankedQueries:
-    """Scored rankings of one protocol and one feature set.
+    """The scored rankings of one protocol and one feature set.
 
     Args:
-        rankings: One per query.
-        average_precisions: (Q,) of them, in [0, 1].
-        image_paths: Files of all images of the protocol, in its order.
+        rankings (Sequence[Ranking]): one per query, Q in all.
+        average_precisions (ndarray): of each query, (Q,) float, in [0, 1].
+        image_paths (Sequence[str]): the files of all images of the protocol,
+            in its order.
     """
 
     rankings: Sequence[Ranking]
@@ -32,30 +33,31 @@ class RankedQueries:
 
     @property
     def counted(self) -> np.ndarray:
-        """(C,) numbers of the queries that are not skipped."""
+        """The numbers of the queries that are not skipped, (C,) int."""
         used = [not ranking.skipped for ranking in self.rankings]
         return np.flatnonzero(used)
 
     def best(self, number: int) -> list[int]:
-        """Queries of the highest average precision, best first.
+        """The queries of the highest average precision, best first.
 
-        Of equal ones those with more to find come first: they say more.
+        Of equally good ones, those with more appearances to find come first:
+        it is harder to find many.
         """
         return self._order(-self.average_precisions)[:number]
 
     def worst(self, number: int) -> list[int]:
-        """Queries of the lowest average precision, worst first."""
+        """The queries of the lowest average precision, worst first."""
         return self._order(self.average_precisions)[:number]
 
     def sample(self, number: int, seed: int = 0) -> list[int]:
-        """Queries drawn at random, in ascending order."""
+        """Some queries drawn at random, in ascending order."""
         counted = self.counted
         rng = np.random.default_rng(seed)
         drawn = rng.permutation(len(counted))[:number]
         return sorted(counted[drawn].tolist())
 
     def title(self, query: int) -> str:
-        """A line on how the search of a query went."""
+        """A line that says how the search of a query went."""
         ranking = self.rankings[query]
         first = ranking.first_hit
         where = 'never found' if first is None else f'first at rank {first}'

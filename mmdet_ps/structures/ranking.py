@@ -1,4 +1,4 @@
-"""The ranked list of one query: scores, tables and pictures start from it."""
+"""The ranked list of one query, which scores, tables and pictures use."""
 
 from __future__ import annotations
 
@@ -19,27 +19,37 @@ class Ranking:
     most similar one that overlaps the person's box enough. Two numbers per
     hit are enough for average precision and top-k, whatever the size of the
     gallery: its rank, and how many detections are at least as similar.
-    The list itself is kept for its first K places only.
+    Only the first K places of the list itself are kept.
 
     Args:
-        hit_ranks: (H,) place of each hit in the list, 1 = first, ascending.
-        hit_counts: (H,) detections at least as similar as the hit; equals
-            the rank unless detections tie.
-        num_relevant: Gallery entries that show the person, found or not.
-        num_candidates: Detections in the gallery of this query.
-        images: (K,) index of the image, ``protocol.images[images[k]]``.
-        bboxes: (K, 4) xyxy in pixels of the image.
-        scores: (K,) detection scores.
-        similarities: (K,) descending.
-        is_hit: (K,) bool, right or wrong.
-        query: Index of the query in the protocol.
-        query_image: Index of its image.
-        query_bbox: (4,) xyxy.
-        person_id: Whom the query shows.
-        relevant_images: (R,) images of the gallery that show the person.
-        relevant_bboxes: (R, 4) xyxy, the person's box in each.
-        skipped: The query takes no part in the mean (nothing to find, or no
-            detection in the query image where the rules say so).
+        hit_ranks (ndarray): place of each hit in the list, (H,) int,
+            ascending; 1 is the first place.
+        hit_counts (ndarray): how many detections are at least as similar as
+            each hit, the hit among them, (H,) int; the rank, unless
+            detections tie.
+        num_relevant (int): gallery entries that show the person, found or
+            not.
+        num_candidates (int): detections in the gallery of this query.
+        images (ndarray): image of each place, (K,) int, an index into the
+            images of the protocol.
+        bboxes (ndarray): detection at each place, (K, 4) float xyxy, pixels.
+        scores (ndarray): their detection scores, (K,) float.
+        similarities (ndarray): their similarities, (K,) float, descending.
+        is_hit (ndarray): whether each of them is a hit, (K,) bool.
+        query (int): number of the query in the protocol.
+        query_image (int): index of its image.
+        query_bbox (ndarray): its box, (4,) float xyxy, pixels.
+        person_id (int): whom it shows.
+        relevant_images (ndarray): images of the gallery that show the person,
+            (R,) int.
+        relevant_bboxes (ndarray): the person's box in each of them, (R, 4)
+            float xyxy, pixels.
+        skipped (bool): whether the query takes no part in the means: there is
+            nothing to find, or nothing to search with and the rules leave
+            such queries out.
+
+    Raises:
+        ValueError: The arrays contradict each other.
     """
 
     hit_ranks: np.ndarray
@@ -81,12 +91,12 @@ class Ranking:
 
     @classmethod
     def from_list(cls, similarities, is_hit, num_relevant: int) -> Ranking:
-        """A ranking from a whole list, in any order.
+        """A ranking from the similarities of a whole gallery.
 
         Args:
-            similarities: (G,) of all detections in the gallery.
-            is_hit: (G,) bool.
-            num_relevant: Gallery entries that show the person.
+            similarities (ndarray): of all detections, (G,) float, any order.
+            is_hit (ndarray): whether each of them is a hit, (G,) bool.
+            num_relevant (int): gallery entries that show the person.
         """
         similarities = np.asarray(similarities, np.float64)
         is_hit = np.asarray(is_hit, bool)
@@ -114,5 +124,5 @@ class Ranking:
 
     @property
     def first_hit(self) -> int | None:
-        """Rank of the best hit, None without one."""
+        """The rank of the best hit; None if the person is never found."""
         return int(self.hit_ranks.min()) if len(self.hit_ranks) else None

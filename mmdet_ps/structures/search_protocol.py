@@ -1,7 +1,7 @@
 """What a person-search benchmark asks: queries, galleries, right answers.
 
-A protocol knows image names, boxes and identities. It knows nothing about
-models, detections, or the files of a dataset.
+A protocol knows the names of images, boxes and identities. It knows nothing
+of models, of detections, or of the files of a dataset.
 """
 
 from __future__ import annotations
@@ -23,33 +23,48 @@ def _array(values, dtype, shape=(-1,)) -> np.ndarray:
 class SearchProtocol:
     """Queries, the gallery of each, and the boxes that count as found.
 
-    Boxes are kept as the dataset gives them, fractional [x, y, w, h], because
-    published scripts round them in different ways; the evaluator applies one
-    of these rules.
+    Boxes are kept as the dataset gives them, as fractional [x, y, w, h],
+    because published scripts round them in different ways. The evaluator
+    applies one of these rules.
 
     Args:
-        name: Short name, e.g. ``standard``, ``cross-camera``, ``gallery-100``.
-        images: (I) names of the test images, in the order of the results.
-        query_images: (Q,) index of the image of each query.
-        query_ids: (Q,) person id of each query.
-        query_boxes: (Q, 4) xywh.
-        relevant_offsets: (Q + 1,) entries ``relevant_offsets[q]`` to
-            ``relevant_offsets[q + 1]`` of the arrays below belong to query q.
-        relevant_images: (R,) images that show the person of the query.
-        relevant_boxes: (R, 4) xywh, the box of that person.
-        relevant_counts: (R,) boxes the person has in that image (1 nearly
-            everywhere; only the first can be found).
-        scope: ``all``: every image but the query's; ``other-group`` and
-            ``same-group``: only those of another (the same) camera or video;
-            ``listed``: the images of ``gallery_images`` alone.
-        image_groups: (I,) camera or video of each image; images of a
-            negative group are in no gallery that is not listed.
-        gallery_offsets, gallery_images: (Q + 1,) and (E,) gallery entries of
-            each query, in the order of the dataset. With scope ``all`` they
-            are added to the gallery even where they name the query's image.
-        image_sizes: (I, 2) width and height, for rules that clip boxes.
-        gallery_size: Nominal size of the gallery, where there is one.
-        dataset: ``cuhk-sysu``, ``prw``, ``posetrack21`` or another name.
+        name (str): a short name such as ``standard``, ``cross-camera`` or
+            ``gallery-100``.
+        images (list[str]): names of the I test images, in the order of the
+            results.
+        query_images (ndarray): image of each query, (Q,) int64.
+        query_ids (ndarray): person of each query, (Q,) int64.
+        query_boxes (ndarray): box of each query, (Q, 4) float64 xywh, pixels.
+        relevant_offsets (ndarray): where the right answers of each query
+            begin, (Q + 1,) int64: entries ``relevant_offsets[q]`` to
+            ``relevant_offsets[q + 1]`` of the next three are those of query
+            q.
+        relevant_images (ndarray): images that show the person of the query,
+            (R,) int64.
+        relevant_boxes (ndarray): box of the person in each of them, (R, 4)
+            float64 xywh, pixels.
+        relevant_counts (ndarray): how many boxes the person has in each of
+            them, (R,) int64. Nearly everywhere 1; of several, the first alone
+            can be found.
+        scope (str): ``all``: the gallery is every image but the query's;
+            ``other-group`` and ``same-group``: only images of another, or of
+            the same, camera or video; ``listed``: the images of
+            ``gallery_images`` alone.
+        image_groups (ndarray): camera or video of each image, (I,) int64.
+            Images of a negative group are in no gallery that is not listed.
+        gallery_offsets (ndarray): where the list of each query begins,
+            (Q + 1,) int64.
+        gallery_images (ndarray): the lists, (E,) int32, in the order of the
+            dataset. With scope ``all`` they are added to the gallery, even
+            where they name the query's image.
+        image_sizes (ndarray): width and height of each image, (I, 2) float64,
+            pixels, for rules that clip boxes at the border.
+        gallery_size (int): nominal size of the gallery, where it has one.
+        dataset (str): ``cuhk-sysu``, ``prw``, ``posetrack21`` or another
+            name.
+
+    Raises:
+        UserError: The arrays contradict each other.
     """
 
     name: str
@@ -167,7 +182,7 @@ class SearchProtocol:
 
     @property
     def query_bboxes(self) -> np.ndarray:
-        """(Q, 4) query boxes as xyxy, not rounded."""
+        """The query boxes, (Q, 4) float64 xyxy, pixels, not rounded."""
         corners = self.query_boxes.copy()
         corners[:, 2:] += corners[:, :2]
         return corners
@@ -177,7 +192,10 @@ class SearchProtocol:
         return slice(*self.relevant_offsets[query : query + 2])
 
     def listed(self, query: int) -> np.ndarray:
-        """(E,) images listed for a query, in order; empty without a list."""
+        """The images listed for a query in their order, (E,) int.
+
+        Empty where the protocol has no lists.
+        """
         if not self._listed:
             return np.zeros(0, np.int64)
         return self.gallery_images[
@@ -185,7 +203,7 @@ class SearchProtocol:
         ]
 
     def image_weights(self, query: int) -> np.ndarray:
-        """(I,) int64: how often each image stands in the gallery."""
+        """How often each image stands in the gallery of a query, (I,) int."""
         count, own = len(self.images), self.query_images[query]
         listed = np.bincount(self.listed(query), minlength=count)
         if self.scope == 'listed':
@@ -203,7 +221,12 @@ class SearchProtocol:
         return np.maximum(weights, listed) if self._listed else weights
 
     def subset(self, queries, name: str) -> SearchProtocol:
-        """The same protocol for the named queries (indices) only."""
+        """The same protocol with some of the queries.
+
+        Args:
+            queries (Sequence[int]): their numbers.
+            name (str): what to call it.
+        """
         queries = np.asarray(queries, np.int64)
         relevant, relevant_offsets = _take(self.relevant_offsets, queries)
         changes = dict(
@@ -232,7 +255,15 @@ class SearchProtocol:
 def _take(
     offsets: np.ndarray, rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Entries of some rows of a ragged array, and their new offsets."""
+    """The entries of some rows of a ragged array, and their new offsets.
+
+    Args:
+        offsets (ndarray): where each row begins, (N + 1,) int.
+        rows (ndarray): the rows to take, (M,) int.
+
+    Returns:
+        tuple: (E,) int numbers of the entries, (M + 1,) int offsets.
+    """
     lengths = offsets[rows + 1] - offsets[rows]
     ends = np.concatenate([[0], np.cumsum(lengths)])
     entries = np.arange(ends[-1]) + np.repeat(
