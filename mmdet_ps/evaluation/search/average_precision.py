@@ -15,9 +15,18 @@ TOP_K = (1, 5, 10)
 def average_precision(ranking: Ranking) -> float:
     """Mean precision at the hits, where a person not found counts as zero.
 
-    Detections of equal similarity are one step of the curve: the precision
-    at a hit counts all of them. This is scikit-learn's average precision
-    times the share of relevant entries that were found.
+    AP = 1 / R * sum over the hits h of P(h), where R is the number of
+    relevant entries and P(h) the share of hits among the detections that are
+    at least as similar as h. Detections of equal similarity are therefore one
+    step of the curve. This is the area under the stepped precision-recall
+    curve, sum of (r_n - r_(n-1)) P_n, as scikit-learn defines
+    ``average_precision_score``, times the share of relevant entries found.
+
+    Args:
+        ranking (Ranking): the ranked list of one query.
+
+    Returns:
+        float: in [0, 1]; 0 without a relevant entry.
     """
     if ranking.num_relevant == 0:
         return 0.0
@@ -37,11 +46,19 @@ def precision_at_hits(hit_counts: np.ndarray) -> np.ndarray:
 
 
 def trapezoid_precision(ranking: Ranking) -> float:
-    """Average precision of older scripts: neighbouring precisions averaged.
+    """Average precision of older scripts, which joined points by lines.
 
-    The original MATLAB code of PRW and scikit-learn before 0.19 join the
-    points of the curve by straight lines. Only for comparison with figures
-    of that time; ties are not treated as one step.
+    The original MATLAB code of PRW (Zheng et al., CVPR 2017) and scikit-learn
+    before 0.19 take the area under trapezoids: at the k-th hit the mean of
+    the precision there, k / rank, and of the one just before it,
+    (k - 1) / (rank - 1). This is for comparison with figures of that time.
+    Ties are not treated as one step.
+
+    Args:
+        ranking (Ranking): the ranked list of one query.
+
+    Returns:
+        float: in [0, 1]; 0 without a relevant entry.
     """
     if ranking.num_relevant == 0:
         return 0.0
@@ -54,20 +71,22 @@ def trapezoid_precision(ranking: Ranking) -> float:
 
 
 def found_within(ranking: Ranking, k: int) -> bool:
-    """Is one of the first ``k`` detections right?"""
+    """Whether one of the first ``k`` detections is right."""
     return ranking.first_hit is not None and ranking.first_hit <= k
 
 
 @dataclass
 class SearchScores:
-    """Scores of the queries of one protocol, means on demand.
+    """The scores of every query of one protocol, and their means.
 
     Args:
-        queries: (n,) indices of the queries that count.
-        average_precisions: (n,) in [0, 1].
-        top: (n, 3) bool for the first 1, 5, 10 places.
-        recalls: (n,) share of relevant entries found at all.
-        num_skipped: Queries that do not count.
+        queries (ndarray): numbers of the queries that count, (n,) int64.
+        average_precisions (ndarray): of each of them, (n,) float, in [0, 1].
+        top (ndarray): whether a hit is among the first 1, 5 and 10 places,
+            (n, 3) bool.
+        recalls (ndarray): share of relevant entries that were found at all,
+            (n,) float, in [0, 1].
+        num_skipped (int): how many queries do not count.
     """
 
     queries: np.ndarray
@@ -78,6 +97,7 @@ class SearchScores:
 
     @classmethod
     def of(cls, rankings: Sequence[Ranking]) -> SearchScores:
+        """Score the rankings of all queries; skipped ones are counted."""
         counted = [ranking for ranking in rankings if not ranking.skipped]
         return cls(
             np.array([ranking.query for ranking in counted], np.int64),
@@ -99,7 +119,12 @@ class SearchScores:
         )
 
     def means(self) -> dict[str, float]:
-        """mAP, top1, top5, top10, recall in [0, 1]; 0 without queries."""
+        """The means over the queries that count.
+
+        Returns:
+            dict: ``mAP``, ``top1``, ``top5``, ``top10`` and ``recall`` in
+            [0, 1]; all 0 where no query counts.
+        """
         if not len(self.queries):
             return dict.fromkeys(
                 ('mAP', 'top1', 'top5', 'top10', 'recall'), 0.0

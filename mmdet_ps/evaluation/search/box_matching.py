@@ -1,4 +1,4 @@
-"""Overlap of boxes, and which detections could find a person."""
+"""Which detections overlap a person enough to find that person."""
 
 from __future__ import annotations
 
@@ -14,9 +14,18 @@ from .rounding import rounded_corners
 
 
 def hit_thresholds(bboxes: np.ndarray, rule: str) -> np.ndarray:
-    """IoU a detection needs to find the person in each box (N, 4), (N,).
+    """The overlap with each box that a detection needs to be a hit.
 
-    Small boxes need less: min(0.5, w h / ((w + 10) (h + 10))).
+    Small boxes need less than 0.5, as in the protocol of CUHK-SYSU (Xiao et
+    al., CVPR 2017): min(0.5, w h / ((w + 10) (h + 10))), which is the overlap
+    that is left when a box is 10 pixels too wide and too high.
+
+    Args:
+        bboxes (ndarray): annotated boxes, (N, 4) xyxy, pixels.
+        rule (str): ``size-aware`` for the above, or ``0.5``.
+
+    Returns:
+        ndarray: (N,) float IoU, at most 0.5.
     """
     if rule == '0.5':
         return np.full(len(bboxes), 0.5)
@@ -31,14 +40,15 @@ def hit_thresholds(bboxes: np.ndarray, rule: str) -> np.ndarray:
 def ragged_pairs(
     images: np.ndarray, offsets: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Every box of the image of each entry.
+    """Pair each entry with every box of its image.
 
     Args:
-        images: (R,) image of each entry.
-        offsets: (I + 1,) boxes of each image.
+        images (ndarray): image of each entry, (R,) int.
+        offsets (ndarray): where the boxes of each image begin, (I + 1,) int.
 
     Returns:
-        (P,) entry and (P,) box of each pair, by entry, then by box.
+        tuple: number of the entry and number of the box of each pair, two
+        arrays (P,) int, sorted by entry, then by box.
     """
     starts, counts = offsets[images], offsets[images + 1] - offsets[images]
     entries = np.repeat(np.arange(len(images)), counts)
@@ -50,16 +60,18 @@ def ragged_pairs(
 def best_partner(
     owners: np.ndarray, others: np.ndarray, value: np.ndarray, count: int
 ) -> np.ndarray:
-    """For each owner, the partner of highest value; the first among equals.
+    """The partner of the highest value for each owner.
+
+    Of partners of equal value, the one with the lowest number is taken.
 
     Args:
-        owners: (P,) of each pair, in [0, count).
-        others: (P,) its partner.
-        value: (P,) of the pair.
-        count: How many owners there are.
+        owners (ndarray): owner of each pair, (P,) int, below ``count``.
+        others (ndarray): partner of each pair, (P,) int.
+        value (ndarray): what each pair is worth, (P,) float.
+        count (int): how many owners there are.
 
     Returns:
-        (count,) partners, -1 for an owner without pairs.
+        ndarray: the partner of each owner, (count,) int; -1 without one.
     """
     order = np.lexsort((others, -value, owners))
     found, first = np.unique(owners[order], return_index=True)
@@ -70,14 +82,18 @@ def best_partner(
 
 @dataclass
 class Candidates:
-    """Detections that overlap the relevant boxes of a protocol enough.
+    """The detections that overlap the right answers of a protocol enough.
 
     Args:
-        bboxes: (R, 4) the relevant boxes as compared, xyxy.
-        detections: (P,) detection of each pair, by relevant entry.
-        entries: (P,) its relevant entry.
-        offsets: (R + 1,) pairs of each relevant entry.
-        repeated: (R,) bool, the image came up before for the same query.
+        bboxes (ndarray): boxes of the right answers after rounding, (R, 4)
+            float64 xyxy, pixels.
+        detections (ndarray): detection of each pair, (P,) int, sorted by
+            right answer.
+        entries (ndarray): right answer of each pair, (P,) int.
+        offsets (ndarray): where the pairs of each right answer begin,
+            (R + 1,) int.
+        repeated (ndarray): whether the image of a right answer came up before
+            for the same query, (R,) bool.
     """
 
     bboxes: np.ndarray
@@ -87,14 +103,24 @@ class Candidates:
     repeated: np.ndarray
 
     def of_entry(self, entry: int) -> np.ndarray:
-        """Detections that overlap the box of one relevant entry enough."""
+        """The detections that overlap one right answer enough, (n,) int."""
         return self.detections[self.offsets[entry] : self.offsets[entry + 1]]
 
 
 def find_candidates(
     protocol: SearchProtocol, gallery: PersonBoxes, settings: SearchSettings
 ) -> Candidates:
-    """Match detections with relevant boxes; similarity plays no part yet."""
+    """Match detections with right answers by overlap alone.
+
+    Which of the candidates is the hit depends on the similarities, which
+    differ from query to query.
+
+    Args:
+        protocol (SearchProtocol): has the right answers.
+        gallery (PersonBoxes): the detections.
+        settings (SearchSettings): how boxes are rounded and how much they
+            must overlap.
+    """
     images = protocol.relevant_images
     sizes = protocol.image_sizes
     bboxes = rounded_corners(

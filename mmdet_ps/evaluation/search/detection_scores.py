@@ -20,11 +20,14 @@ HIT_IOU = 0.5
 def correct_detections(
     detections: PersonBoxes, given: PersonBoxes
 ) -> np.ndarray:
-    """(G,) bool: detections in mutual best overlap with an annotated box.
+    """Which detections and annotated boxes overlap each other most.
 
     Args:
-        detections: G detections of I images.
-        given: Annotated boxes of the same images.
+        detections (PersonBoxes): G detections of I images.
+        given (PersonBoxes): the annotated boxes of the same images.
+
+    Returns:
+        ndarray: (G,) bool, True also needs an overlap of ``HIT_IOU``.
     """
     entries, boxes = ragged_pairs(given.image_of, detections.offsets)
     overlap = paired_iou(
@@ -48,17 +51,20 @@ def detection_scores(
     score_thr: float = 0.0,
     labelled_only: bool = False,
 ) -> dict[str, float]:
-    """Average precision and recall of boxes.
+    """Average precision and recall of detected boxes.
 
     Args:
-        detections: With scores.
-        given: Annotated boxes; ``person_ids`` tell who is labelled.
-        score_thr: Detections below do not count.
-        labelled_only: Only boxes with a known identity are to be found; the
-            others then count as background, so AP says little.
+        detections (PersonBoxes): with scores.
+        given (PersonBoxes): the annotated boxes of the same images; their
+            ``person_ids`` tell who is labelled.
+        score_thr (float): detections of a lower score do not count.
+        labelled_only (bool): only persons with a known identity are to be
+            found. The others then count as background, so that the average
+            precision says little.
 
     Returns:
-        ``AP`` (step-wise, times recall) and ``recall``, in [0, 1].
+        dict: ``AP``, the stepped average precision times recall, and
+        ``recall``, both in [0, 1].
     """
     detections = detections.keep(detections.scores >= score_thr)
     if labelled_only:
@@ -80,11 +86,13 @@ def detection_scores(
 
 
 def step_precision(scores: np.ndarray, correct: np.ndarray) -> float:
-    """Mean precision at the correct ones, equal scores being one step.
+    """The mean precision at the correct detections.
+
+    Detections of equal score are one step of the curve.
 
     Args:
-        scores: (G,), in any order.
-        correct: (G,) bool.
+        scores (ndarray): detection scores, (G,) float, in any order.
+        correct (ndarray): which detections are right, (G,) bool.
     """
     if not correct.any():
         return 0.0

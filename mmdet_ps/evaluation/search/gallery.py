@@ -16,11 +16,14 @@ from .reranking import Reranker
 def products_with(
     vectors: np.ndarray, device: str
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from queries (B, D) to their products (B, G) with vectors.
+    """A function that multiplies queries with all vectors.
 
     Args:
-        vectors (ndarray): (G, D) float32.
-        device (str): Where they are multiplied; ``cpu``, or what torch takes.
+        vectors (ndarray): the embeddings of the gallery, (G, D) float32.
+        device (str): where they are multiplied; ``cpu``, or what torch takes.
+
+    Returns:
+        Callable: takes queries, (B, D) float32, gives products, (B, G).
     """
     if not len(vectors):  # of a size that nobody knows
         return lambda queries: np.zeros((len(queries), 0), np.float32)
@@ -38,12 +41,13 @@ def products_with(
 
 
 class Gallery:
-    """Detections above the score threshold.
+    """The detections that are searched: those above the score threshold.
 
     Args:
-        boxes: All detections, with embeddings of any length.
-        settings: Score threshold, weighting and re-ranking.
-        device: Where similarities are computed.
+        boxes (PersonBoxes): all detections, with embeddings of any length.
+        settings (SearchSettings): threshold, weighting and re-ranking.
+        device (str): where similarities are computed; ``cpu``, or what torch
+            takes.
     """
 
     def __init__(
@@ -75,7 +79,18 @@ class Gallery:
         queries: dict[str, np.ndarray],
         branches: dict[str, tuple[str, ...]],
     ) -> dict[str, np.ndarray]:
-        """(B, G) float32 per branch, from unit queries (B, D) per part."""
+        """The cosine of every query with every detection.
+
+        Two feature sets are joined by the sum of their cosines: that ranks as
+        the cosine of the joined vectors does.
+
+        Args:
+            queries (dict): name of a part -> unit embeddings, (B, D) float32.
+            branches (dict): name of a feature set -> the parts it joins.
+
+        Returns:
+            dict: name of a feature set -> similarities, (B, G) float32.
+        """
         needed = {part for parts in branches.values() for part in parts}
         single = {}
         for part in needed:

@@ -1,4 +1,4 @@
-"""The order of a gallery, which decides where equally similar ones stand."""
+"""The order of a gallery, which settles ties between similar detections."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ DECISIVE = 10
 
 
 def descending(values: np.ndarray, ties: str) -> np.ndarray:
-    """Places of ``values`` (N,), greatest first.
+    """The places of some values, the greatest first.
 
     Args:
-        values: (N,).
-        ties: ``stable``: equal values keep their order; ``numpy``: they take
-            the one that ``argsort(...)[::-1]`` gives them.
+        values (ndarray): (N,) float.
+        ties (str): ``stable``: equal values keep their order; ``numpy``: they
+            take the order that ``argsort(...)[::-1]`` gives them, which no
+            rule describes and published scripts print.
+
+    Returns:
+        ndarray: (N,) int.
     """
     if ties == 'numpy':
         return np.argsort(values)[::-1]
@@ -31,13 +35,20 @@ def descending(values: np.ndarray, ties: str) -> np.ndarray:
 def gallery_entries(
     protocol: SearchProtocol, query: int, weights: np.ndarray, duplicates: str
 ) -> np.ndarray:
-    """(E,) image of each gallery entry, in the order of the dataset.
+    """The images of a gallery in the order of the dataset.
+
+    Listed images come first, in their order, then all others by number.
 
     Args:
-        protocol: Whose query it is.
-        query: Index of the query.
-        weights: (I,) how often each image stands in the gallery.
-        duplicates: As in the settings; ``skip`` names each image once.
+        protocol (SearchProtocol): whose query it is.
+        query (int): number of the query.
+        weights (ndarray): how often each image stands in the gallery, (I,)
+            int.
+        duplicates (str): as in the settings; ``skip`` names an image once
+            that is listed twice.
+
+    Returns:
+        ndarray: the image of each gallery entry, (E,) int.
     """
     listed = protocol.listed(query)
     if duplicates == 'skip':
@@ -53,15 +64,19 @@ def gallery_entries(
 class GalleryOrder:
     """The gallery of one query in the order of the dataset.
 
+    It is needed only where detections are equally similar and a score depends
+    on which of them comes first.
+
     Args:
-        protocol: Whose query it is.
-        candidates: Detections that may find the person.
-        boxes: G detections.
-        image_of: (G,) image of each.
-        settings: Which order equals take.
-        query: Index of the query.
-        similarities: (G,) of the query.
-        weights: (I,) how often each image stands in the gallery.
+        protocol (SearchProtocol): whose query it is.
+        candidates (Candidates): detections that may find the person.
+        boxes (PersonBoxes): the G detections of the gallery.
+        image_of (ndarray): image of each, (G,) int.
+        settings (SearchSettings): which order equal ones take.
+        query (int): number of the query.
+        similarities (ndarray): of the query with each, (G,) float.
+        weights (ndarray): how often each image stands in the gallery, (I,)
+            int.
     """
 
     protocol: SearchProtocol
@@ -74,7 +89,15 @@ class GalleryOrder:
     weights: np.ndarray
 
     def sequence(self, hit_entries: np.ndarray) -> tuple:
-        """Similarities (N,) in gallery order, and the place of each hit."""
+        """Similarities in gallery order, and where the hits stand there.
+
+        Args:
+            hit_entries (ndarray): right answer that each hit finds, (H,) int,
+                counted within the query.
+
+        Returns:
+            tuple: (N,) float similarities, (H,) int places of the hits.
+        """
         relevant = self.protocol.relevant(self.query)
         expected: dict[int, list[int]] = {}
         for number, image in enumerate(
@@ -101,7 +124,7 @@ class GalleryOrder:
         return np.concatenate(values), places
 
     def _within(self, members: np.ndarray) -> np.ndarray:
-        """Detections of a relevant image, most similar first."""
+        """The detections of an image with the person, most similar first."""
         order = descending(self.similarities[members], self.settings.ties)
         return members[order]
 
@@ -112,14 +135,19 @@ class GalleryOrder:
         above: np.ndarray,
         counts: np.ndarray,
     ) -> np.ndarray:
-        """(H,) places of hits, 1 = first, with ties broken by this order.
+        """The places of hits in the ranked list, ties settled by this order.
 
         Args:
-            hits: (H,) detections that are hits, most similar first.
-            hit_entries: (H,) relevant entry of each, counted within the
-                query.
-            above: (H,) detections more similar than the hit.
-            counts: (H,) detections at least as similar.
+            hits (ndarray): detections that are hits, (H,) int, most similar
+                first.
+            hit_entries (ndarray): right answer that each finds, (H,) int,
+                counted within the query.
+            above (ndarray): how many detections are more similar than each
+                hit, (H,) int.
+            counts (ndarray): how many are at least as similar, (H,) int.
+
+        Returns:
+            ndarray: (H,) int; 1 is the first place.
         """
         listed = len(self.protocol.listed(self.query)) > 0
         early = ((counts - above > 1) & (above < DECISIVE)).any()
@@ -134,7 +162,7 @@ class GalleryOrder:
     def _ranks_by_number(
         self, hits: np.ndarray, above: np.ndarray
     ) -> np.ndarray:
-        """(H,) places where this order is the order of the detections."""
+        """The places (H,) where this order is the order of the detections."""
         ranks = above + 1
         for place, hit in enumerate(hits):
             before = np.flatnonzero(

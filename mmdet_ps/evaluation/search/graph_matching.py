@@ -1,10 +1,11 @@
-"""Context bipartite graph matching (SeqNet): companions are evidence.
+"""Context bipartite graph matching (Li and Miao, SeqNet, AAAI 2021).
 
-Persons near the query in its image are likely to be near it elsewhere. The
+Whoever walks beside the query is likely to walk beside it elsewhere, too. The
 persons of the query image are matched, one to one, with those of a gallery
-image so that the sum of similarities is greatest; the detection matched with
-the query takes the similarity of the strongest edge of the matching
-(``max``), or the mean of that and its own (``mean``, PSTR).
+image so that the sum of similarities is greatest. The detection that is
+matched with the query then takes the similarity of the strongest edge of the
+matching (``max``), or the mean of that and its own (``mean``, as in PSTR, Cao
+et al., CVPR 2022).
 """
 
 from __future__ import annotations
@@ -21,14 +22,19 @@ def first_images(
     count: int,
     ties: str = 'stable',
 ) -> np.ndarray:
-    """Images of the ``count`` most similar detections, each once.
+    """The images of the most similar detections, each once.
 
     Args:
-        similarities: (G,) of all detections.
-        members: (M,) detections in the gallery of the query, in its order.
-        image_of: (G,) image of each detection.
-        count: k1.
-        ties: Which of equally similar ones come first.
+        similarities (ndarray): of all detections, (G,) float.
+        members (ndarray): detections in the gallery of the query, (M,) int,
+            in its order.
+        image_of (ndarray): image of each detection, (G,) int.
+        count (int): how many detections are looked at, k1 of SeqNet.
+        ties (str): which of equally similar ones come first, as in the
+            settings.
+
+    Returns:
+        ndarray: (n,) int, ascending.
     """
     values = similarities[members]
     if len(members) > count:
@@ -44,17 +50,19 @@ def first_images(
 def matched_similarity(
     edges: np.ndarray, own: np.ndarray, form: str
 ) -> tuple[int, float] | None:
-    """New similarity of the detection that is matched with the query.
+    """The new similarity of the detection that is matched with the query.
 
     Args:
-        edges: (k2, n) similarities of the persons of the query image, the
-            query first, with the detections of a gallery image.
-        own: (n,) similarities of the query with these detections.
-        form: ``max`` or ``mean``.
+        edges (ndarray): similarities of the persons of the query image, the
+            query first, with the detections of a gallery image, (k2, n)
+            float.
+        own (ndarray): similarities of the query with these detections, (n,)
+            float.
+        form (str): ``max`` or ``mean``, see above.
 
     Returns:
-        Its column and its new similarity; None where the query is left
-        without a partner.
+        tuple: number of the detection and its new similarity; None where the
+        query is left without a partner.
     """
     # Only here: it takes longer to import than a usual search to score.
     from scipy.optimize import linear_sum_assignment

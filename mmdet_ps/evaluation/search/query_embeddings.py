@@ -1,4 +1,4 @@
-"""The embedding that a query is searched with."""
+"""The embedding that each query is searched with."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SAME_BOX_IOU = 0.5
 def query_boxes_of(
     protocol: SearchProtocol, settings: SearchSettings
 ) -> np.ndarray:
-    """(Q, 4) xyxy query boxes under the rounding rule."""
+    """The query boxes under the rounding rule, (Q, 4) float xyxy, pixels."""
     sizes = protocol.image_sizes
     return rounded_corners(
         protocol.query_boxes,
@@ -32,10 +32,18 @@ def query_boxes_of(
 def best_overlap(
     images: np.ndarray, bboxes: np.ndarray, boxes: PersonBoxes
 ) -> np.ndarray:
-    """(Q,) the box of each image that overlaps a given one most, or -1.
+    """The detection that overlaps each box most.
 
     Corner pixels belong to the boxes here, and a box that overlaps nothing
-    takes the first one, as in the published scripts.
+    takes the first detection of its image, as in the published scripts.
+
+    Args:
+        images (ndarray): image of each box, (Q,) int.
+        bboxes (ndarray): the boxes, (Q, 4) float xyxy, pixels.
+        boxes (PersonBoxes): the detections.
+
+    Returns:
+        ndarray: (Q,) int; -1 where the image has no detection.
     """
     entries, pairs = ragged_pairs(images, boxes.offsets)
     overlap = paired_iou(boxes.bboxes[pairs], bboxes[entries], extra=1)
@@ -43,10 +51,17 @@ def best_overlap(
 
 
 def own_given_box(protocol: SearchProtocol, given: PersonBoxes) -> np.ndarray:
-    """(Q,) the annotated box of each query, or -1 where there is none.
+    """The annotated box of each query.
 
-    Where the identity of a box is known and is the query's, it is preferred
-    to one that merely overlaps.
+    A box whose identity is known and is the query's is preferred to one that
+    merely overlaps.
+
+    Args:
+        protocol (SearchProtocol): has the queries.
+        given (PersonBoxes): the annotated boxes of all images.
+
+    Returns:
+        ndarray: (Q,) int; -1 where there is none.
     """
     entries, pairs = ragged_pairs(protocol.query_images, given.offsets)
     overlap = paired_iou(given.bboxes[pairs], protocol.query_bboxes[entries])
@@ -64,11 +79,20 @@ def own_given_box(protocol: SearchProtocol, given: PersonBoxes) -> np.ndarray:
 def embed_queries(
     protocol: SearchProtocol, results: SearchResults, settings: SearchSettings
 ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """Unit embeddings of the queries of a protocol.
+    """The unit embeddings of the queries of a protocol.
+
+    Args:
+        protocol (SearchProtocol): has the queries.
+        results (SearchResults): detections and annotated boxes.
+        settings (SearchSettings): which of the two a query is read from.
 
     Returns:
-        Name of the part -> (Q, D) float32; (Q,) the box each was read from;
-        (Q,) bool, False where the image has no detection.
+        tuple: name of a part -> embeddings, (Q, D) float32; number of the box
+        that each was read from, (Q,) int; whether there was one, (Q,) bool.
+
+    Raises:
+        UserError: Annotated boxes are asked for, and there are none or they
+            have no embeddings.
     """
     if settings.query_embedding == 'given-box':
         source = results.given
@@ -102,12 +126,21 @@ def embed_queries(
 
 
 def unit(embeddings: np.ndarray) -> np.ndarray:
-    """(N, D) vectors scaled to length 1; zeros stay zeros."""
+    """Vectors (N, D) scaled to length 1; zeros stay zeros."""
     return embeddings * inverse_norms(embeddings)[:, None]
 
 
 def inverse_norms(embeddings: np.ndarray, chunk: int = 65536) -> np.ndarray:
-    """(N,) float32 factors that make vectors (N, D) unit; 0 for zeros."""
+    """The factors that scale vectors to length 1.
+
+    Args:
+        embeddings (ndarray): the vectors, (N, D) float.
+        chunk (int): how many rows are looked at at a time, because lengths
+            are computed in float64.
+
+    Returns:
+        ndarray: (N,) float32; 0 for a vector of zeros.
+    """
     squares = [
         np.einsum('nd,nd->n', rows, rows, dtype=np.float64)
         for rows in (

@@ -18,7 +18,15 @@ from .reranking import QueryContext
 
 @dataclass
 class QuerySearch:
-    """One protocol, ready to rank any of its queries."""
+    """One protocol, ready to rank any of its queries.
+
+    Args:
+        protocol (SearchProtocol): queries, galleries and right answers.
+        results (SearchResults): what the model gave.
+        gallery (Gallery): the detections above the threshold.
+        settings (SearchSettings): how to score.
+        top_k (int): places of each list that are kept for pictures.
+    """
 
     protocol: SearchProtocol
     results: SearchResults
@@ -47,7 +55,13 @@ class QuerySearch:
     def rank(
         self, query: int, similarities: np.ndarray, parts: tuple[str, ...]
     ) -> Ranking:
-        """The ranking of a query from (G,) similarities."""
+        """The ranking of one query.
+
+        Args:
+            query (int): number of the query.
+            similarities (ndarray): with all detections, (G,) float.
+            parts (tuple): which parts of the embeddings they come from.
+        """
         protocol, settings = self.protocol, self.settings
         weights = protocol.image_weights(query)
         if settings.duplicates == 'skip':
@@ -90,7 +104,7 @@ class QuerySearch:
         )
 
     def _members(self, query: int, weights: np.ndarray) -> np.ndarray:
-        """(M,) detections of the gallery of a query, in its order."""
+        """The detections in the gallery of a query, (M,) int, in order."""
         images = gallery_entries(self.protocol, query, weights, 'skip')
         _, members = ragged_pairs(images, self.gallery.boxes.offsets)
         return members
@@ -98,9 +112,16 @@ class QuerySearch:
     def _hits(
         self, entries: slice, similarities: np.ndarray, usable: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """(H,) detections that find the person, most similar first.
+        """The detections that find the person, most similar first.
 
-        With the relevant entry (counted from the query's first) of each.
+        Args:
+            entries (slice): the right answers of the query.
+            similarities (ndarray): with all detections, (G,) float.
+            usable (ndarray): which right answers may be found, (r,) bool.
+
+        Returns:
+            tuple: the detections, (H,) int, and which right answer each
+            finds, (H,) int, counted within the query.
         """
         found = self.candidates
         pairs = slice(
@@ -126,7 +147,12 @@ class QuerySearch:
         hits: np.ndarray,
         hit_entries: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Rank of each hit (H,), and detections at least as similar (H,)."""
+        """Where the hits stand in the list.
+
+        Returns:
+            tuple: rank of each hit, (H,) int, ascending, and how many
+            detections are at least as similar as it, (H,) int.
+        """
         if not len(hits):
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
         values = similarities[hits]
@@ -171,7 +197,7 @@ class QuerySearch:
         hits: np.ndarray,
         missing: bool,
     ) -> dict:
-        """The first places of the list, each detection once."""
+        """The first places of the list, every detection once."""
         if self.top_k == 0 or missing:
             return {}
         boxes = self.gallery.boxes

@@ -1,4 +1,4 @@
-"""Re-ranking of the list of one query, as the settings ask for."""
+"""Re-ranking of the list of one query, where the settings ask for it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ REORDERED = 10
 
 @dataclass
 class QueryContext:
-    """The query, as far as re-ranking looks at it.
+    """What re-ranking needs to know of a query.
 
     Args:
-        vectors: Name of the part -> (D,) unit embedding.
-        bbox: (4,) xyxy.
-        image: Its image.
-        row: The detection it was read from, among all detections; -1 where
-            it was read from the given box.
+        vectors (dict): name of a part -> unit embedding, (D,) float32.
+        bbox (ndarray): its box, (4,) float xyxy, pixels.
+        image (int): its image.
+        row (int): number of the detection that the embedding was read from;
+            -1 where it was read from the annotated box.
     """
 
     vectors: dict[str, np.ndarray]
@@ -42,12 +42,13 @@ class Reranker:
     """Changes the similarities of one query before they are ranked.
 
     Args:
-        settings: With ``cbgm`` or ``k_reciprocal``.
-        boxes: The gallery, G detections above the score threshold.
-        image_of: (G,) image of each.
-        factors: Name of the part -> (G,) what makes embeddings unit vectors
-            (times the score, where similarities are weighted by it).
-        numbers: (G,) number of each among all detections.
+        settings (SearchSettings): with ``cbgm`` or ``k_reciprocal``.
+        boxes (PersonBoxes): the gallery, G detections above the threshold.
+        image_of (ndarray): image of each, (G,) int.
+        factors (dict): name of a part -> what makes embeddings unit vectors,
+            times the score where similarities are weighted by it, (G,)
+            float32.
+        numbers (ndarray): number of each among all detections, (G,) int.
     """
 
     settings: SearchSettings
@@ -63,7 +64,17 @@ class Reranker:
         members: np.ndarray,
         parts: tuple[str, ...],
     ) -> np.ndarray:
-        """(G,) new similarities; ``members`` (M,) in gallery order."""
+        """The new similarities of one query.
+
+        Args:
+            context (QueryContext): the query.
+            similarities (ndarray): with all detections, (G,) float32.
+            members (ndarray): detections in its gallery, (M,) int, in order.
+            parts (tuple): the parts that the similarities come from.
+
+        Returns:
+            ndarray: (G,) float32; those outside the gallery are unchanged.
+        """
         if not len(members):
             return similarities
         if self.settings.cbgm:
@@ -71,16 +82,17 @@ class Reranker:
         return self._reorder(context, similarities, members, parts)
 
     def _vectors(self, members, part: str) -> np.ndarray:
-        """(m, D) scaled embeddings of some detections."""
+        """The scaled embeddings of some detections, (m, D) float32."""
         return (
             self.boxes.embeddings[part][members]
             * self.factors[part][members, None]
         )
 
     def _companions(self, context: QueryContext, count: int) -> np.ndarray:
-        """The best scored other persons of the query image.
+        """The other persons of the query image, the best scored first.
 
-        Where the query is a given box, every detection of it is left out.
+        Where the query is an annotated box, every detection that overlaps it
+        is the query itself and left out.
         """
         ties = 'stable'
         inside = self.boxes.of_image(context.image)
@@ -118,7 +130,7 @@ class Reranker:
         return changed
 
     def _unit(self, members, part: str) -> np.ndarray:
-        """(m, D) unit embeddings, without the weight of the score."""
+        """The unit embeddings of some detections, not weighted by scores."""
         vectors = self.boxes.embeddings[part][members]
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         return vectors / np.maximum(norms, 1e-12)

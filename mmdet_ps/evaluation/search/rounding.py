@@ -21,24 +21,25 @@ from mmdet_ps.utils.errors import UserError
 
 
 def corners(boxes: np.ndarray) -> np.ndarray:
-    """(N, 4) xywh as (N, 4) xyxy."""
+    """Boxes (N, 4) xywh as (N, 4) xyxy."""
     return np.hstack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]])
 
 
 def rounded_corners(
     boxes: np.ndarray, rule: str, role: str, sizes: np.ndarray | None = None
 ) -> np.ndarray:
-    """Corners of native boxes under one of the rules above.
+    """The corners of native boxes under one of the rules above.
 
     Args:
-        boxes: (N, 4) float64 xywh.
-        rule: ``none``, or a name of the table.
-        role: ``gallery`` or ``query``.
-        sizes: (N, 2) width and height of the image of each box; rules that
-            clip at the border skip that step without them.
+        boxes (ndarray): (N, 4) float64 xywh, pixels.
+        rule (str): ``none``, or a name of the table.
+        role (str): ``gallery`` or ``query``.
+        sizes (ndarray): width and height of the image of each box, (N, 2)
+            float64, pixels. Rules that clip at the border leave that out
+            without them.
 
     Returns:
-        (N, 4) float64 xyxy.
+        ndarray: (N, 4) float64 xyxy, pixels.
     """
     if rule == 'none':
         return corners(boxes)

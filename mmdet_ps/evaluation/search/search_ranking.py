@@ -32,15 +32,26 @@ def rank(
     branch: str | None = None,
     device: str = 'cpu',
 ) -> list[Ranking]:
-    """Rankings of all queries of one protocol, with the first ``top_k``.
+    """Rank every query of one protocol.
 
     Args:
-        protocol: Queries and galleries.
-        results: Detections (and given boxes) of the images of the protocol.
-        settings: How to score; ours by default.
-        top_k: Places of each list that are kept for pictures.
-        branch: Feature set; the last of ``results.branches`` by default.
-        device: Where similarities are computed.
+        protocol (SearchProtocol): queries, galleries and right answers.
+        results (SearchResults): detections, and annotated boxes where they
+            are needed, of the images of the protocol.
+        settings (SearchSettings): how to score; by default as new work should
+            be.
+        top_k (int): places of each list that are kept for pictures.
+        branch (str): name of the feature set; by default the last one, which
+            joins all.
+        device (str): where similarities are computed; ``cpu``, or what torch
+            takes.
+
+    Returns:
+        list[Ranking]: one per query.
+
+    Raises:
+        UserError: The results are those of other images, or lack the
+            embeddings that the settings ask for.
     """
     branch = branch or list(results.branches)[-1]
     return rank_all([protocol], results, settings, top_k, [branch], device)[
@@ -56,7 +67,23 @@ def rank_all(
     branches: Sequence[str] | None = None,
     device: str = 'cpu',
 ) -> RankingTable:
-    """Rankings by (branch, protocol name), from one pass over the queries."""
+    """Rank the queries of several protocols in one pass.
+
+    Args:
+        protocols (Sequence[SearchProtocol]): protocols of the same images.
+        results (SearchResults): as :func:`rank` takes them.
+        settings (SearchSettings): how to score.
+        top_k (int): places of each list that are kept.
+        branches (Sequence[str]): names of feature sets; by default all.
+        device (str): where similarities are computed.
+
+    Returns:
+        dict: (name of the feature set, name of the protocol) -> rankings, one
+        per query.
+
+    Raises:
+        UserError: See :func:`rank`.
+    """
     settings = settings or SearchSettings()
     if settings.gt_boxes:
         if results.given is None or not results.given.embeddings:
@@ -104,7 +131,11 @@ def _check_images(protocols, results) -> None:
 
 
 class _QueryTable:
-    """The distinct queries of several protocols, and who asks them."""
+    """The distinct queries of several protocols, and which protocols ask each.
+
+    Protocols of one dataset often differ in their galleries alone, so that
+    the similarities of a query serve all of them.
+    """
 
     def __init__(self, searches: Sequence[QuerySearch]) -> None:
         rows: dict[tuple, int] = {}
@@ -123,7 +154,7 @@ class _QueryTable:
                 self.users[row].append((search, query))
 
     def embeddings(self, rows: range) -> dict[str, np.ndarray]:
-        """(B, D) float32 per part for some rows of the table."""
+        """The unit embeddings (B, D) float32 of some rows, by part."""
         owners = [self.users[row][0] for row in rows]
         return {
             part: np.stack(
@@ -133,7 +164,7 @@ class _QueryTable:
         }
 
     def blocks(self, columns: int, branches: int) -> Iterator[range]:
-        """Ranges of rows whose similarities fit the memory set aside."""
+        """Ranges of rows whose similarities fit into ``BLOCK_BYTES``."""
         size = BLOCK_BYTES // max(1, 4 * columns * (branches + 1))
         size = int(np.clip(size, 1, 256))
         for start in range(0, len(self.users), size):
