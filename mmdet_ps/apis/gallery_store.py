@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -67,7 +68,7 @@ class GalleryStore:
     ) -> None:
         self.path, self.model_mark = Path(path), model_mark
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = None
+        self._file: IO[bytes] | None = None
         self._lock = _lock(self.path)
         self._clear()
         try:
@@ -137,14 +138,15 @@ class GalleryStore:
                 f'model gives {vectors.shape[1]}: name another --index'
             )
         self.width = vectors.shape[1]
-        if self._file is None:
+        file = self._file
+        if file is None:
             mode = 'r+b' if self.vectors_path.exists() else 'w+b'
-            self._file = open(self.vectors_path, mode)  # noqa: SIM115
+            file = self._file = open(self.vectors_path, mode)  # noqa: SIM115
             # A run that was killed may have left more than it committed.
-            self._file.truncate(self.count * self.width * 4)
-            self._file.seek(0, os.SEEK_END)
+            file.truncate(self.count * self.width * 4)
+            file.seek(0, os.SEEK_END)
         raw = vectors.tobytes()
-        self._file.write(raw)
+        file.write(raw)
         self.checksum = zlib.crc32(raw, self.checksum)
         self.count += len(vectors)
 
@@ -223,7 +225,7 @@ class GalleryStore:
             bboxes=columns['bboxes'],
             scores=columns['scores'],
             embeddings=self.vectors(),
-            model_mark=self.model_mark,
+            model_mark=self.model_mark or '',
         )
         wanted = None if paths is None else set(paths)
         if wanted is None or wanted >= set(self.sources):

@@ -183,11 +183,11 @@ def _batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
     batch: list[Item] = []
     images = 0
     for item in items:
-        first = next((i for i in batch if i.image is not None), None)
+        shapes = [i.image.shape for i in batch if i.image is not None]
         other = (
-            first is not None
-            and item.image is not None
-            and item.image.shape != first.image.shape
+            item.image is not None
+            and shapes != []
+            and item.image.shape != shapes[0]
         )
         if images == size or other:
             yield batch

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from mmdet_ps.utils.errors import UserError
 from ..utils.checkpoint import CheckpointError, load_weights, training_only
 from ..utils.images import read_image
 
-Image = str | PathLike | np.ndarray
+Image: TypeAlias = str | PathLike | np.ndarray
 
 
 class Detections(NamedTuple):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -105,7 +106,7 @@ def link_gallery(
     count = 0
     for frames in frames_by_video(gallery):
         if linker == 'own':
-            linker_of_video = Linker(likeness, max_gap)
+            linker_of_video: Any = Linker(likeness, max_gap)
         else:
             linker_of_video = ByteTrackLinker(frames, max_gap)
         for seconds, rows in frames:

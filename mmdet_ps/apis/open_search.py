@@ -36,7 +36,7 @@ class Answer:
     similarity: float
     accepted: bool
     frame: Frame
-    bbox: tuple[float, float, float, float]
+    bbox: tuple[float, ...]
     score: float
     track: int = -1
     start: float = -1.0
@@ -86,7 +86,8 @@ def find_person(
             frame is no answer.
     """
     order, similarities = index.search(embedding)
-    answers, seen = [], set()
+    answers: list[Answer] = []
+    seen: set[Frame] = set()
     for person, similarity in zip(order, similarities):
         frame = index.frames[index.frame_of[person]]
         bbox = index.bboxes[person]

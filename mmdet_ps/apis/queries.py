@@ -204,7 +204,8 @@ def load_query(picture: QueryPicture) -> tuple[Frame, np.ndarray]:
         )
     reader = FrameReader()
     try:
-        frame = Frame(str(path), number if is_video else -1)
+        index = number if is_video and number is not None else -1
+        frame = Frame(str(path), index)
         image = reader.read(frame)
         return reader.frame or frame, image
     finally:

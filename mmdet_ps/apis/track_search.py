@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..structures.boxes import iou_matrix
@@ -29,7 +31,7 @@ def find_tracks(
     embedding: np.ndarray,
     threshold: float,
     top_k: int = 10,
-    queries: list[Sighting] = (),
+    queries: Sequence[Sighting] = (),
 ) -> list[Answer]:
     """The tracks of the persons who look most like the one asked for.
 
@@ -90,7 +92,7 @@ def find_tracks(
 
 
 def _without(
-    gallery: GalleryIndex, rows: np.ndarray, queries: list[Sighting]
+    gallery: GalleryIndex, rows: np.ndarray, queries: Sequence[Sighting]
 ) -> np.ndarray:
     """The rows that are not the query itself."""
     for frame, box in queries:

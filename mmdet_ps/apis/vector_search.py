@@ -14,7 +14,7 @@ import json
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -113,7 +113,8 @@ class FaissSearch:
 
     def __init__(self, vectors: np.ndarray, seed: int = 0) -> None:
         self.seed, self.recall = seed, 0.0
-        self._index = self._keys = None
+        self._index: Any = None  # made by _train
+        self._keys = np.zeros(0, np.int64)
         self._train(vectors)
         self.update(vectors)
 

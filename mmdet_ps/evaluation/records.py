@@ -71,7 +71,9 @@ def checked_records(records: Sequence[dict], source: str) -> list[dict]:
     """
     if not isinstance(records, (list, tuple)):
         raise UserError(f'{source}: no list of images, a {_kind(records)}')
-    checked, widths, fields = [], {}, None
+    checked: list[dict] = []
+    widths: dict[str, int] = {}
+    fields = None
     for number, record in enumerate(records):
         where = f'{source}: image {number}'
         if not isinstance(record, dict):

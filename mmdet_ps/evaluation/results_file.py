@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -99,16 +100,16 @@ def load_results(path: str | Path) -> ResultsFile:
         UserError: It is damaged, holds something else than results, or asks
             for more than an array.
     """
-    content = load_numbers(path)
+    content: Any = load_numbers(path)
     if isinstance(content, dict):
         header = _checked_header(content.get('header'), path)
-        records = content.get('images')
+        records: Any = content.get('images')
     else:
         header, records = {}, _legacy_records(content, path)
     return ResultsFile(checked_records(records, str(path)), header, str(path))
 
 
-def _checked_header(header: object, path: str | Path) -> dict:
+def _checked_header(header: Any, path: str | Path) -> dict:
     """A header that says how to score, or does not say it."""
     form = header.get('form') if isinstance(header, dict) else None
     if not isinstance(form, str) or form != FORM:
@@ -177,14 +178,15 @@ def align_records(
                 'the protocol; are dataset and split the same?'
             )
         placed[index[tail]] = record
-    if None in placed:
+    whole = [record for record in placed if record is not None]
+    if len(whole) < len(images):
         lost = placed.index(None)
         raise UserError(
             f'{source}: nothing for image {images[lost]} '
-            f'({placed.count(None)} of {len(images)} images are missing); '
-            'scoring needs the results of the whole test set'
+            f'({len(images) - len(whole)} of {len(images)} images are '
+            'missing); scoring needs the results of the whole test set'
         )
-    return placed
+    return whole
 
 
 def _legacy_records(content, path: str | Path) -> list[dict]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from numbers import Integral, Real
+from typing import Any
 
 from mmdet_ps.utils.errors import UserError
 
@@ -26,18 +27,17 @@ def _short(value: object) -> str:
     return ' '.join(repr(value).split())[:80]
 
 
-def _is_number(value) -> bool:
+def _is_number(value: Any) -> bool:
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    number: Any = value  # a Real has no comparisons to a type checker
     # Comparisons, because an int may be too large for a float.
-    return (
-        isinstance(value, Real)
-        and not isinstance(value, bool)
-        and -1e300 < value < 1e300
-    )
+    return -1e300 < number < 1e300
 
 
 def _are_counts(values: tuple, number: int) -> bool:
     return len(values) == number and all(
-        isinstance(value, Integral) and value > 0 for value in values
+        isinstance(value, Integral) and int(value) > 0 for value in values
     )
 
 
@@ -155,7 +155,7 @@ DEFAULT_THRESHOLDS = {'cuhk-sysu': 0.2, 'prw': 0.15}
 # Each entry: what the project's script does, then what it does differently
 # per dataset, and in its script with graph matching. A dataset that neither
 # this table nor the one above names takes the values of PRW.
-PRESETS = {
+PRESETS: dict[str, dict[str, Any]] = {
     'alignps': dict(
         common=dict(
             query_embedding='matched-detection',

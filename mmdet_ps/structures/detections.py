@@ -152,7 +152,7 @@ class SearchResults:
     """
 
     detections: PersonBoxes
-    given: PersonBoxes = None
+    given: PersonBoxes | None = None
 
     @property
     def has_given_boxes(self) -> bool:
@@ -167,5 +167,5 @@ class SearchResults:
         both joined (``concat``).
         """
         parts = tuple(self.detections.embeddings)
-        single = {part: (part,) for part in parts}
+        single: dict[str, tuple[str, ...]] = {part: (part,) for part in parts}
         return single if len(parts) < 2 else {**single, 'concat': parts}

@@ -96,7 +96,7 @@ def save_protocols(
 
 
 def load_protocols(
-    path: str | Path, names: Sequence[str] = None
+    path: str | Path, names: Sequence[str] | None = None
 ) -> list[SearchProtocol]:
     """Read the protocols of a file.
 

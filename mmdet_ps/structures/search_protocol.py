@@ -81,7 +81,7 @@ class SearchProtocol:
     gallery_offsets: np.ndarray = None
     gallery_images: np.ndarray = None
     image_sizes: np.ndarray = None
-    gallery_size: int = None
+    gallery_size: int | None = None
     dataset: str = ''
     _listed: bool = field(init=False, repr=False, default=False)
 

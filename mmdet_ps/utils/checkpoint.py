@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 
 import torch
@@ -200,7 +201,7 @@ def under_prefix(state_dict: StateDict, prefix: str) -> StateDict:
 
 
 def load_weights(
-    module: nn.Module, path: str | Path, trust: bool = False
+    module: nn.Module, path: str | PathLike, trust: bool = False
 ) -> LoadReport:
     """Load a file into a module as far as keys and shapes agree.
 

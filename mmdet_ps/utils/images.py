@@ -5,6 +5,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
 
 import cv2
@@ -39,7 +40,7 @@ MAX_PIXELS = int(os.environ.get('OPENCV_IO_MAX_IMAGE_PIXELS', 1 << 30))
 REMEDY = 'put the image in its place or fetch it again'
 
 
-def read_image(path: str | Path) -> np.ndarray:
+def read_image(path: str | PathLike) -> np.ndarray:
     """Read an image file as a BGR uint8 array (H, W, 3), upright.
 
     Raises:

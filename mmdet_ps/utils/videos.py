@@ -70,8 +70,10 @@ class VideoReader:
         self.rate = rate if 0 < rate < 1000 else USUAL_RATE
         promised = self._video.get(cv2.CAP_PROP_FRAME_COUNT)
         self.promised = int(promised) if 0 < promised < 1e9 else 0
-        sizes = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
-        self.size = tuple(int(self._video.get(size)) for size in sizes)
+        self.size = (
+            int(self._video.get(cv2.CAP_PROP_FRAME_WIDTH)),
+            int(self._video.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+        )
         self.index, self.seconds = -1, 0.0
         self.damaged: list[int] = []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
@@ -68,7 +69,7 @@ class PersonSearchMetric(BaseMetric):
         self.device = device
         self.keep_results = False
         self.ranked: RankedQueries | None = None
-        self._kept: tuple | None = None
+        self._kept: Any = None
         self.scoring = dict(preset=preset, settings=settings)
         resolve(self.scoring, 'prw', True)  # what is misspelt fails early
 

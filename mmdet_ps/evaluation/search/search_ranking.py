@@ -9,6 +9,7 @@ queries and detections.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -104,7 +105,8 @@ def rank_all(
         for protocol in protocols
     ]
     queries = _QueryTable(searches)
-    table = {
+    # Every place is filled by the loop below.
+    table: dict[tuple[str, str], list[Any]] = {
         (branch, protocol.name): [None] * protocol.num_queries
         for branch in chosen
         for protocol in protocols
