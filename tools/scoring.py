@@ -1,4 +1,4 @@
-"""What the tools that score result files share."""
+"""What the three tools that score result files share."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def score_files(
 
 
 def _print_detection(results: SearchResults, given: PersonBoxes) -> None:
-    """All boxes, and those of known persons (whose AP means little)."""
+    """Print the scores of all boxes, and the recall of known persons."""
     every = detection_scores(results.detections, given)
     known = detection_scores(results.detections, given, labelled_only=True)
     print(

@@ -1,4 +1,4 @@
-"""A file of results as rankings, with the files of the images at hand."""
+"""From a file of results to rankings that can be drawn."""
 
 from pathlib import Path
 
@@ -22,12 +22,19 @@ def rank_results(
     """Rank the queries of a prepared dataset by a result file.
 
     Args:
-        results: Dump of ``tools/test.py --out`` or a legacy pickle.
-        data_root: Dataset folder with ``prepared/`` in it.
-        protocol: Name; by default the first, the one papers report.
-        top_k: Places of each list that are kept.
-        **options: How to score, as ``resolve`` of ``evaluation.settings``
-            takes it; what is not said is done as in the run of the file.
+        results (str | Path | ResultsFile): a dump of ``tools/test.py --out``
+            or a legacy pickle.
+        data_root (str | Path): folder of the dataset with ``prepared/`` in
+            it.
+        protocol (str): name of the protocol; by default the first, which is
+            the one that papers report.
+        top_k (int): places of each list that are kept.
+        **options: how to score, as ``resolve`` of ``evaluation/settings.py``
+            takes it. What is not said is done as in the run that wrote the
+            file.
+
+    Raises:
+        UserError: The file is damaged or that of another dataset.
     """
     if not isinstance(results, ResultsFile):
         results = load_results(results)

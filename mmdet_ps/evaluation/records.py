@@ -1,4 +1,4 @@
-"""What is kept of the prediction of one image."""
+"""What is kept of the prediction of one image, and whether it is sound."""
 
 from __future__ import annotations
 
@@ -16,12 +16,21 @@ FIELDS = (*FOUND, *(f'gt_{key}' for key in GIVEN))
 
 
 def record_of(data_sample: dict) -> dict:
-    """A dict of numpy arrays from a data sample as a dict.
+    """Turn what a model gave for one image into a dict of numpy arrays.
+
+    Args:
+        data_sample (dict): a ``DetDataSample`` as a dict, with
+            ``pred_instances`` and, where boxes are annotated,
+            ``gt_instances``.
 
     Returns:
-        ``img_id``, ``img_path``, ``bboxes`` (n, 4), ``scores`` (n,), the
-        embeddings (n, D) there are, and ``gt_`` with the same of the given
-        boxes and their ``person_ids``, where the sample has them.
+        dict: ``img_id``, ``img_path``, ``bboxes``, (n, 4) float32 xyxy in
+        pixels of the original image, ``scores``, (n,) float32, and the
+        embeddings there are, (n, D) float32. The same of the annotated boxes
+        has names that start with ``gt_``, and ``gt_person_ids``, (m,) int64.
+
+    Raises:
+        UserError: The model gave no embeddings.
     """
     predicted = data_sample['pred_instances']
     if 'embeddings' not in predicted:
@@ -45,7 +54,10 @@ def record_of(data_sample: dict) -> dict:
 
 
 def _array(value) -> np.ndarray:
-    """Numbers of a tensor, a box structure or an array; floats as float32."""
+    """The numbers of a tensor, of mmdet's boxes or of an array.
+
+    Tensors of any floating-point type become float32.
+    """
     value = getattr(value, 'tensor', value)
     if hasattr(value, 'detach'):  # a tensor, asked without importing torch
         value = value.detach().cpu()

@@ -1,4 +1,4 @@
-"""Scores as rows of a file and as a table for people."""
+"""Scores as rows for a file and as tables for people."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FIGURES = ('mAP', 'top1', 'top5', 'top10')
 
 
 def score_table(rankings: RankingTable) -> dict[tuple[str, str], SearchScores]:
-    """Scores of every (branch, protocol name)."""
+    """The scores by name of the feature set and name of the protocol."""
     return {key: SearchScores.of(found) for key, found in rankings.items()}
 
 
@@ -23,7 +23,16 @@ def score_rows(
     scores: dict[tuple[str, str], SearchScores],
     protocols: Sequence[SearchProtocol],
 ) -> list[dict]:
-    """One plain dict per branch and protocol, figures in [0, 1]."""
+    """Scores as plain dicts, for JSON.
+
+    Args:
+        scores (dict): what :func:`score_table` gives.
+        protocols (Sequence[SearchProtocol]): where gallery sizes stand.
+
+    Returns:
+        list[dict]: one row per feature set and protocol; figures are in
+        [0, 1].
+    """
     sizes = {protocol.name: protocol.gallery_size for protocol in protocols}
     return [
         dict(
@@ -41,7 +50,7 @@ def score_rows(
 def intervals_of(
     scores: dict[tuple[str, str], SearchScores],
 ) -> dict[tuple[str, str], list[tuple[float, float]]]:
-    """Bootstrap intervals of mAP and of top-1."""
+    """The bootstrap intervals of mAP and of top-1 for each row."""
     return {
         key: [
             confidence_interval(found.average_precisions),
@@ -55,7 +64,13 @@ def format_scores(
     scores: dict[tuple[str, str], SearchScores],
     intervals: dict[tuple[str, str], list[tuple[float, float]]] | None = None,
 ) -> str:
-    """A table of percentages; below it, the queries that do not count."""
+    """A table of percentages, with the queries that do not count below it.
+
+    Args:
+        scores (dict): what :func:`score_table` gives.
+        intervals (dict): what :func:`intervals_of` gives, for two columns
+            more.
+    """
     head = ['branch', 'protocol', 'queries', 'mAP', 'top-1', 'top-5']
     head += ['top-10', 'recall']
     if intervals:
@@ -88,7 +103,12 @@ def format_scores(
 def format_comparison(
     compared: dict[tuple[str, str, str], Comparison],
 ) -> str:
-    """A table of differences in percentage points, B minus A."""
+    """A table of differences in percentage points, B minus A.
+
+    Args:
+        compared (dict): name of the feature set, of the protocol and of the
+            score -> comparison.
+    """
     head = ['branch', 'protocol', 'score', 'B - A', '95% interval', 'p']
     head += ['B better', 'B worse', 'queries']
     body = [
@@ -108,9 +128,13 @@ def format_comparison(
 
 
 def describe(settings: SearchSettings, results: SearchResults) -> str:
-    """Evaluator version and every setting, in lines of readable length.
+    """The version of the evaluator and every setting, to stand below a table.
 
-    A last line says so where queries could only be matched with detections.
+    Args:
+        settings (SearchSettings): how the results were scored.
+        results (SearchResults): the results. A last line says so where they
+            hold no embeddings of annotated boxes, so that queries could only
+            be matched with detections.
     """
     words = [f'{key}={value}' for key, value in settings.describe().items()]
     lines, line = [], f'{EVALUATOR_VERSION}:'
@@ -130,7 +154,13 @@ def describe(settings: SearchSettings, results: SearchResults) -> str:
 
 
 def format_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """Columns two spaces apart; the numbers are set right."""
+    """A table in plain text.
+
+    Args:
+        head (Sequence[str]): names of the columns.
+        body (Sequence[Sequence[str]]): the rows. The first two columns are
+            words and set left, the others are numbers and set right.
+    """
     widths = [
         max(len(row[k]) for row in [head, *body]) for k in range(len(head))
     ]

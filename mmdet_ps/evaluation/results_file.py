@@ -1,4 +1,9 @@
-"""Results of a test run on disk: our dump, and the lists of AlignPS."""
+"""The results of a test run on disk.
+
+There are two forms: the dump of ``tools/test.py --out``, and the lists that
+the scripts of AlignPS and ROI-AlignPS write (``results_1000.pkl``), which
+other projects share and which are called legacy files here.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +29,14 @@ NUM_FIXED = 5  # x1 y1 x2 y2 score, then the embedding
 
 @dataclass
 class ResultsFile:
-    """Results as stored.
+    """Results as they are stored.
 
     Args:
-        records: One dict of arrays per image, see :class:`PersonBoxes`.
-        header: dataset, config, version, settings; empty for legacy files.
-        path: Where they came from.
+        records (list[dict]): one dict of arrays per image, see
+            ``records.py``.
+        header (dict): ``dataset``, ``config``, ``version``, and ``preset``
+            and ``settings`` of the scoring; empty for legacy files.
+        path (str): where they came from, for messages.
     """
 
     records: list[dict]
@@ -38,21 +45,22 @@ class ResultsFile:
 
     @property
     def legacy(self) -> bool:
+        """Whether the file says nothing of the run that wrote it."""
         return not self.header
 
     @property
     def has_given_boxes(self) -> bool:
-        """Whether annotated boxes were embedded; never in legacy files."""
+        """Whether annotated boxes were embedded, as in no legacy file."""
         return to_results(self.records[:1]).has_given_boxes
 
     def settings(
         self, dataset: str | None = None, **options
     ) -> SearchSettings:
-        """How to score the file: as its run was, then ``options``.
+        """How to score the file: as its run did, but for the options.
 
         Args:
-            dataset: By default what the file says.
-            **options: As :func:`resolve` takes them.
+            dataset (str): name of the dataset; by default what the file says.
+            **options: as :func:`resolve` takes them.
         """
         return resolve(
             self.header,
@@ -62,9 +70,16 @@ class ResultsFile:
         )
 
     def align(self, images: Sequence[str]) -> SearchResults:
-        """The results in the order of ``images``.
+        """The results in the order of a protocol.
 
-        Legacy files tell no names and go by position.
+        Images are found by the end of their path. Legacy files name none, so
+        that theirs must have the order of the protocol already.
+
+        Args:
+            images (Sequence[str]): names of the images of the protocol.
+
+        Raises:
+            UserError: An image is missing, or is not in the protocol.
         """
         if self.legacy and len(self.records) != len(images):
             raise UserError(
@@ -83,7 +98,13 @@ class ResultsFile:
 def save_results(
     path: str | Path, records: Sequence[dict], header: dict
 ) -> None:
-    """Write our dump: a header and one dict of arrays per image."""
+    """Write a dump.
+
+    Args:
+        path (str | Path): the file; an existing one is replaced.
+        records (Sequence[dict]): one dict of arrays per image.
+        header (dict): what is to be known of the run; plain values.
+    """
     with replacing(path) as beside, open(beside, 'wb') as stream:
         pickle.dump(
             dict(header=dict(header, form=FORM), images=list(records)),
@@ -93,7 +114,9 @@ def save_results(
 
 
 def load_results(path: str | Path) -> ResultsFile:
-    """Read our dump or a legacy ``results_1000.pkl``.
+    """Read a dump or a legacy file.
+
+    Nothing that the file may contain is run, see ``safe_pickle.py``.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -136,7 +159,15 @@ def _checked_header(header: Any, path: str | Path) -> dict:
 
 
 def to_results(records: Sequence[dict]) -> SearchResults:
-    """Flat arrays of per-image dicts that stand in the order of the test."""
+    """Join one dict of arrays per image to long arrays.
+
+    Args:
+        records (Sequence[dict]): in the order of the protocol.
+
+    Raises:
+        UserError: Embeddings of detections and of annotated boxes cannot be
+            compared.
+    """
     detections = PersonBoxes.join(records)
     if not records or not all('gt_bboxes' in record for record in records):
         return SearchResults(detections)
@@ -164,7 +195,16 @@ def to_results(records: Sequence[dict]) -> SearchResults:
 def align_records(
     records: Sequence[dict], images: Sequence[str], source: str = 'results'
 ) -> list[dict]:
-    """The record of each of ``images``, found by the end of its path."""
+    """Put records into the order of a protocol, by the end of their paths.
+
+    Args:
+        records (Sequence[dict]): with ``img_path``, in any order.
+        images (Sequence[str]): names of the images of the protocol.
+        source (str): where the records come from, for messages.
+
+    Raises:
+        UserError: An image is missing, or is not in the protocol.
+    """
     index = {image: k for k, image in enumerate(images)}
     placed: list[dict | None] = [None] * len(images)
     for number, record in enumerate(records):
@@ -189,7 +229,8 @@ def align_records(
     return whole
 
 
-def _legacy_records(content, path: str | Path) -> list[dict]:
+def _legacy_records(content: object, path: str | Path) -> list[dict]:
+    """Records of one list of arrays, or of two for two feature sets."""
     if not isinstance(content, (list, tuple)) or not len(content):
         raise UserError(
             f'{path}: neither a dump of tools/test.py nor a '
@@ -227,7 +268,10 @@ def _legacy_records(content, path: str | Path) -> list[dict]:
     return records
 
 
-def _legacy_image(entry, number: int, key: str, path: str | Path) -> dict:
+def _legacy_image(
+    entry: object, number: int, key: str, path: str | Path
+) -> dict:
+    """The record of one array of rows x1 y1 x2 y2 score embedding."""
     if isinstance(entry, (list, tuple)) and len(entry) == 1:
         entry = entry[0]
     rows = entry if isinstance(entry, np.ndarray) else np.zeros(0)

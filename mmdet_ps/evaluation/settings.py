@@ -1,4 +1,7 @@
-"""Every choice that published scoring scripts make differently."""
+"""How a search is scored: every choice that published scripts make.
+
+``docs/evaluation.md`` says which script makes which choice.
+"""
 
 from __future__ import annotations
 
@@ -46,27 +49,37 @@ class SearchSettings:
     """How a search is scored; the defaults suit new work.
 
     Args:
-        score_thr: Detections below this score leave the gallery.
-        query_embedding: ``given-box``: the embedding of the annotated query
-            box; ``matched-detection``: that of the detection that overlaps it
-            most, whatever its score.
-        duplicates: An image listed twice in one gallery counts as relevant
-            twice; its detections are ranked once (``skip``) or twice
+        score_thr (float): detections of a lower score leave the gallery.
+        query_embedding (str): ``given-box``: a query is searched with the
+            embedding of its annotated box; ``matched-detection``: with that
+            of the detection that overlaps the box most, whatever its score.
+        duplicates (str): an image that a gallery lists twice counts as
+            relevant twice. Its detections are ranked once (``skip``) or twice
             (``each``).
-        iou_rule: Overlap a hit needs: ``size-aware`` is
-            min(0.5, w h / ((w + 10) (h + 10))).
-        rounding: How fractional boxes become the ones compared with.
-        count_relevant: Relevant is a gallery ``entry`` or each ``box``.
-        missing_query: A query image without detection scores ``zero`` or the
-            query is left out (``skip``); matched detections only.
-        confidence_weighted: Multiply similarities by detection scores.
-        cbgm: (k1, k2) of context bipartite graph matching.
-        cbgm_form: Replace the similarity by the strongest edge of the
-            matching (``max``, SeqNet) or average it with it (``mean``, PSTR).
-        k_reciprocal: (k1, k2, weight of the original similarity).
-        gt_boxes: Annotated boxes take the place of the detections.
-        ties: Order of equal similarities: ``stable`` keeps gallery order,
-            ``numpy`` reproduces ``argsort(...)[::-1]`` of the scripts.
+        iou_rule (str): overlap that a hit needs. ``size-aware`` is
+            min(0.5, w h / ((w + 10) (h + 10))) for a box of w x h pixels.
+        rounding (str): how fractional boxes become the ones that detections
+            are compared with; see ``search/rounding.py``.
+        count_relevant (str): what there is to find: each gallery ``entry``
+            with the person, or each ``box`` of the person in it.
+        missing_query (str): a query whose image has no detection to match
+            scores ``zero``, or is left out (``skip``).
+        confidence_weighted (bool): similarities are multiplied by detection
+            scores.
+        cbgm (tuple): k1 and k2 of context bipartite graph matching; see
+            ``search/graph_matching.py``. None leaves it out.
+        cbgm_form (str): a matched similarity becomes the strongest edge of
+            the matching (``max``), or the mean of both (``mean``).
+        k_reciprocal (tuple): k1, k2 and the weight of the original distance;
+            see ``search/k_reciprocal.py``. None leaves it out.
+        gt_boxes (bool): annotated boxes take the place of the detections.
+        ties (str): which of equally similar detections come first:
+            ``stable`` keeps the order of the gallery, ``numpy`` reproduces
+            ``argsort(...)[::-1]`` of published scripts.
+
+    Raises:
+        UserError: A value is none of the possible ones, or two exclude each
+            other.
     """
 
     score_thr: float = 0.5
@@ -127,7 +140,14 @@ class SearchSettings:
         }
 
     def with_options(self, **options) -> SearchSettings:
-        """These settings with every option that is not None put in."""
+        """These settings with some of them changed.
+
+        Args:
+            **options: fields by name; None leaves a field as it is.
+
+        Raises:
+            UserError: There is no such field, or a value is impossible.
+        """
         known = {item.name for item in fields(self)}
         unknown = sorted(set(options) - known)
         if unknown:
@@ -145,7 +165,7 @@ class SearchSettings:
         )
 
     def describe(self) -> dict:
-        """Every setting by name, plain values."""
+        """Every setting by name, as plain values."""
         return asdict(self)
 
 
@@ -203,13 +223,16 @@ PRESETS: dict[str, dict[str, Any]] = {
 def preset_settings(
     name: str | None, dataset: str, cbgm: bool = False
 ) -> SearchSettings:
-    """The settings of a named script, or ours for ``None``.
+    """The settings that reproduce the script of a project.
 
     Args:
-        name: Out of ``PRESETS``.
-        dataset: Thresholds differ between datasets.
-        cbgm: Take the project's script with graph matching, where it has one
-            of its own.
+        name (str): one of ``PRESETS``; None for the defaults.
+        dataset (str): thresholds differ between datasets.
+        cbgm (bool): take the project's script with graph matching, where it
+            has one of its own.
+
+    Raises:
+        UserError: There is no such preset.
     """
     if name is None:
         return SearchSettings()
@@ -251,13 +274,14 @@ def resolve(
     5. the options given here.
 
     Args:
-        header: What the run says: ``preset`` (a name or None) and
-            ``settings`` (fields of SearchSettings). Empty for legacy files.
-        dataset: ``cuhk-sysu``, ``prw``, ``posetrack21`` or another name.
-        has_given_boxes: Whether the results hold embeddings of annotated
-            boxes.
-        preset: Score as the script of that project.
-        **options: Fields of SearchSettings; None for what is not asked for.
+        header (Mapping): what the run says: ``preset``, a name or None, and
+            ``settings``, fields of SearchSettings. Empty for legacy files.
+        dataset (str): ``cuhk-sysu``, ``prw``, ``posetrack21`` or another
+            name.
+        has_given_boxes (bool): whether the results hold embeddings of
+            annotated boxes.
+        preset (str): score as the script of that project.
+        **options: fields of SearchSettings; None for what is not asked for.
 
     Raises:
         UserError: A preset or an option that does not exist, or values that

@@ -17,14 +17,18 @@ from ..results_file import save_results
 
 @METRICS.register_module()
 class DumpSearchResults(BaseMetric):
-    """Write detections, embeddings and given boxes of all test images.
+    """Write what a model gave for every test image into a file.
 
     The file is a pickle of plain containers and numpy arrays: ``header`` and
-    ``images``, one dict per image.
+    ``images``, one dict per image with detections, annotated boxes and the
+    embeddings of both.
 
     Args:
-        out_file: Path of the file.
-        header: More to write into the header (dataset, config, settings).
+        out_file (str): path of the file.
+        header (dict): more to write into the header: ``config``, and
+            ``preset`` and ``settings`` of the scoring. A file without the
+            last two does not say how it is to be scored.
+        collect_device (str): see mmengine's ``BaseMetric``.
     """
 
     default_prefix = ''

@@ -32,21 +32,30 @@ class PersonSearchMetric(BaseMetric):
     they can.
 
     Args:
-        protocol_file: Written by ``tools/prepare_data.py``.
-        protocols: Names out of that file, the one to report first; by
-            default all. Its scores are ``search/mAP`` and so on, those of
-            the others ``search/<protocol>/mAP``.
-        preset: Score as the script of that project; see ``PRESETS``.
-        detection_score_thr: Detections below do not count for
-            ``detection/AP`` and ``detection/recall``.
-        device: Where similarities are computed.
-        settings: Any field of ``SearchSettings``, over those of the preset.
-            Unless ``query_embedding`` is set, queries are matched with
-            detections where the model embeds no given boxes.
+        protocol_file (str): the protocols, written by
+            ``tools/prepare_data.py``.
+        protocols (Sequence[str]): names out of that file, the one to report
+            first; by default all. Its scores are ``search/mAP`` and so on,
+            those of the others ``search/<protocol>/mAP``.
+        preset (str): score as the script of that project, see ``PRESETS`` in
+            ``evaluation/settings.py``.
+        detection_score_thr (float): detections of a lower score do not count
+            for ``detection/AP`` and ``detection/recall``.
+        device (str): where similarities are computed; ``cpu``, or what torch
+            takes.
+        collect_device (str): see mmengine's ``BaseMetric``.
+        prefix (str): see mmengine's ``BaseMetric``.
+        **settings: fields of ``SearchSettings``, which come before those of
+            the preset. Unless ``query_embedding`` is one of them, queries are
+            matched with detections where the model embeds no annotated boxes.
 
     Attributes:
-        keep_results: Set it, and after an evaluation ``ranked`` holds the
-            rankings, and ``first_places`` can list them.
+        keep_results (bool): set it, and after an evaluation ``ranked`` holds
+            the rankings and ``first_places`` can list them.
+        ranked (RankedQueries): the rankings of the first protocol.
+
+    Raises:
+        UserError: A preset or a setting does not exist.
     """
 
     default_prefix = ''  # the figures carry their full names
@@ -74,7 +83,7 @@ class PersonSearchMetric(BaseMetric):
         resolve(self.scoring, 'prw', True)  # what is misspelt fails early
 
     def process(self, data_batch, data_samples: Sequence[dict]) -> None:
-        """Keep arrays of each image on the CPU."""
+        """Keep the arrays of each image in the memory of the CPU."""
         self.results += [record_of(sample) for sample in data_samples]
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
@@ -126,9 +135,14 @@ class PersonSearchMetric(BaseMetric):
     def first_places(
         self, queries: Sequence[int], top_k: int
     ) -> list[Ranking]:
-        """Rankings of some queries of ``ranked`` with their first places.
+        """Rank some queries of ``ranked`` again, with their first places.
 
-        Lists of every query and protocol would cost more than the scores.
+        Keeping such lists for every query and protocol would cost more than
+        the scores do.
+
+        Args:
+            queries (Sequence[int]): their numbers.
+            top_k (int): how many places are kept.
         """
         protocol, found, settings = self._kept
         return rank(

@@ -19,17 +19,23 @@ from ..search.neighbour_scores import neighbour_scores
 class PretrainMonitor(BaseMetric):
     """Detection recall on held-out scenes, re-ID on held-out crops.
 
-    Images with labelled persons are taken for crops (or mosaics of them):
-    each person searched among all others of its source gives ``reid_mAP``
-    and ``reid_top1``. In the others, every given box should overlap a
-    detection: ``recall``. Per source, and as means over the sources.
+    A source with labelled persons is taken for crops, or mosaics of them:
+    every person is searched among all others of the source, which gives
+    ``<source>/reid_mAP`` and ``<source>/reid_top1``. In other sources every
+    annotated box should overlap a detection, which gives
+    ``<source>/recall``. The means over the sources are ``recall``,
+    ``reid_mAP`` and ``reid_top1``. Persons without identity (-1), such as the
+    distractors of Market-1501, are wrong answers for everybody.
 
-    A person is embedded from its given box where the model does that, else
-    by the detection that overlaps it most, however unsure it is.
+    A person is embedded from its annotated box where the model does that,
+    else by the detection that overlaps it most, however unsure it is.
 
     Args:
-        score_thr: Detections below do not count.
-        iou_thr: Overlap of a found person.
+        score_thr (float): detections of a lower score do not count for
+            recall.
+        iou_thr (float): the overlap with which a person counts as found.
+        collect_device (str): see mmengine's ``BaseMetric``.
+        prefix (str): see mmengine's ``BaseMetric``.
     """
 
     default_prefix = 'monitor'
@@ -90,8 +96,17 @@ class PretrainMonitor(BaseMetric):
 
 
 def nearest_embeddings(record: dict, overlaps: np.ndarray) -> np.ndarray:
-    """Of each given box the embedding (M, D) of the detection that overlaps
-    it most, zeros if none does."""
+    """Read the embeddings of annotated boxes from detections.
+
+    Args:
+        record (dict): an image, see ``records.py``.
+        overlaps (ndarray): of every annotated box with every detection,
+            (M, n) float.
+
+    Returns:
+        ndarray: of each annotated box the embedding of the detection that
+        overlaps it most, (M, D) float32; zeros if none does.
+    """
     embeddings = record['embeddings']
     if not len(embeddings):
         return np.zeros((len(overlaps), embeddings.shape[1]))
