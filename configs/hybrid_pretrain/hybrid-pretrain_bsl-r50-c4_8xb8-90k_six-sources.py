@@ -30,7 +30,7 @@ model = dict(
         type='IntraTaskAlignment',
         sources=_base_.sources,
         image=dict(backbone=dict(in_channels=1024)),
-        instance=dict(in_channels=256),
+        instance=dict(in_channels=2048),  # C5, which BSL does not project
         weight=0.1,
         queue_size=256,
     ),
