@@ -14,7 +14,7 @@ from tqdm import tqdm
 from mmdet_ps.structures.annotated_image import AnnotatedImage
 from mmdet_ps.utils.errors import UserError
 
-from .crop_index import load_crops
+from .annotation_file import load_crops
 from .samplers.identity_sampler import identity_groups
 
 LOAD = [dict(type='LoadImageFromFile'), dict(type='LoadPersonAnnotations')]

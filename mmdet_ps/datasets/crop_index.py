@@ -6,7 +6,6 @@ worker by reference counting; these arrays cost some 60 bytes and are shared.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +14,16 @@ from pathlib import Path
 import numpy as np
 
 from mmdet_ps.structures.fields import UNLABELLED
+from mmdet_ps.utils.errors import UserError
 
-from .annotation_file import with_source
-
-FIELDS = ('names', 'offsets', 'person_ids', 'sizes')
+# field -> kinds of numbers, dimensions
+FIELDS = {
+    'names': ('u', 1),
+    'offsets': ('iu', 1),
+    'person_ids': ('iu', 1),
+    'sizes': ('iu', 2),
+}
+AGAIN = 'prepare the dataset again'
 
 
 @dataclass
@@ -29,7 +34,7 @@ class CropIndex:
         names: (B,) uint8, all names one after the other, in UTF-8 (and
             what is none in a file system, as it stands there).
         offsets: (N + 1,) int64 where each name begins and the last ends.
-        person_ids: (N,) int32, or None where no crop has an identity.
+        person_ids: (N,) int64, or None where no crop has an identity.
         sizes: (N, 2) int32 width and height, or None where unknown.
     """
 
@@ -84,7 +89,7 @@ class CropIndex:
             blob += encoded
             lengths.append(len(encoded))
         if person_ids is not None:
-            person_ids = np.asarray(person_ids, np.int32)
+            person_ids = np.asarray(person_ids, np.int64)
         if sizes is not None:
             sizes = np.asarray(sizes, np.int32).reshape(-1, 2)
         return cls(
@@ -100,7 +105,10 @@ class CropIndex:
         return cls.build(
             (info['img_path'] for info in data_list),
             [info['instances'][0]['instance_id'] for info in data_list],
-            [(info['width'], info['height']) for info in data_list],
+            [
+                (info.get('width', 0), info.get('height', 0))
+                for info in data_list
+            ],
         )
 
     def save(self, folder: Path, stem: str) -> dict[str, str]:
@@ -115,38 +123,52 @@ class CropIndex:
 
     @classmethod
     def load(cls, folder: Path, files: dict[str, str]) -> CropIndex:
-        """Map the arrays into memory; pages are shared by all workers."""
-        return cls(
-            **{
-                field: np.load(folder / name, mmap_mode='r')
-                for field, name in files.items()
-            }
-        )
+        """Map the arrays into memory; pages are shared by all workers.
+
+        Args:
+            folder (Path): Where they lie.
+            files (dict[str, str]): Field -> file name.
+
+        Raises:
+            UserError: An array is missing, damaged, or does not fit.
+        """
+        arrays = {
+            name: _map_array(folder, name, file)
+            for name, file in files.items()
+            if name in FIELDS
+        }
+        if not {'names', 'offsets'} <= set(arrays):
+            raise UserError(
+                f'{folder}: an index of crops without names and offsets: '
+                f'{AGAIN}'
+            )
+        crops = cls(**arrays)
+        ends = crops.offsets[[0, -1]].tolist() if len(crops.offsets) else []
+        lengths = {
+            len(array)
+            for array in (crops.person_ids, crops.sizes)
+            if array is not None
+        }
+        if ends != [0, len(crops.names)] or lengths - {len(crops)}:
+            raise UserError(
+                f'{folder / files["offsets"]}: does not fit the arrays '
+                f'beside it: {AGAIN}'
+            )
+        return crops
 
 
-def load_crops(ann_file: str) -> tuple[dict, CropIndex] | None:
-    """Metainfo and crops of an index file; None for another kind of file.
-
-    Index files are short: they name the arrays that lie beside them.
-    """
-    path = Path(ann_file)
-    if not path.is_file() or path.stat().st_size > 1 << 20:
-        return None
+def _map_array(folder: Path, name: str, file: str) -> np.ndarray:
+    path = folder / file
+    if not os.path.isfile(path):
+        raise UserError(f'{path}: an array of crops is missing: {AGAIN}')
     try:
-        document = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        return None
-    if not isinstance(document, dict) or 'crops' not in document:
-        return None
-    lacking = [
-        name
-        for name in document['crops'].values()
-        if not (path.parent / name).is_file()
-    ]
-    if lacking:
-        raise FileNotFoundError(
-            f'{path.parent / lacking[0]}: missing beside {path.name}: '
-            'prepare the dataset again'
-        )
-    metainfo = with_source(document['metainfo'], ann_file)
-    return metainfo, CropIndex.load(path.parent, document['crops'])
+        array = np.load(path, mmap_mode='r')
+        kind, dimensions = FIELDS[name]
+        if array.dtype.kind not in kind or array.ndim != dimensions:
+            raise ValueError(f'{array.dtype} of {array.ndim} dimensions')
+    except Exception as error:  # a damaged array raises anything
+        reason = ' '.join(str(error).split())
+        raise UserError(
+            f'{path}: is no array of crops ({reason:.80}): {AGAIN}'
+        ) from None
+    return array

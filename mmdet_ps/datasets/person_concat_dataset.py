@@ -72,7 +72,12 @@ class PersonConcatDataset(ConcatDataset):
                 f'num_identities={self.expected_identities}: write {total} '
                 'there'
             )
-        offsets = [sum(counts[:k]) for k in range(len(counts))]
+        # Raw numbers of a test set reach beyond the number of identities.
+        spans = [
+            max(count, meta.get('identity_span', 0))
+            for count, meta in zip(counts, metas)
+        ]
+        offsets = [sum(spans[:k]) for k in range(len(spans))]
         for dataset, offset in zip(self.datasets, offsets):
             set_identity_offset(dataset, offset)
         self._person_metainfo = dict(

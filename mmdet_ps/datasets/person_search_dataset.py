@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
+import numpy as np
 from mmdet.datasets import BaseDetDataset
 from mmdet.registry import DATASETS
 from mmengine.fileio import join_path
+from mmengine.logging import print_log
+from tqdm import tqdm
 
 from mmdet_ps.structures.fields import UNLABELLED
 from mmdet_ps.utils.errors import UserError
+from mmdet_ps.utils.images import image_size
 
-from .annotation_file import load_annotations
+from .annotation_file import (
+    AnnotationFile,
+    check_identities,
+    drop_flat_boxes,
+    known_identities,
+    read_annotation_file,
+    renumber,
+)
 
 
 @DATASETS.register_module()
@@ -34,6 +46,9 @@ class PersonSearchDataset(BaseDetDataset):
             ``min_size`` those with a shorter side; all in training only.
         flipped_copies: Append every training image once more, marked for
             ``FlipCopies`` to mirror it.
+        renumber_identities: Number the identities of the file from 0 in
+            ascending order, for files whose numbers begin elsewhere or have
+            gaps. Otherwise such a file is an error in training.
         **kwargs: See ``BaseDetDataset``.
     """
 
@@ -46,8 +61,10 @@ class PersonSearchDataset(BaseDetDataset):
         num_identities: int | None = None,
         identity_offset: int = 0,
         flipped_copies: bool = False,
+        renumber_identities: bool = False,
         **kwargs,
     ) -> None:
+        self.renumber_identities = renumber_identities
         self.flipped_copies = flipped_copies
         self.source = source
         self.identity_offset = identity_offset
@@ -61,14 +78,58 @@ class PersonSearchDataset(BaseDetDataset):
 
     def load_data_list(self) -> list[dict]:
         """One dict per image: img_id, img_path, size, instances, source."""
-        metainfo, data_list = load_annotations(self.ann_file)
-        self._adopt(metainfo)
+        held = read_annotation_file(self.ann_file)
+        self._number_identities(held)
+        self._adopt(held.metainfo)
         source = self._metainfo['source']
-        for info in data_list:
+        for info in held.data_list:
             info['img_path'] = join_path(self.image_folder, info['img_path'])
             info['source'] = source
-        self._check_images(data_list)
-        return data_list
+        self._check_images(held.data_list)
+        self._fill_sizes(held.data_list)
+        flat = drop_flat_boxes(held.data_list)
+        if flat:
+            held.left_out.append(
+                f'{len(flat)} boxes without area in their image, first '
+                f'{flat[0]}'
+            )
+        for reason in held.left_out:
+            self._warn(f'left out {reason}')
+        return held.data_list
+
+    def _warn(self, message: str) -> None:
+        print_log(
+            f'{self.ann_file}: {message}',
+            logger='current',
+            level=logging.WARNING,
+        )
+
+    def _number_identities(self, held: AnnotationFile) -> None:
+        """Renumber identities if told to, and refuse those out of range."""
+        ids = known_identities(held.data_list)
+        if self.renumber_identities:
+            renumber(ids, held.data_list)
+            held.metainfo['num_identities'] = len(ids)
+            ids = np.arange(len(ids))
+        self._check_identities(ids, held.metainfo)
+
+    def _check_identities(self, ids: np.ndarray, metainfo: dict) -> None:
+        count = metainfo.get('num_identities', 0)
+        if not self.test_mode:
+            check_identities(ids, count, self.ann_file)
+        # How many numbers the identities of a test set take up.
+        metainfo['identity_span'] = max([count, *(ids[-1:] + 1).tolist()])
+
+    def _fill_sizes(self, data_list: list[dict]) -> None:
+        """Read the sizes that the file does not say from the pictures."""
+        unknown = [info for info in data_list if 'width' not in info]
+        if unknown and self.backend_args is not None:
+            raise UserError(
+                f'{self.ann_file}: {unknown[0]["img_path"]} lacks height or '
+                'width: write them there, since the images are not local'
+            )
+        for info in tqdm(unknown, 'image sizes', delay=2, leave=False):
+            info['width'], info['height'] = image_size(info['img_path'])
 
     def _adopt(self, metainfo: dict) -> None:
         for key, value in metainfo.items():
@@ -107,9 +168,20 @@ class PersonSearchDataset(BaseDetDataset):
 
     def filter_data(self) -> list[dict]:
         """Drop images that cannot teach, as ``filter_cfg`` says."""
+        if not self.data_list:
+            raise UserError(
+                f'{self.ann_file}: names no image: name another file'
+            )
         if self.test_mode:
             return self.data_list
         kept = [info for info in self.data_list if self._teaches(info)]
+        if not kept:
+            raise UserError(
+                f'{self.ann_file}: none of its {len(self.data_list)} images '
+                f'can be used: they are too small, or have no box to learn '
+                f'from or no identity, as filter_cfg={self.filter_cfg} '
+                'demands; name another file, or drop the demand'
+            )
         if not self.flipped_copies:
             return kept
         return kept + [dict(info, flipped_copy=True) for info in kept]

@@ -9,10 +9,11 @@ from mmdet.registry import DATASETS
 from mmengine.dataset import force_full_init
 from mmengine.fileio import join_path
 
+from mmdet_ps.structures.fields import UNLABELLED
 from mmdet_ps.utils.errors import UserError
 
-from .annotation_file import load_annotations
-from .crop_index import CropIndex, load_crops
+from .annotation_file import load_crops, read_annotation_file
+from .crop_index import CropIndex
 from .person_search_dataset import PersonSearchDataset
 
 
@@ -40,10 +41,15 @@ class ReIDCropDataset(PersonSearchDataset):
             return
         indexed = load_crops(self.ann_file)
         if indexed is None:
-            metainfo, data_list = load_annotations(self.ann_file)
-            self._check_crops(data_list)
-            indexed = metainfo, CropIndex.from_data_list(data_list)
+            held = read_annotation_file(self.ann_file)
+            self._check_crops(held.data_list)
+            indexed = held.metainfo, CropIndex.from_data_list(held.data_list)
         metainfo, self.crops = indexed
+        if not len(self.crops):
+            raise UserError(
+                f'{self.ann_file}: names no crop: name another file'
+            )
+        self._number_crops(metainfo)
         self._adopt(metainfo)
         if self._indices is not None:
             self.crops = self.crops.take(
@@ -54,6 +60,21 @@ class ReIDCropDataset(PersonSearchDataset):
         if len(self.crops) and metainfo.get('storage') != 'lmdb':
             self._check_images([dict(img_path=self._path(0))])
         self._fully_initialized = True
+
+    def _number_crops(self, metainfo: dict) -> None:
+        """Renumber identities if told to, and refuse those out of range."""
+        if self.crops.person_ids is None:
+            ids = np.zeros(0, np.int64)
+        else:
+            ids = np.unique(self.crops.person_ids)
+            ids = ids[ids >= 0].astype(np.int64)
+        if self.renumber_identities and len(ids):
+            known = self.crops.person_ids >= 0
+            places = np.searchsorted(ids, self.crops.person_ids)
+            self.crops.person_ids = np.where(known, places, UNLABELLED)
+            metainfo['num_identities'] = len(ids)
+            ids = np.arange(len(ids))
+        self._check_identities(ids, metainfo)
 
     def _check_crops(self, data_list: list[dict]) -> None:
         for info in data_list:

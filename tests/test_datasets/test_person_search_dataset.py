@@ -108,6 +108,7 @@ def test_coco_style_files_load_as_they_are(tmp_path, ids, loaded, count):
     dataset = PersonSearchDataset(
         ann_file=str(coco_file(tmp_path, ids)),
         data_prefix=dict(img=str(tmp_path / 'images')),
+        test_mode=count == 0,
     )
     info = dataset.get_data_info(0)
     assert [i['instance_id'] for i in info['instances']] == loaded

@@ -43,6 +43,7 @@ def images(split):
         ann_file=str(FOLDER / f'{split}_pid.json'),
         data_prefix=dict(img='frames'),
         backend_args=dict(backend='local'),  # the frames are not here
+        test_mode=split == 'test',  # which has raw identities
     )
     if split == 'train':
         assert dataset.metainfo['num_identities'] == 483

@@ -8,6 +8,7 @@ from mmengine.registry import DATASETS, init_default_scope
 
 import mmdet_ps  # noqa: F401
 from mmdet_ps.datasets.crop_index import CropIndex
+from mmdet_ps.utils.errors import UserError
 
 from .crops import crop_config
 
@@ -42,11 +43,11 @@ def test_subsets_keep_names_and_identities(tmp_path):
     assert dataset.get_data_info(0)['img_path'].endswith('images/2_4.png')
 
 
-def index_file(tmp_path, **arrays):
+def index_file(tmp_path, num_identities=0, **arrays):
     names = [f'images/{k}.png' for k in 'äbc']
     crops = CropIndex.build(names, **arrays)
     document = dict(
-        metainfo=dict(dataset='x', source='x', num_identities=0),
+        metainfo=dict(dataset='x', source='x', num_identities=num_identities),
         crops=crops.save(tmp_path, 'train'),
     )
     (tmp_path / 'train.json').write_text(json.dumps(document))
@@ -68,7 +69,7 @@ def test_an_index_file_without_identities(tmp_path):
 
 def test_an_index_file_with_everything(tmp_path):
     config = index_file(
-        tmp_path, person_ids=[4, -1, 0], sizes=[[8, 16], [9, 17], [1, 2]]
+        tmp_path, 5, person_ids=[4, -1, 0], sizes=[[8, 16], [9, 17], [1, 2]]
     )
     dataset = DATASETS.build(dict(config, identity_offset=100))
     infos = [dataset.get_data_info(k) for k in range(3)]
@@ -81,7 +82,7 @@ def test_an_index_file_with_everything(tmp_path):
 def test_an_index_file_without_its_arrays_is_an_error(tmp_path):
     config = index_file(tmp_path)
     (tmp_path / 'train.names.npy').unlink()
-    with pytest.raises(FileNotFoundError, match='prepare the dataset again'):
+    with pytest.raises(UserError, match='prepare the dataset again'):
         DATASETS.build(config)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -123,6 +124,12 @@ class Entry:
         where = f'{self.where}.{key}' if self.where else key
         return Entry(self.value.get(key), where, self.path, self.remedy)
 
+    def fields(self) -> list[str]:
+        """The names of the fields of an object."""
+        if not isinstance(self.value, dict):
+            raise self.error('no object')
+        return list(self.value)
+
     def items(self) -> Iterator[Entry]:
         """The entries of a list."""
         if not isinstance(self.value, list):
@@ -131,9 +138,13 @@ class Entry:
             yield Entry(value, f'{self.where}[{k}]', self.path, self.remedy)
 
     def text(self) -> str:
-        """A text that is not empty."""
+        """A text that is not empty, and that a file could be named."""
         if not isinstance(self.value, str) or not self.value:
             raise self.error('no text')
+        try:
+            os.fsencode(self.value)
+        except UnicodeEncodeError:  # half a character
+            raise self.error('no text') from None
         return self.value
 
     def key(self) -> int | str:

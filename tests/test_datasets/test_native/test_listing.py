@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from mmdet_ps.datasets.crop_index import load_crops
+from mmdet_ps.datasets.annotation_file import load_crops
 from mmdet_ps.datasets.native import NativeDataError, find_form
 from mmdet_ps.datasets.native.prepare import format_report, prepare
 

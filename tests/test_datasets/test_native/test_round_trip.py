@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmdet_ps.datasets.crop_index import load_crops
+from mmdet_ps.datasets.annotation_file import load_crops
 from mmdet_ps.datasets.native.registry import FORMS
 from mmdet_ps.structures import load_protocols
 
