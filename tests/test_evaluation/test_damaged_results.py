@@ -19,6 +19,7 @@ from mmdet_ps.evaluation.search import rank_all
 from mmdet_ps.evaluation.search.detection_scores import detection_scores
 from mmdet_ps.utils.errors import UserError
 
+from ..damage import damaged
 from .small_world import FAR, SmallWorld
 
 MUTATIONS = 600
@@ -98,24 +99,6 @@ def score(path):
     return table
 
 
-def mutate_bytes(content, rng):
-    """Some bytes changed, left out, put twice or cut off."""
-    content = bytearray(content)
-    for _ in range(rng.integers(1, 4)):
-        start = int(rng.integers(max(len(content), 1)))
-        stop = start + int(rng.integers(1, 30))
-        kind = rng.integers(5)
-        if kind == 0:
-            del content[start:stop]
-        elif kind == 1:
-            content[start:start] = content[start:stop]
-        elif kind == 2:
-            del content[max(start, 1) :]
-        else:
-            content[start : start + 1] = [rng.integers(256)]
-    return bytes(content)
-
-
 def mutate_content(content, rng):
     """One place, however deep, emptied or filled with something else."""
     places = []
@@ -153,7 +136,7 @@ def test_a_damaged_file_is_an_error_of_ours(tmp_path, write, kind):
     for seed in range(MUTATIONS // 2):
         rng = np.random.default_rng(seed)
         if kind == 'bytes':
-            path.write_bytes(mutate_bytes(whole, rng))
+            path.write_bytes(damaged(whole, rng))
         else:
             content = mutate_content(pickle.loads(whole), rng)
             path.write_bytes(pickle.dumps(content))

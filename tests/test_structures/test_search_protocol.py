@@ -12,6 +12,8 @@ from mmdet_ps.structures import (
 )
 from mmdet_ps.utils.errors import UserError
 
+from ..damage import damaged
+
 
 def protocol(**changes):
     values = dict(
@@ -148,24 +150,6 @@ def test_another_form_is_named(tmp_path):
     np.savez(tmp_path / 'p.npz', header=header)
     with pytest.raises(UserError, match="its form is 'other'"):
         load_protocols(tmp_path / 'p.npz')
-
-
-def damaged(content, rng):
-    """The bytes of a file, some changed, dropped or put twice."""
-    content = bytearray(content)
-    for _ in range(rng.integers(1, 4)):
-        start = int(rng.integers(len(content)))
-        stop = start + int(rng.integers(1, 40))
-        kind = rng.integers(4)
-        if kind == 0:
-            content[start] = rng.integers(256)
-        elif kind == 1:
-            del content[start:stop]
-        elif kind == 2:
-            content[start:start] = content[start:stop]
-        else:
-            del content[max(start, 1) :]
-    return bytes(content)
 
 
 def test_a_damaged_file_is_one_error_of_ours(tmp_path):
