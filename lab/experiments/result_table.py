@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 
 from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import write_json, write_text
+from mmdet_ps.utils.results_table import NOTHING, markdown_table, percent
 
 from .figure import draw_rows
 
 PRETRAINED = 'pretrained'
+SCORES = {'mAP': 'mAP', 'top-1': 'top1'}  # in a table -> in a row
 
 
 class ResultTable:
@@ -101,40 +103,37 @@ def _has(rows: list[dict], value: str) -> bool:
     return any(value in (r.get('start'), r.get('variant')) for r in rows)
 
 
+def _cells(
+    rows: list[dict], column: str, columns: Sequence[str]
+) -> dict[tuple[str, str], dict[str, list[dict]]]:
+    """(method, target) -> value of the column -> its rows, one per seed."""
+    cells: dict[tuple[str, str], dict[str, list[dict]]] = {}
+    for row in rows:
+        place = cells.setdefault(
+            (row['method'], row['target']), {value: [] for value in columns}
+        )
+        place[row[column]].append(row)
+    return cells
+
+
 def _by_start(rows: list[dict], starts: list[str]) -> list[str]:
     """One line per method and target, two columns per start."""
     others = [start for start in starts if start != PRETRAINED]
-    head = [
-        f'{start} {score}' for start in starts for score in ('mAP', 'top-1')
-    ]
-    gains = [f'gain over {start}' for start in others]
-    lines = _header(['method', 'target', *head, *gains])
-    ahead = {start: {} for start in others}
-    for method, target in dict.fromkeys(
-        (row['method'], row['target']) for row in rows
-    ):
-        cells = {
-            start: [
-                row
-                for row in rows
-                if (row['method'], row['target'], row['start'])
-                == (method, target, start)
-            ]
-            for start in starts
-        }
-        texts = [
-            _spread(cells[start], key)
-            for start in starts
-            for key in ('mAP', 'top1')
-        ]
+    header = ['method', 'target']
+    header += [f'{start} {key}' for start in starts for key in SCORES]
+    header += [f'gain over {start}' for start in others]
+    lines = []
+    ahead: dict[str, dict[str, bool]] = {start: {} for start in others}
+    for (method, target), cell in _cells(rows, 'start', starts).items():
+        texts = [_score(cell[s], key) for s in starts for key in SCORES]
         for start in others:
-            gain = _gain(cells[start], cells.get(PRETRAINED, []))
-            texts.append('-' if gain is None else f'{100 * gain:+.1f}')
+            gain = _gain(cell[start], cell.get(PRETRAINED, []))
+            texts.append(NOTHING if gain is None else f'{100 * gain:+.1f}')
             if gain is not None:
                 ahead[start][f'{method} on {target}'] = gain > 0
-        lines.append(_line([method, target, *texts]))
+        lines.append([method, target, *texts])
     return [
-        *lines,
+        markdown_table(header, lines),
         '',
         *(_verdict(*item) for item in ahead.items() if item[1]),
     ]
@@ -152,31 +151,16 @@ def _verdict(start: str, ahead: dict[str, bool]) -> str:
 
 def _by_variant(rows: list[dict], variants: list[str]) -> list[str]:
     """One line per variant, for each method and target."""
-    lines = []
-    for method, target in dict.fromkeys(
-        (row['method'], row['target']) for row in rows
-    ):
-        lines += [f'{method}, {target}:', '']
-        lines += _header(['pre-training', 'seeds', 'mAP', 'top-1'])
-        for variant in variants:
-            cell = [
-                row
-                for row in rows
-                if (row['method'], row['target'], row['variant'])
-                == (method, target, variant)
-            ]
-            lines.append(
-                _line(
-                    [
-                        variant,
-                        str(len(cell)),
-                        _spread(cell, 'mAP'),
-                        _spread(cell, 'top1'),
-                    ]
-                )
-            )
-        lines.append('')
-    return lines
+    parts = []
+    for (method, target), cell in _cells(rows, 'variant', variants).items():
+        lines = [
+            [name, len(found), *(_score(found, key) for key in SCORES)]
+            for name, found in cell.items()
+        ]
+        header = ['pre-training', 'seeds', *SCORES]
+        parts += [f'{method}, {target}:', '', markdown_table(header, lines)]
+        parts.append('')
+    return parts
 
 
 def _gain(before: list[dict], after: list[dict]) -> float | None:
@@ -185,20 +169,8 @@ def _gain(before: list[dict], after: list[dict]) -> float | None:
     return mean(r['mAP'] for r in after) - mean(r['mAP'] for r in before)
 
 
-def _spread(rows: list[dict], key: str) -> str:
-    values = [100 * row[key] for row in rows]
-    if not values:
-        return '-'
-    spread = f' ± {stdev(values):.1f}' if len(values) > 1 else ''
-    return f'{mean(values):.1f}{spread}'
-
-
-def _header(names: list[str]) -> list[str]:
-    return [_line(names), '|' + '---|' * len(names)]
-
-
-def _line(cells: list[str]) -> str:
-    return '| ' + ' | '.join(cells) + ' |'
+def _score(rows: list[dict], score: str) -> str:
+    return percent([row[SCORES[score]] for row in rows])
 
 
 def _listed(values: list) -> str:

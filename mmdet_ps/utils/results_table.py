@@ -16,7 +16,7 @@ NOTHING = '–'
 
 
 def markdown_table(
-    header: Sequence[str], rows: Sequence[Sequence[str]]
+    header: Sequence[str], rows: Sequence[Sequence[object]]
 ) -> str:
     """A markdown table; the first column is text, the others numbers."""
     rule = [':--', *['--:'] * (len(header) - 1)]
