@@ -7,7 +7,6 @@ The crops come as mosaics, so that a batch of them has the shape of a scene.
 data_root = '{{$DATA_ROOT:data}}/'
 num_identities = 2559  # Market-1501 751, MSMT17 1041, CUHK03 767
 queue_size = 5000  # unlabelled persons that an identity memory holds
-branches = ['det', 'reid']
 # The sources of each branch, in the order of the datasets below.
 sources = dict(
     det=['crowdhuman', 'eurocity', 'citypersons'],
@@ -22,17 +21,20 @@ scenes = dict(
     pipeline=[
         dict(type='LoadImageFromFile'),
         dict(type='LoadPersonAnnotations'),
-        # Longer and shorter side of a picture at most, in pixels.
         dict(
-            type='RandomChoiceResize',
-            scales=[(667, 400), (1000, 600), (1333, 800)],
-            keep_ratio=True,
-        ),
-        dict(type='RandomFlip', prob=0.5),
-        dict(
-            type='MultiBranch',
-            branch_field=branches,
-            det=dict(type='PackPersonSearchInputs'),
+            type='BranchViews',
+            branch='det',
+            num_views=1,  # 2 for the two-view term
+            transforms=[
+                # Longer and shorter side of a picture at most, in pixels.
+                dict(
+                    type='RandomChoiceResize',
+                    scales=[(667, 400), (1000, 600), (1333, 800)],
+                    keep_ratio=True,
+                ),
+                dict(type='RandomFlip', prob=0.5),
+                dict(type='PackPersonSearchInputs'),
+            ],
         ),
     ],
 )
@@ -53,11 +55,14 @@ mosaic = dict(
     # pictures take 5,800 rounds of Market-1501: no mosaic is seen twice.
     num_rounds=6000,
     pipeline=[
-        dict(type='RandomFlip', prob=0.5),
         dict(
-            type='MultiBranch',
-            branch_field=branches,
-            reid=dict(type='PackPersonSearchInputs'),
+            type='BranchViews',
+            branch='reid',
+            num_views=1,  # 2 for the two-view term, if it takes crops too
+            transforms=[
+                dict(type='RandomFlip', prob=0.5),
+                dict(type='PackPersonSearchInputs'),
+            ],
         ),
     ],
 )

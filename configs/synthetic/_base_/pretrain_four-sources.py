@@ -9,7 +9,9 @@ sources = dict(
     det=['crowdhuman', 'crowdhuman-2'], reid=['market1501', 'msmt17']
 )
 
-_base_.scenes.pipeline[2].scales = [(208, 128), (256, 160), (304, 192)]
+_base_.scenes.pipeline[2].transforms[0].scales = [
+    (208, 128), (256, 160), (304, 192),
+]  # fmt: skip
 _base_.held_out_scenes.pipeline[1].scale = (256, 160)
 small = dict(grid=(2, 5), tile_size=(80, 40))
 

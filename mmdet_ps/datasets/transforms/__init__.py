@@ -1,17 +1,17 @@
 """Transforms that know identities."""
 
+from .branch_views import BranchViews
 from .persons import (
     FilterPersonAnnotations,
     FlipCopies,
     LoadPersonAnnotations,
     PackPersonSearchInputs,
 )
-from .two_views import TwoViews
 
 __all__ = [
+    'BranchViews',
     'FilterPersonAnnotations',
     'FlipCopies',
     'LoadPersonAnnotations',
     'PackPersonSearchInputs',
-    'TwoViews',
 ]

@@ -10,7 +10,7 @@ from mmdet_ps.structures.fields import SECOND_VIEW
 class HybridDataPreprocessor(MultiBranchDataPreprocessor):
     """mmdet's preprocessor of branches, for batches that may lack a branch.
 
-    The second views that ``TwoViews`` packs join their branch, behind the
+    The second views that ``BranchViews`` packs join their branch, behind the
     first ones: a view is an image of the batch like any other. The metainfo
     of both says ``picture``, the place of the picture in the loader's batch,
     which tells the views that belong together.

@@ -47,7 +47,8 @@ class HybridPretrainDetector(BaseDetector):
         alignment: Config of an :class:`IntraTaskAlignment`, or None.
         two_views: Options of a :class:`TwoViewTerm` (``dict()`` for its
             defaults) that ties two views of a picture together, or None. The
-            pipelines of its branches must end with ``TwoViews``.
+            pipelines of its branches need ``BranchViews`` with
+            ``num_views=2``.
         det_persons: Whether the persons of the scenes take part in the
             identity losses: ``'unlabelled'``, the default without two views,
             or ``'ignored'``, the default with them.

@@ -112,8 +112,8 @@ def matched_persons(data_samples: SampleList) -> tuple[Tensor, Tensor]:
         if numbers is None or picture is None:
             raise UserError(
                 f'{data_sample.get("img_path")}: the two-view term needs two '
-                'views of each picture: end the pipeline of its branch with '
-                'TwoViews'
+                'views of each picture: set num_views=2 of BranchViews in the '
+                'pipelines of its branch'
             )
         # Nobody annotates 2**31 persons in one picture.
         keys.append(numbers + picture * 2**31)

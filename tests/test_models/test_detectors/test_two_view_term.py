@@ -46,7 +46,7 @@ def test_nobody_and_single_views_match_nothing():
 def test_pictures_seen_once_say_what_the_pipeline_lacks():
     sample = view(0, [0])
     del sample.gt_instances.annotation_indices
-    with pytest.raises(ValueError, match='TwoViews'):
+    with pytest.raises(ValueError, match='BranchViews'):
         matched_persons([sample])
 
 

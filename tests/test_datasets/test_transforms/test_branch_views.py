@@ -48,7 +48,12 @@ class DropFirst(BaseTransform):
 
 def two_views(*transforms, **options):
     return TRANSFORMS.build(
-        dict(type='TwoViews', transforms=[*transforms, PACK], branch='det')
+        dict(
+            type='BranchViews',
+            transforms=[*transforms, PACK],
+            branch='det',
+            num_views=2,
+        )
         | options
     )
 

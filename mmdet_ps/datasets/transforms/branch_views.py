@@ -1,4 +1,4 @@
-"""Two independently augmented views of one picture."""
+"""One or two independently augmented views of a picture, for a branch."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from mmdet_ps.utils.errors import UserError
 
 
 @TRANSFORMS.register_module()
-class TwoViews(BaseTransform):
-    """Augment a loaded picture twice and pack both views.
+class BranchViews(BaseTransform):
+    """Augment a loaded picture and pack it for its branch, once or twice.
 
-    The picture is decoded once. ``HybridDataPreprocessor`` joins the second
-    views to the first ones. Each person keeps the number of its
+    Of two views the picture is decoded once; ``HybridDataPreprocessor`` joins
+    the second views to the first ones. Each person keeps the number of its
     annotation through cropping and filtering, as
     ``gt_instances.annotation_indices`` (N,) int64, so that a model can match
     the persons of both views, and leave out those that one view lost.
 
-    Use it in place of ``MultiBranch`` at the end of a pipeline, and give all
-    pipelines of a loader the same ``branch_field``.
+    It ends the training pipelines of hybrid pre-training, in place of mmdet's
+    ``MultiBranch``. All pipelines of a loader name the same ``branch_field``.
 
     Args:
         transforms: From the picture and its annotations to packed inputs.
@@ -32,8 +32,8 @@ class TwoViews(BaseTransform):
             (``FilterPersonAnnotations``, ``RandomCrop``).
         branch: The branch of the picture, ``'det'`` or ``'reid'``.
         branch_field: All branches of the loader.
-        num_views: 2; or 1, which gives the form of two views to pictures
-            that are seen once.
+        num_views: 1, or 2 for the two-view term of
+            ``HybridPretrainDetector``.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class TwoViews(BaseTransform):
         transforms: Sequence[dict | Callable],
         branch: str,
         branch_field: Sequence[str] = ('det', 'reid'),
-        num_views: int = 2,
+        num_views: int = 1,
     ) -> None:
         if branch not in branch_field:
             raise UserError(
@@ -55,7 +55,7 @@ class TwoViews(BaseTransform):
         self.num_views = num_views
 
     def transform(self, results: dict) -> dict | None:
-        """Both views under ``<branch>`` and ``<branch>_second_view``; None,
+        """The views under ``<branch>`` and ``<branch>_second_view``; None,
         which makes the dataset draw again, where a view has nobody left that
         the transforms insist on."""
         person_ids = np.asarray(results['gt_instances_ids'], np.int64)
