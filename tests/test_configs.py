@@ -57,7 +57,7 @@ def test_a_reader_opens_few_files(path):
     assert levels(path) <= 3
     derived = len(bases_of(path)) == 1
     thin = 'synthetic' in path.parts or 'hybrid_pretrain' in path.parts
-    assert len(files(path)) <= (8 if thin else 6 if derived else 5)
+    assert len(files(path)) <= (8 if thin else 5) + derived
 
 
 def test_a_schedule_inherits_nothing():
