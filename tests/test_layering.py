@@ -47,6 +47,7 @@ MAY_IMPORT = {
     'models': ('structures', 'utils'),
     'evaluation': ('structures', 'utils'),
     'visualization': ('structures', 'utils'),
+    'export': ('utils',),
     'engine': ('structures', 'utils', 'visualization', 'models'),
     'apis': (
         'structures',

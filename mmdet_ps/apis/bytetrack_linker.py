@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..structures.boxes import iou_matrix
-from .optional_packages import optional
+from ..utils.optional_packages import optional
 
 LEAST_OVERLAP = 0.1
 

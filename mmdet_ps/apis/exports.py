@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from mmdet_ps.utils.files import write_json, write_text
+from mmdet_ps.utils.optional_packages import optional
 
 from ..utils.images import image_size
 from ..utils.videos import VideoReader
 from .footage import Frame
 from .gallery_index import GalleryIndex
 from .linking import Tracks
-from .optional_packages import optional
 
 FORMS = ('mot', 'coco', 'fiftyone')
 

@@ -18,6 +18,7 @@ from mmdet_ps.utils.files import replacing
 
 from .footage import Frame, iterate_frames
 from .inference import Detections, detect
+from .onnx_model import OnnxModel
 
 FORMAT_VERSION = 1
 # What numpy, zipfile and zlib raise of a damaged file.
@@ -251,6 +252,9 @@ def stamp(frame: Frame) -> str:
 def model_mark(model: nn.Module, score_thr: float) -> str:
     """A digest of the weights, the test settings and the threshold."""
     digest = hashlib.sha1()
+    if isinstance(model, OnnxModel):
+        digest.update(f'{model.mark} {score_thr}'.encode())
+        return digest.hexdigest()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
         raw = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8)

@@ -19,6 +19,7 @@ from mmdet_ps.utils.errors import UserError
 
 from ..utils.checkpoint import CheckpointError, load_weights, training_only
 from ..utils.images import read_image
+from .onnx_model import OnnxModel
 
 Image: TypeAlias = str | PathLike | np.ndarray
 
@@ -44,11 +45,12 @@ def init_model(
     device: str = 'cpu',
     cfg_options: dict | None = None,
     trust: bool = False,
-) -> nn.Module:
+) -> nn.Module | OnnxModel:
     """A model in evaluation mode, with its config as ``model.cfg``.
 
     Args:
-        config: File or config object.
+        config: File or config object, or an ONNX file, which needs no
+            checkpoint and is run by onnxruntime.
         checkpoint: File; ``None`` leaves the random start. Keys that are
             missing, unexpected or of another shape are an error that lists
             them, because such a model answers with nonsense.
@@ -56,6 +58,8 @@ def init_model(
         cfg_options: Values that override the config's, by dotted key.
         trust: Also load a checkpoint that could run code of its own.
     """
+    if str(config).lower().endswith('.onnx'):
+        return OnnxModel(config, device)
     if not isinstance(config, Config):
         config = Config.fromfile(config)
     if cfg_options:
@@ -128,6 +132,8 @@ def detect_batch(
         images: As in ``detect``, at least one.
         model, resize, score_thr: As in ``detect``.
     """
+    if isinstance(model, OnnxModel):
+        return [_by_onnx(model, image, resize, score_thr) for image in images]
     with torch.no_grad():
         batch = [prepare(model, image, resize) for image in images]
         samples = model.test_step(
@@ -159,6 +165,16 @@ def _arrays(
     )
 
 
+def _by_onnx(
+    model: OnnxModel, image: Image, resize: bool, score_thr: float
+) -> Detections:
+    if not isinstance(image, np.ndarray):
+        image = read_image(image)
+    found = model.detect(check_image(image), resize)
+    sure = found[1] >= score_thr
+    return Detections(*(field[sure] for field in found))
+
+
 def embed_boxes(
     model: nn.Module, image: Image, bboxes, resize: bool = True
 ) -> np.ndarray:
@@ -170,10 +186,14 @@ def embed_boxes(
         resize: As in ``detect``.
 
     Returns:
-        (N, D) float32 unit vectors. A method that does not embed regions
+        (N, D) float32 unit vectors. A method that does not embed regions,
+        and any model out of an ONNX file,
         gives the embedding of the detection that overlaps best, and zeros
         where it found nobody in the whole image.
     """
+    if isinstance(model, OnnxModel):
+        image = image if isinstance(image, np.ndarray) else read_image(image)
+        return model.embed_boxes(image, check_boxes(bboxes, image), resize)
     if not hasattr(model, 'embed_boxes'):
         raise UserError(
             f'{type(model).__name__} cannot embed boxes: use a config of a '

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mmdet_ps.utils.files import write_json, write_text
+from mmdet_ps.utils.optional_packages import optional
 
 from ..utils.images import write_image
 from ..visualization.drawing import BLUE, GREEN, MUTED
@@ -19,7 +20,6 @@ from .exports import to_fiftyone, write_coco, write_mot
 from .footage import PICTURE_ERRORS, Footage, Frame, FrameReader
 from .footage_search import FootageSearch, Threshold
 from .open_search import Answer
-from .optional_packages import optional
 from .queries import EmbeddedQuery
 
 
