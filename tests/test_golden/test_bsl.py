@@ -9,6 +9,7 @@ from mmdet.structures.bbox import bbox2roi
 from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 
+from mmdet_ps.models.detectors.search_answers import answer
 from tests.test_golden.golden import (
     FOLDER,
     arrays,
@@ -157,32 +158,29 @@ def post_processed(model, record, prefix, **cfg):
     meta = dict(img_shape=(224, 352))
     head = model.roi_head.bbox_head
     result = model.roi_head.detections(rois, answers, meta, cfg, head)
-    return result, cfg, meta
+    return result
 
 
 def test_post_processing_of_made_up_answers(case):
     model, record, _, _ = case
-    found, *_ = post_processed(model, record, 'hand')
+    found = post_processed(model, record, 'hand')
     assert_agrees(found.bboxes, record['hand_det_boxes'])
     assert_agrees(found.scores, record['hand_det_scores'])
     assert_agrees(found.embeddings, record['hand_det_embeddings'])
 
 
 def test_confidence_weighting(case):
-    model, record, _, features = case
-    found, cfg, meta = post_processed(
-        model, record, 'hand', confidence_weighted=True
-    )
-    finish = type(model.roi_head).__mro__[1].finish
-    (found,) = finish(
-        model.roi_head, features, [found], [meta], cfg, rescale=True
+    model, record, _, _ = case
+    found = post_processed(model, record, 'hand')
+    (found,) = answer(
+        dict(confidence_weighted=True), [], lambda: [found], None, found.bboxes
     )
     assert_agrees(found.embeddings, record['hand_det_embeddings_cws'])
 
 
 def test_post_processing_of_recorded_answers(case):
     model, record, _, _ = case
-    found, *_ = post_processed(model, record, 'given', score_thr=-1.0)
+    found = post_processed(model, record, 'given', score_thr=-1.0)
     assert_agrees(found.bboxes, record['given_det_boxes'])
     assert_agrees(found.scores, record['given_det_scores'])
     assert_agrees(found.embeddings, record['given_det_embeddings'], HALF)

@@ -129,6 +129,10 @@ model = dict(
         ),
     ),
     test_cfg=dict(
+        # Embed the annotated boxes too: queries are searched by them.
+        embed_gt_boxes=True,
+        gt_boxes_as_detections=False,
+        confidence_weighted=False,
         rpn=dict(
             nms_pre=6000,
             max_per_img=300,
@@ -140,9 +144,6 @@ model = dict(
             nms=dict(type='nms', iou_threshold=0.4),
             max_per_img=100,
             min_bbox_size=0,
-            embed_gt_boxes=True,
-            gt_boxes_as_detections=False,
-            confidence_weighted=False,
         ),
     ),
 )

@@ -100,7 +100,7 @@ def embed_queries(
             raise UserError(
                 'the results hold no embeddings of given boxes; score by '
                 '--query-embedding matched-detection, or write them with '
-                'test_cfg.embed_gt_boxes=True'
+                '--cfg-options model.test_cfg.embed_gt_boxes=True'
             )
         rows = own_given_box(protocol, source)
         lost = np.flatnonzero(rows < 0)

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import torch
 from mmdet.models.detectors import SingleStageDetector
 from mmdet.registry import MODELS
-from mmdet.structures import DetDataSample, SampleList
+from mmdet.structures import SampleList
 from mmdet.structures.bbox import bbox_overlaps
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from .search_answers import Fields, answer, check_options, to_input_pixels
 from .usable_boxes import with_usable_boxes
 
 
@@ -28,13 +28,13 @@ class AlignPS(SingleStageDetector):
     A box that is not a detection has no embedding of its own here: it gets
     the one of the detection that overlaps it most.
 
-    ``test_cfg``, beside what the head reads:
-
-    * ``embed_gt_boxes``: write the embeddings of the boxes in
-      ``gt_instances`` there;
-    * ``gt_boxes_as_detections``: answer with these boxes;
-    * ``confidence_weighted``: scale embeddings by the scores.
+    ``test_cfg`` holds what the head reads and the options of
+    :mod:`.search_answers`.
     """
+
+    def __init__(self, *args, test_cfg: dict | None = None, **kwargs) -> None:
+        check_options(test_cfg)
+        super().__init__(*args, test_cfg=test_cfg, **kwargs)
 
     @property
     def reid_keys(self) -> tuple[str, ...]:
@@ -81,25 +81,15 @@ class AlignPS(SingleStageDetector):
         """Detections of (B, 3, H, W) images as ``pred_instances``."""
         maps = self.extract_maps(batch_inputs)
         located = self.locate(maps, batch_data_samples)
-        results = self.complete(maps, batch_data_samples, located)
-        given = [given_boxes(s, batch_inputs) for s in batch_data_samples]
-        to_embed = self.test_cfg.get('embed_gt_boxes', False)
-        as_detections = self.test_cfg.get('gt_boxes_as_detections', False)
-        if to_embed or as_detections:
-            fields = self.embed(maps, batch_data_samples, located, given)
-            if as_detections:
-                results = [as_results(boxes) for boxes in given]
-                set_fields(results, fields)
-            if to_embed:
-                set_fields(
-                    [s.get('gt_instances', None) for s in batch_data_samples],
-                    fields,
-                )
-        for result, sample in zip(results, batch_data_samples):
-            if self.test_cfg.get('confidence_weighted', False):
-                weights = result.scores[:, None]
-                result.embeddings = result.embeddings * weights
-            if not rescale:
+        results = answer(
+            self.test_cfg,
+            batch_data_samples,
+            lambda: self.complete(maps, batch_data_samples, located),
+            lambda boxes: self.embed(maps, batch_data_samples, located, boxes),
+            like=batch_inputs,
+        )
+        if not rescale:
+            for result, sample in zip(results, batch_data_samples):
                 result.bboxes = to_input_pixels(result.bboxes, sample)
         return self.add_pred_to_datasample(batch_data_samples, results)
 
@@ -126,9 +116,8 @@ class AlignPS(SingleStageDetector):
         batch_data_samples: SampleList,
         located: list[InstanceData],
         bboxes: list[Tensor],
-    ) -> dict[str, list[Tensor]]:
-        """Embeddings (n, D) of (n, 4) boxes in original pixels per image,
-        under the names they have in ``pred_instances``.
+    ) -> Fields:
+        """Embeddings of boxes (n, 4) in original pixels, per image.
 
         Args:
             located (list): What the dense head found.
@@ -171,36 +160,3 @@ def best_overlapping(
     if len(candidates) == 0:
         return values.new_zeros(len(bboxes), values.size(1))
     return values[bbox_overlaps(bboxes, candidates).argmax(dim=1)]
-
-
-def given_boxes(data_sample: DetDataSample, like: Tensor) -> Tensor:
-    """Annotated (n, 4) boxes of a test sample, in original pixels."""
-    annotated = data_sample.get('gt_instances', None)
-    if annotated is None or 'bboxes' not in annotated:
-        return like.new_zeros(0, 4)
-    return annotated.bboxes.to(like)
-
-
-def to_input_pixels(bboxes: Tensor, data_sample: DetDataSample) -> Tensor:
-    """(n, 4) boxes in original pixels as pixels of the network's input."""
-    factor = data_sample.metainfo.get('scale_factor', (1.0, 1.0))
-    return bboxes * bboxes.new_tensor(factor[:2]).repeat(2)
-
-
-def as_results(bboxes: Tensor) -> InstanceData:
-    """(n, 4) boxes as detections that are certain."""
-    return InstanceData(
-        bboxes=bboxes,
-        scores=bboxes.new_ones(len(bboxes)),
-        labels=bboxes.new_zeros(len(bboxes), dtype=torch.long),
-    )
-
-
-def set_fields(
-    instances: list[InstanceData | None], fields: dict[str, list[Tensor]]
-) -> None:
-    """Set a field of each image's instances, where there are any."""
-    for name, values in fields.items():
-        for instance, value in zip(instances, values):
-            if instance is not None and len(instance) == len(value):
-                setattr(instance, name, value)

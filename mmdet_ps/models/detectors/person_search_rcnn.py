@@ -5,14 +5,29 @@ from collections.abc import Sequence
 from mmdet.models.detectors import TwoStageDetector
 from mmdet.registry import MODELS
 from mmdet.structures import SampleList
+from mmdet.utils import InstanceList
 from torch import Tensor
 
+from .search_answers import (
+    Fields,
+    answer,
+    check_options,
+    to_input_pixels,
+)
 from .usable_boxes import with_usable_boxes
 
 
 @MODELS.register_module()
 class PersonSearchRCNN(TwoStageDetector):
-    """Faster R-CNN whose RoI head also embeds (OIM, NAE, BSL, SeqNet)."""
+    """Faster R-CNN whose RoI head also embeds (OIM, NAE, BSL, SeqNet).
+
+    ``test_cfg`` holds ``rpn`` and ``rcnn``, for the heads, and the options of
+    :mod:`.search_answers`.
+    """
+
+    def __init__(self, *args, test_cfg: dict | None = None, **kwargs) -> None:
+        check_options(test_cfg)
+        super().__init__(*args, test_cfg=test_cfg, **kwargs)
 
     def loss(
         self, batch_inputs: Tensor, batch_data_samples: SampleList
@@ -52,6 +67,35 @@ class PersonSearchRCNN(TwoStageDetector):
         """
         x = maps['neck' if self.with_neck else 'backbone']
         return self.roi_head.annotated_embeddings(x, batch_data_samples)
+
+    def predict(
+        self,
+        batch_inputs: Tensor,
+        batch_data_samples: SampleList,
+        rescale: bool = True,
+    ) -> SampleList:
+        """Detections of (B, 3, H, W) images as ``pred_instances``."""
+        x = self.extract_feat(batch_inputs)
+
+        def detect() -> InstanceList:
+            proposals = self.rpn_head.predict(
+                x, batch_data_samples, rescale=False
+            )
+            return self.roi_head.predict(
+                x, proposals, batch_data_samples, rescale=True
+            )
+
+        def embed(bboxes: list[Tensor]) -> Fields:
+            rows = self.roi_head.embed_boxes(x, batch_data_samples, bboxes)
+            return dict(embeddings=rows)
+
+        results = answer(
+            self.test_cfg, batch_data_samples, detect, embed, like=batch_inputs
+        )
+        if not rescale:
+            for result, sample in zip(results, batch_data_samples):
+                result.bboxes = to_input_pixels(result.bboxes, sample)
+        return self.add_pred_to_datasample(batch_data_samples, results)
 
     def embed_boxes(
         self,

@@ -9,7 +9,8 @@ from mmdet.structures import SampleList
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from .alignps import AlignPS, FeatureMaps, set_fields
+from .alignps import AlignPS, FeatureMaps
+from .search_answers import Fields, set_fields
 from .usable_boxes import with_usable_boxes
 
 
@@ -136,7 +137,7 @@ class ROIAlignPS(AlignPS):
         batch_data_samples: SampleList,
         located: list[InstanceData],
         bboxes: list[Tensor],
-    ) -> dict[str, list[Tensor]]:
+    ) -> Fields:
         """See :meth:`AlignPS.embed`; the RoI half is that of the box."""
         dense = super().embed(maps, batch_data_samples, located, bboxes)
         return self._join(
@@ -149,7 +150,7 @@ class ROIAlignPS(AlignPS):
         batch_data_samples: SampleList,
         bboxes: list[Tensor],
         dense: list[Tensor],
-    ) -> dict[str, list[Tensor]]:
+    ) -> Fields:
         """All embeddings of (n, 4) boxes with dense ones (n, D)."""
         stage = (maps.stages[self.roi_stage],)
         roi = self.roi_head.embed_boxes(stage, batch_data_samples, bboxes)

@@ -18,7 +18,6 @@ from mmdet_ps.models.losses.identity_loss import NO_BOX, REID_KEYS, PersonRows
 from mmdet_ps.structures.fields import IGNORED
 
 from .detection_selection import select_detections
-from .given_boxes import boxes_scale, given_boxes
 from .reid_accuracy import reid_accuracy
 
 
@@ -26,12 +25,7 @@ from .reid_accuracy import reid_accuracy
 class PersonSearchRoIHead(StandardRoIHead):
     """Boxes, scores and embeddings of the same RoIs (OIM, NAE).
 
-    ``test_cfg`` beside the thresholds of ``select_detections``:
-
-    * ``embed_gt_boxes``: write the embeddings of the given boxes to
-      ``gt_instances.embeddings``;
-    * ``gt_boxes_as_detections``: answer with the given boxes;
-    * ``confidence_weighted``: scale embeddings by the scores.
+    ``test_cfg`` has the thresholds of :func:`select_detections`.
 
     Args:
         loss_reid: the identity loss.
@@ -186,52 +180,14 @@ class PersonSearchRoIHead(StandardRoIHead):
         Returns:
             embeddings (n, D) of every image.
         """
+        # Not in the type of the maps: half precision cannot tell pixels apart.
+        bboxes = [boxes.to(x[0].device).float() for boxes in bboxes]
         scaled = [
-            boxes.to(x[0]) * boxes_scale(x[0], data_sample.metainfo)
+            boxes * boxes_scale(boxes, data_sample.metainfo)
             for boxes, data_sample in zip(bboxes, batch_data_samples)
         ]
         embeddings = self.embed_rois(x, bbox2roi(scaled))
         return list(embeddings.split([len(boxes) for boxes in bboxes]))
-
-    def predict(
-        self,
-        x: tuple[Tensor],
-        rpn_results_list: InstanceList,
-        batch_data_samples: SampleList,
-        rescale: bool = False,
-    ) -> InstanceList:
-        """Detections of every image with embeddings; see the class."""
-        given = [
-            given_boxes(data_sample, x[0])
-            for data_sample in batch_data_samples
-        ]
-        as_detections = self.test_cfg.get('gt_boxes_as_detections', False)
-        to_embed = self.test_cfg.get('embed_gt_boxes', False)
-        if (to_embed or as_detections) and any(map(len, given)):
-            embeddings = self.embed_boxes(x, batch_data_samples, given)
-            for data_sample, rows in zip(batch_data_samples, embeddings):
-                if to_embed and 'bboxes' in data_sample.get(
-                    'gt_instances', ()
-                ):
-                    data_sample.gt_instances.embeddings = rows
-        elif to_embed or as_detections:
-            embeddings = [
-                self.embed_rois(x, boxes.new_zeros(0, 5)) for boxes in given
-            ]
-        metas = [data_sample.metainfo for data_sample in batch_data_samples]
-        if not as_detections:
-            return self.predict_bbox(
-                x, metas, rpn_results_list, self.test_cfg, rescale
-            )
-        return [
-            InstanceData(
-                bboxes=boxes if rescale else boxes * boxes_scale(x[0], meta),
-                scores=boxes.new_ones(len(boxes)),
-                labels=boxes.new_zeros(len(boxes), dtype=torch.long),
-                embeddings=rows,
-            )
-            for boxes, rows, meta in zip(given, embeddings, metas)
-        ]
 
     def predict_bbox(
         self,
@@ -318,11 +274,16 @@ class PersonSearchRoIHead(StandardRoIHead):
         cfg: ConfigDict,
         rescale: bool,
     ) -> InstanceList:
-        """Original pixels and weighting, once the embeddings are there."""
+        """Original pixels, if asked for, once the embeddings are there."""
         for result, meta in zip(results, batch_img_metas):
             del result.rois
             if rescale:
-                result.bboxes = result.bboxes / boxes_scale(x[0], meta)
-            if cfg.get('confidence_weighted', False):
-                result.embeddings = result.embeddings * result.scores[:, None]
+                result.bboxes = result.bboxes / boxes_scale(
+                    result.bboxes, meta
+                )
         return results
+
+
+def boxes_scale(like: Tensor, img_meta: dict) -> Tensor:
+    """Factors (4,) from original pixels to those of the network's input."""
+    return like.new_tensor(img_meta.get('scale_factor', (1.0, 1.0))).repeat(2)

@@ -99,7 +99,7 @@ def test_given_boxes_are_embedded_alike_by_every_way(model):
 
 def test_given_boxes_can_be_the_detections(model):
     model.eval()
-    cfg = model.roi_head.test_cfg
+    cfg = model.test_cfg
     cfg.gt_boxes_as_detections = True
     with torch.no_grad():
         (answer, empty) = model.test_step(batch([1, 2], [], scale=0.5))
@@ -129,7 +129,7 @@ def test_nothing_found_has_the_fields_of_something_found(model):
 
 def test_confidence_weighting_scales_by_the_score(model):
     model.eval()
-    cfg = model.roi_head.test_cfg
+    cfg = model.test_cfg
     cfg.confidence_weighted = True
     with torch.no_grad():
         (answer,) = model.test_step(batch([1]))
