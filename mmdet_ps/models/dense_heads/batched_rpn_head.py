@@ -6,12 +6,16 @@ from mmdet.registry import MODELS
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mmdet_ps.utils.errors import UserError
+
 from ..task_modules.batched_assignment import (
     UNUSED,
     assign_by_overlap,
+    check_rules,
+    low_quality_from,
     masked_overlaps,
     pad,
-    sample,
+    sample_boxes,
     without_ignored,
 )
 
@@ -20,10 +24,22 @@ from ..task_modules.batched_assignment import (
 class BatchedRPNHead(RPNHead):
     """mmdet's RPN on one level, without a loop over images in the loss.
 
-    ``train_cfg`` is mmdet's, for ``PersonAssigner`` and ``RandomSampler``.
-    Proposals are mmdet's: their NMS goes image by image, which costs less
-    than one over all boxes of a batch.
+    ``train_cfg`` is mmdet's, for ``PersonAssigner`` and ``RandomSampler``;
+    options of these that are not followed here are refused. Proposals are
+    mmdet's: their NMS goes image by image, which costs less than one over all
+    boxes of a batch.
     """
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        if self.train_cfg:
+            check_rules(self.assigner, self.sampler)
+            if self.sampler.add_gt_as_proposals:
+                raise UserError(
+                    'train_cfg.rpn.sampler.add_gt_as_proposals=True: the '
+                    'boxes of a region proposal network are its anchors '
+                    'alone; write False'
+                )
 
     def forward_single(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (B, A, H, W) and deltas (B, 4 * A, H, W) of a map.
@@ -53,35 +69,39 @@ class BatchedRPNHead(RPNHead):
                 None for an image without.
         """
         (logits,), (deltas,) = cls_scores, bbox_preds
+        size = logits.shape[-2:]
         (anchors,) = self.prior_generator.grid_priors(
-            [logits.shape[-2:]], device=logits.device
+            [size], device=logits.device
         )
         images = len(logits)
         logits = logits.permute(0, 2, 3, 1).reshape(images, -1, 1)
         deltas = deltas.permute(0, 2, 3, 1).reshape(images, -1, 4)
         persons, real = pad([gt.bboxes for gt in batch_gt_instances])
-        assigned = self._assign(anchors, persons, real, batch_img_metas)
+        assigned = self._assign(anchors, size, persons, real, batch_img_metas)
         assigned = without_ignored(
             assigned,
             anchors.expand(images, -1, -1),
             batch_gt_instances_ignore,
-            self.assigner,
+            self.assigner.ignore_iof_thr,
         )
-        positive, negative = sample(
+        positive, negative = sample_boxes(
             assigned, self.sampler.num, self.sampler.pos_fraction
         )
         counts = torch.stack([positive.sum(dim=1), negative.sum(dim=1)])
         # As mmdet counts: an empty part of an image is one.
         divisor = counts.clamp(min=1).sum()
-        drawn = positive | negative
+        sampled = positive | negative
         image, anchor = positive.nonzero(as_tuple=True)
         targets = self.bbox_coder.encode(
             anchors[anchor], persons[image, assigned[positive]]
         )
-        labels = (~positive[drawn]).long()  # 0 a person, 1 background
+        labels = (~positive[sampled]).long()  # 0 a person, 1 background
         return dict(
             loss_rpn_cls=self.loss_cls(
-                logits[drawn], labels, avg_factor=divisor
+                logits[sampled],
+                labels,
+                weight=self._label_weights(labels),
+                avg_factor=divisor,
             ),
             loss_rpn_bbox=self.loss_bbox(
                 deltas[positive], targets, avg_factor=divisor
@@ -91,24 +111,62 @@ class BatchedRPNHead(RPNHead):
     def _assign(
         self,
         anchors: Tensor,
+        size: tuple[int, int],
         persons: Tensor,
         real: Tensor,
         batch_img_metas: list[dict],
     ) -> Tensor:
-        """Person (B, A) of each of (A, 4) anchors, those that lie in the
-        image; see ``assign_by_overlap``."""
-        border = self.train_cfg['allowed_border']
-        shapes = [meta['img_shape'][:2] for meta in batch_img_metas]
-        limits = torch.tensor(shapes, device=anchors.device).flip(1) + border
-        usable = (anchors[:, :2] >= -border).all(dim=1) & (
-            anchors[:, 2:] < limits[:, None]
-        ).all(dim=2)
+        """Person (B, A) of each of (A, 4) anchors; see ``assign_by_overlap``.
+
+        Anchors that do not count are UNUSED: those centred on the padding
+        that was added to make the images of a batch alike and those that
+        leave their image by more than ``allowed_border`` pixels, where that
+        is not negative (no limit).
+        """
         rule = self.assigner
+        usable = self._usable(anchors, size, batch_img_metas)
         every = anchors.expand(len(persons), -1, -1)
         assigned = assign_by_overlap(
             masked_overlaps(every, usable, persons, real),
             rule.pos_iou_thr,
             rule.neg_iou_thr,
-            rule.min_pos_iou if rule.match_low_quality else None,
+            low_quality_from(rule),
         )
         return assigned.masked_fill(~usable, UNUSED)
+
+    def _usable(
+        self,
+        anchors: Tensor,
+        size: tuple[int, int],
+        batch_img_metas: list[dict],
+    ) -> Tensor:
+        """Which anchors (A, 4) of a map of some size count, (B, A) bool."""
+        shapes = [
+            [*meta['img_shape'][:2], *meta.get('pad_shape', meta['img_shape'])]
+            for meta in batch_img_metas
+        ]
+        shapes = torch.tensor([s[:4] for s in shapes], device=anchors.device)
+        image, padded = shapes[:, None, :2], shapes[:, None, 2:]
+        # The cells of the map that begin within an image, padded by itself.
+        across, down = self.prior_generator.strides[0]
+        rows = torch.arange(size[0], device=anchors.device) * down
+        columns = torch.arange(size[1], device=anchors.device) * across
+        usable = (rows < padded[..., 0])[:, :, None] & (
+            columns < padded[..., 1]
+        )[:, None, :]
+        per_cell = len(anchors) // (size[0] * size[1])
+        usable = usable.flatten(1).repeat_interleave(per_cell, dim=1)
+        border = self.train_cfg['allowed_border']
+        if border < 0:
+            return usable
+        inside = (anchors[:, :2] >= -border).all(dim=1) & (
+            anchors[:, 2:] < image.flip(-1) + border
+        ).all(dim=2)
+        return usable & inside
+
+    def _label_weights(self, labels: Tensor) -> Tensor | None:
+        """Weights (N,) of labels (N,), None where all weigh the same."""
+        weight = self.train_cfg.get('pos_weight', -1)
+        if weight <= 0:
+            return None
+        return torch.where(labels == 0, weight, 1.0)

@@ -4,6 +4,7 @@ import torch
 from mmdet.registry import MODELS
 from mmdet.structures import SampleList
 from mmdet.utils import InstanceList
+from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmdet_ps.models.losses.identity_loss import NO_BOX, PersonRows
@@ -12,9 +13,11 @@ from mmdet_ps.structures.fields import IGNORED
 from ..task_modules.batched_assignment import (
     UNUSED,
     assign_by_overlap,
+    check_rules,
+    low_quality_from,
     masked_overlaps,
     pad,
-    sample,
+    sample_boxes,
     without_ignored,
 )
 from .person_search_roi_head import PersonSearchRoIHead
@@ -26,8 +29,18 @@ class BatchedRoIHead(PersonSearchRoIHead):
     """``PersonSearchRoIHead`` without a loop over images in the loss.
 
     ``train_cfg`` is mmdet's, for ``PersonAssigner`` and ``RandomSampler``;
-    the persons themselves are always among the proposals.
+    options of these that are not followed here are refused.
     """
+
+    def init_assigner_sampler(self) -> None:
+        """Build what ``train_cfg`` says.
+
+        Raises:
+            UserError: a rule that is not followed here.
+        """
+        super().init_assigner_sampler()
+        if self.train_cfg:
+            check_rules(self.bbox_assigner, self.bbox_sampler)
 
     def loss_and_rows(
         self,
@@ -36,7 +49,7 @@ class BatchedRoIHead(PersonSearchRoIHead):
         batch_data_samples: SampleList,
     ) -> tuple[dict[str, Tensor], PersonRows]:
         """See the parent class."""
-        rois, person_ids, box_indices, targets = self.draw_rois(
+        rois, person_ids, box_indices, targets = self.sample_rois(
             rpn_results_list, batch_data_samples
         )
         self.sampled_rois = rois, person_ids
@@ -52,37 +65,21 @@ class BatchedRoIHead(PersonSearchRoIHead):
         return losses, rows
 
     @torch.no_grad()
-    def draw_rois(
+    def sample_rois(
         self, rpn_results_list: InstanceList, batch_data_samples: SampleList
     ) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, Tensor, Tensor, Tensor]]:
         """RoIs (R, 5), their person ids (R,), the annotated boxes (R,) they
         stand for (NO_BOX for none), and labels (R,), weights of these (R,),
         deltas (R, 4) and weights of these (R, 4)."""
         given = [s.gt_instances for s in batch_data_samples]
-        persons, real = pad([gt.bboxes for gt in given])
+        persons, _ = pad([gt.bboxes for gt in given])
         ids, _ = pad([gt.person_ids for gt in given])
-        boxes, usable = pad(
-            [
-                torch.cat([gt.bboxes, found.bboxes])
-                for gt, found in zip(given, rpn_results_list)
-            ]
-        )
-        assigned = assign_by_overlap(
-            masked_overlaps(boxes, usable, persons, real),
-            self.bbox_assigner.pos_iou_thr,
-            self.bbox_assigner.neg_iou_thr,
-        ).masked_fill(~usable, UNUSED)
-        assigned = without_ignored(
-            assigned,
-            boxes,
+        boxes, assigned = self._assign(
+            [found.bboxes for found in rpn_results_list],
+            [gt.bboxes for gt in given],
             [s.get('ignored_instances') for s in batch_data_samples],
-            self.bbox_assigner,
         )
-        # The persons come first among the boxes, each is its own.
-        first = assigned[:, : real.size(1)]
-        itself = torch.arange(real.size(1), device=real.device)
-        first.copy_(torch.where(real, itself, first))
-        positive, negative = sample(
+        positive, negative = sample_boxes(
             assigned, self.bbox_sampler.num, self.bbox_sampler.pos_fraction
         )
         image, index = (positive | negative).nonzero(as_tuple=True)
@@ -94,14 +91,52 @@ class BatchedRoIHead(PersonSearchRoIHead):
             rois[:, 1:], persons[image, person]
         )
         weight = is_person[:, None].to(deltas)
+        label_weight = torch.ones_like(deltas[:, 0])
+        if self.train_cfg.pos_weight > 0:
+            label_weight[is_person] = self.train_cfg.pos_weight
         return (
             rois,
             person_ids,
             person.masked_fill(~is_person, NO_BOX),
             (
                 (~is_person).long(),
-                torch.ones_like(deltas[:, 0]),
+                label_weight,
                 deltas.where(is_person[:, None], torch.zeros_like(deltas)),
                 weight.expand(-1, 4),
             ),
+        )
+
+    def _assign(
+        self,
+        proposals: list[Tensor],
+        persons: list[Tensor],
+        ignored: list[InstanceData | None],
+    ) -> tuple[Tensor, Tensor]:
+        """Boxes (B, N, 4) that may be sampled, and their persons (B, N).
+
+        Args:
+            proposals: (n, 4) of each image.
+            persons: annotated boxes (m, 4) of each image.
+            ignored: regions of each image as ``bboxes``, or None.
+        """
+        rule = self.bbox_assigner
+        counts = torch.tensor(list(map(len, persons)))
+        if self.bbox_sampler.add_gt_as_proposals:
+            proposals = list(map(torch.cat, zip(persons, proposals)))
+        else:
+            counts = torch.zeros_like(counts)
+        boxes, real = pad(proposals)
+        index = torch.arange(boxes.size(1), device=boxes.device)
+        is_person = index < counts.to(boxes.device)[:, None]
+        overlaps = masked_overlaps(boxes, real & ~is_person, *pad(persons))
+        assigned = assign_by_overlap(
+            overlaps,
+            rule.pos_iou_thr,
+            rule.neg_iou_thr,
+            low_quality_from(rule),
+        ).masked_fill(~real, UNUSED)
+        # The persons among the boxes come first, and each is its own.
+        assigned = torch.where(is_person, index, assigned)
+        return boxes, without_ignored(
+            assigned, boxes, ignored, rule.ignore_iof_thr
         )

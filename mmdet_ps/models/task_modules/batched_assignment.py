@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
+from mmdet.models.task_modules.assigners import BaseAssigner
+from mmdet.models.task_modules.samplers import BaseSampler, RandomSampler
 from mmdet.structures.bbox import bbox_overlaps
 from mmengine.structures import InstanceData
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-if TYPE_CHECKING:
-    from .person_assigner import PersonAssigner
+from mmdet_ps.utils.errors import UserError
 
 # Beside the index of a person, what a box may be.
 BACKGROUND = -1
@@ -91,7 +91,7 @@ def without_ignored(
     assigned: Tensor,
     boxes: Tensor,
     batch_ignored: Sequence[InstanceData | None] | None,
-    rule: PersonAssigner,
+    share: float,
 ) -> Tensor:
     """Assigned boxes (B, N), the background in ignored regions UNUSED.
 
@@ -99,7 +99,7 @@ def without_ignored(
         assigned: (B, N); see :func:`assign_by_overlap`.
         boxes: (B, N, 4).
         batch_ignored: B times ``bboxes`` (m, 4), or None.
-        rule: Says how far inside.
+        share: more than this share of a box lies in one ignored region.
     """
     given = [
         boxes.new_zeros(0, 4) if ignored is None else ignored.bboxes
@@ -107,31 +107,66 @@ def without_ignored(
     ]
     if not any(map(len, given)):
         return assigned
-    spared = rule.spared(boxes, pad(given)[0])
+    spared = lies_in(boxes, pad(given)[0], share)
     return assigned.masked_fill(spared & (assigned == BACKGROUND), UNUSED)
 
 
-def sample(
+def sample_boxes(
     assigned: Tensor, number: int, positive_share: float
 ) -> tuple[Tensor, Tensor]:
-    """Draw at most ``number`` boxes of each image of (B, N) assigned ones.
+    """Sample at most ``number`` boxes of each image of (B, N) assigned ones.
 
     Returns:
-        tuple[Tensor, Tensor]: masks (B, N) of the positives drawn, up to
+        tuple[Tensor, Tensor]: masks (B, N) of the positives sampled, up to
         their share, and of the background that fills up.
     """
     limit = torch.full_like(assigned[:, 0], int(number * positive_share))
-    positive = draw(assigned >= 0, limit)
+    positive = sample_places(assigned >= 0, limit)
     rest = number - positive.sum(dim=1)
-    return positive, draw(assigned == BACKGROUND, rest)
+    return positive, sample_places(assigned == BACKGROUND, rest)
 
 
-def draw(mask: Tensor, number: Tensor) -> Tensor:
+def sample_places(mask: Tensor, number: Tensor) -> Tensor:
     """Up to ``number`` (B,) true places of each row of a (B, N) mask."""
     keys = torch.rand(mask.shape, device=mask.device)
     keys = keys.masked_fill(~mask, -1)
     most = min(int(number.max()), mask.size(1))
     keys, index = keys.topk(most, dim=1)
     places = torch.arange(most, device=mask.device)
-    drawn = (keys >= 0) & (places < number[:, None])
-    return torch.zeros_like(mask).scatter(1, index, drawn)
+    taken = (keys >= 0) & (places < number[:, None])
+    return torch.zeros_like(mask).scatter(1, index, taken)
+
+
+def check_rules(assigner: BaseAssigner, sampler: BaseSampler) -> None:
+    """Refuse rules of mmdet that the functions here do not follow.
+
+    Raises:
+        UserError: naming the option of the config.
+    """
+    if type(sampler) is not RandomSampler or sampler.neg_pos_ub >= 0:
+        raise UserError(
+            f'train_cfg: boxes are sampled for whole batches, which a '
+            f'{type(sampler).__name__} with neg_pos_ub='
+            f'{getattr(sampler, "neg_pos_ub", -1)} does not do: use '
+            'RandomSampler with neg_pos_ub=-1'
+        )
+    refused = {
+        'neg_iou_thr': isinstance(assigner.neg_iou_thr, tuple | list),
+        'perm_repeat_gt_cfg': assigner.perm_repeat_gt_cfg is not None,
+        'gt_max_assign_all': assigner.match_low_quality
+        and not assigner.gt_max_assign_all,
+    }
+    for option, is_refused in refused.items():
+        if is_refused:
+            raise UserError(
+                f'train_cfg: assigner.{option}='
+                f'{getattr(assigner, option)} is not supported where boxes '
+                'are assigned for whole batches: leave it at its default, '
+                'or use the head that goes image by image'
+            )
+
+
+def low_quality_from(assigner: BaseAssigner) -> float | None:
+    """From which IoU on a person takes the boxes that overlap it most; None
+    where it does not."""
+    return assigner.min_pos_iou if assigner.match_low_quality else None

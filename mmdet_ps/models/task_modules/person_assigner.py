@@ -3,7 +3,6 @@
 from mmdet.models.task_modules.assigners import AssignResult, MaxIoUAssigner
 from mmdet.registry import TASK_UTILS
 from mmengine.structures import InstanceData
-from torch import Tensor
 
 from .batched_assignment import lies_in
 
@@ -35,12 +34,10 @@ class PersonAssigner(MaxIoUAssigner):
         """Assign ``priors`` (N, 4) to ``bboxes`` (M, 4); see the class."""
         result = super().assign(pred_instances, gt_instances, **kwargs)
         if gt_instances_ignore is not None:
-            spared = self.spared(
-                pred_instances.priors, gt_instances_ignore.bboxes
+            spared = lies_in(
+                pred_instances.priors,
+                gt_instances_ignore.bboxes,
+                self.ignore_iof_thr,
             )
             result.gt_inds[spared & (result.gt_inds == 0)] = -1
         return result
-
-    def spared(self, boxes: Tensor, ignored: Tensor) -> Tensor:
-        """Which of the boxes (..., N, 4) lie in ignored ones (..., M, 4)."""
-        return lies_in(boxes, ignored, self.ignore_iof_thr)

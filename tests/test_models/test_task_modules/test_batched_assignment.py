@@ -9,10 +9,10 @@ from mmdet_ps.models.task_modules.batched_assignment import (
     BACKGROUND,
     UNUSED,
     assign_by_overlap,
-    draw,
     masked_overlaps,
     pad,
-    sample,
+    sample_boxes,
+    sample_places,
 )
 
 
@@ -58,7 +58,7 @@ def test_drawing_is_uniform_and_limited():
     mask = torch.tensor([[True, False, True, True], [False] * 4])
     seen = torch.zeros(4)
     for _ in range(600):
-        drawn = draw(mask, torch.tensor([2, 2]))
+        drawn = sample_places(mask, torch.tensor([2, 2]))
         assert drawn[0].sum() == 2 and not drawn[1].any()
         seen += drawn[0]
     assert seen[1] == 0
@@ -69,7 +69,7 @@ def test_background_fills_up_what_positives_leave():
     assigned = torch.tensor(
         [[0, 0, 1, BACKGROUND, BACKGROUND, UNUSED], [BACKGROUND] * 6]
     )
-    positive, negative = sample(assigned, 4, 0.5)
+    positive, negative = sample_boxes(assigned, 4, 0.5)
     assert positive.sum(1).tolist() == [2, 0]
     assert negative.sum(1).tolist() == [2, 4]
     assert (assigned[positive] >= 0).all()
