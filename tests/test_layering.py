@@ -23,6 +23,7 @@ MAY_IMPORT = {
     'models/alignment': (
         'structures',
         'utils',
+        'models/layers',
         'models/losses',
         'models/forward_capture',
     ),

@@ -2,11 +2,15 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
+
+from torch import nn
 
 from .checkpoint import (
     BACKBONE_PREFIX,
     CheckpointError,
     StateDict,
+    read_checkpoint,
     under_prefix,
 )
 
@@ -151,3 +155,22 @@ def spread_backbone(
                 spread.pop(own, None)
             spread[key] = stages[match.group(1)]
     return spread
+
+
+def load_roi_stages(top: nn.Module) -> None:
+    """Prefer, in the file of a backbone, the stages trained on RoIs.
+
+    ``tools/model_converters/format_pretrained_weights.py --keep backbone``
+    puts them beside the backbone's where a detector had both. Files without
+    them, and weights that are downloaded, are left at what they gave.
+
+    Args:
+        top: stages that run on RoIs, initialised as its ``init_cfg`` says.
+    """
+    init_cfg = top.init_cfg
+    if not isinstance(init_cfg, dict) or init_cfg['type'] != 'Pretrained':
+        return
+    path = Path(init_cfg['checkpoint'])
+    stages = read_checkpoint(path).get(ROI_STAGES) if path.is_file() else None
+    if stages:
+        top.load_state_dict(stages, strict=False)

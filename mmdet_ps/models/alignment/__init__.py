@@ -1,7 +1,6 @@
 """Intra-task alignment: sources of one sub-task made alike."""
 
-from .domain_alignment import DomainAlignment
-from .domain_classifier import DomainClassifier
+from .domain_alignment import DomainAlignment, DomainClassifier
 from .feature_queue import FeatureQueue
 from .gradient_reversal import (
     reversal_ramp,

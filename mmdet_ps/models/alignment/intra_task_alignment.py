@@ -10,6 +10,7 @@ from mmdet.structures import SampleList
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmdet_ps.models.layers import mean_over_images
 from mmdet_ps.structures.fields import IGNORED
 from mmdet_ps.utils.errors import UserError
 
@@ -189,22 +190,3 @@ def without_losses(key: str) -> str:
     """
     words = [word for word in key.split('_') if not word.startswith('loss')]
     return '_'.join(words)
-
-
-def mean_over_images(features: Tensor, shares: Tensor) -> Tensor:
-    """Mean (B, C) of maps (B, C, H, W), each over its own image.
-
-    Args:
-        features: Maps of images padded at the right and at the bottom.
-        shares: (B, 2) height and width of each image as a share of the
-            padded size.
-    """
-    height, width = features.shape[-2:]
-    limits = (shares * shares.new_tensor([height, width])).clamp(min=1)
-    rows = torch.arange(height, device=features.device)
-    columns = torch.arange(width, device=features.device)
-    inside = (rows[None, :, None] < limits[:, 0, None, None]) & (
-        columns[None, None, :] < limits[:, 1, None, None]
-    )
-    mask = inside[:, None].to(features)  # (B, 1, H, W)
-    return (features * mask).sum((2, 3)) / mask.sum((2, 3))

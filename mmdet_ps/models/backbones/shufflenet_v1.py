@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmdet_ps.utils.errors import UserError
-
-from .roi_stages import load_roi_stages
+from mmdet_ps.utils.pretrained_weights import load_roi_stages
 
 # Output channels of the three stages for each number of groups (table 1 of
 # the paper), and the number of units in them.

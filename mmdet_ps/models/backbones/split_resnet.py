@@ -10,8 +10,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmdet_ps.utils.errors import UserError
-
-from .roi_stages import load_roi_stages
+from mmdet_ps.utils.pretrained_weights import load_roi_stages
 
 
 def num_c4_blocks(depth: int, c4_blocks: int | None = None) -> int:

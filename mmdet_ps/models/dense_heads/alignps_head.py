@@ -10,6 +10,7 @@ from mmengine.dist import get_world_size
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mmdet_ps.models.layers import subtract_spatial_mean
 from mmdet_ps.models.losses.distributed import mean_over_ranks
 from mmdet_ps.models.losses.identity_loss import REID_KEYS, PersonRows
 from mmdet_ps.utils.errors import UserError
@@ -23,7 +24,6 @@ from .location_targets import (
     image_of_each,
     inside_any_box,
 )
-from .map_centering import subtract_spatial_mean
 
 
 @MODELS.register_module()

@@ -1,5 +1,6 @@
-"""Layers."""
+"""Layers, and means over feature maps."""
 
+from .map_means import mean_over_images, subtract_spatial_mean
 from .small_batch_norm import SmallBatchNorm1d
 
-__all__ = ['SmallBatchNorm1d']
+__all__ = ['SmallBatchNorm1d', 'mean_over_images', 'subtract_spatial_mean']

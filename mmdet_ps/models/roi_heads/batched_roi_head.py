@@ -20,8 +20,7 @@ from ..task_modules.batched_assignment import (
     sample_boxes,
     without_ignored,
 )
-from .person_search_roi_head import PersonSearchRoIHead
-from .reid_accuracy import reid_accuracy
+from .person_search_roi_head import PersonSearchRoIHead, reid_accuracy
 
 
 @MODELS.register_module()

@@ -2,6 +2,7 @@
 
 import torch
 import torch.nn.functional as F
+from mmcv.ops import nms
 from mmdet.models.roi_heads import StandardRoIHead
 from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from mmdet.models.task_modules.samplers import SamplingResult
@@ -16,9 +17,6 @@ from torch import Tensor
 
 from mmdet_ps.models.losses.identity_loss import NO_BOX, REID_KEYS, PersonRows
 from mmdet_ps.structures.fields import IGNORED
-
-from .detection_selection import select_detections
-from .reid_accuracy import reid_accuracy
 
 
 @MODELS.register_module()
@@ -287,3 +285,41 @@ class PersonSearchRoIHead(StandardRoIHead):
 def boxes_scale(like: Tensor, img_meta: dict) -> Tensor:
     """Factors (4,) from original pixels to those of the network's input."""
     return like.new_tensor(img_meta.get('scale_factor', (1.0, 1.0))).repeat(2)
+
+
+def select_detections(
+    bboxes: Tensor, scores: Tensor, cfg: ConfigDict
+) -> Tensor:
+    """Indices of the detections among scored boxes, best first.
+
+    Args:
+        bboxes: decoded and clipped boxes (N, 4) in network pixels.
+        scores: probability of a person, (N,).
+        cfg: ``score_thr`` (exclusive), ``min_bbox_size`` (pixels; 0 keeps
+            empty boxes), ``nms.iou_threshold``, ``max_per_img``.
+
+    Returns:
+        indices (D,) into the boxes.
+    """
+    sides = bboxes[:, 2:] - bboxes[:, :2]
+    usable = scores > cfg.score_thr
+    usable &= (sides >= cfg.get('min_bbox_size', 0)).all(dim=1)
+    candidates = usable.nonzero().squeeze(1)
+    if len(candidates) == 0:
+        return candidates
+    _, kept = nms(
+        bboxes[candidates].float(),
+        scores[candidates].float(),
+        cfg.nms.iou_threshold,
+    )
+    return candidates[kept[: cfg.max_per_img]]
+
+
+def reid_accuracy(losses: list) -> dict[str, Tensor]:
+    """Share of labelled RoIs whose identity came out first, in percent."""
+    values = [
+        loss.accuracy
+        for loss in losses
+        if getattr(loss, 'accuracy', None) is not None
+    ]
+    return dict(acc_reid=torch.stack(values).mean()) if values else {}

@@ -12,8 +12,7 @@ from torch import Tensor
 from mmdet_ps.models.losses.identity_loss import NO_BOX
 from mmdet_ps.structures.fields import IGNORED
 
-from .person_search_roi_head import PersonSearchRoIHead
-from .reid_accuracy import reid_accuracy
+from .person_search_roi_head import PersonSearchRoIHead, reid_accuracy
 
 
 @MODELS.register_module()

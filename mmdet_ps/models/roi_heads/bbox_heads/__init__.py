@@ -1,7 +1,6 @@
 """Heads on RoI features."""
 
-from .embedding_bbox_head import EmbeddingBBoxHead
-from .embedding_layer import EmbeddingLayer
+from .embedding_bbox_head import EmbeddingBBoxHead, EmbeddingLayer
 from .light_bbox_head import LightBBoxHead
 from .norm_aware_bbox_head import NormAwareBBoxHead
 from .pooled_bbox_head import PooledBBoxHead
