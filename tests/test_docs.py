@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+
+import mmdet_ps
 
 ROOT = Path(__file__).parents[1]
 FENCE = re.compile(r'^```(\w+)\n(.*?)^```', re.MULTILINE | re.DOTALL)
@@ -86,3 +89,8 @@ def test_tools_named_in_the_documentation_exist():
             if 'CONFIG' not in path and not (ROOT / path).is_file():
                 missing.append(f'{page.relative_to(ROOT)}: {path}')
     assert not missing, '\n'.join(missing)
+
+
+def test_the_citation_names_the_version_of_the_package():
+    citation = yaml.safe_load((ROOT / 'CITATION.cff').read_text())
+    assert citation['version'] == mmdet_ps.__version__

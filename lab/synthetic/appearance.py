@@ -165,7 +165,7 @@ class Wardrobe:
     bottom_colours: dict[str, float] = field(default_factory=lambda: DENIM)
 
 
-def draw_person(
+def sample_person(
     rng: np.random.Generator,
     wardrobe: Wardrobe,
     top_colour: str,
@@ -203,7 +203,7 @@ def num_different_traits(one: Person, other: Person) -> int:
     return sum(getattr(one, name) != getattr(other, name) for name in TRAITS)
 
 
-def draw_population(
+def sample_population(
     rng: np.random.Generator, count: int, wardrobe: Wardrobe
 ) -> list[Person]:
     """`count` persons in shuffled groups of look-alikes."""
@@ -215,7 +215,7 @@ def draw_population(
         )
         group: list[Person] = []
         while len(group) < LOOK_ALIKES:
-            person = draw_person(rng, wardrobe, *colours)
+            person = sample_person(rng, wardrobe, *colours)
             if all(
                 num_different_traits(person, other) >= MIN_DIFFERENT_TRAITS
                 for other in group

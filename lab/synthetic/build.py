@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .appearance import Person, Wardrobe, draw_population
+from .appearance import Person, Wardrobe, sample_population
 from .camera import Camera
 from .crop import CropSpec
 from .domains import DOMAINS, Domain, domain_camera
@@ -76,7 +76,7 @@ class Build:
         self, count: int, *keys: object, wardrobe: Wardrobe | None = None
     ) -> list[Person]:
         """Persons of the set's style, in groups of look-alikes."""
-        return draw_population(
+        return sample_population(
             self.rng('population', *keys),
             count,
             wardrobe or self.domain.wardrobe,

@@ -30,7 +30,7 @@ class Camera:
         return self.horizon + self.elevation * person_height
 
 
-def draw_camera(rng: np.random.Generator, cast: float, **fixed) -> Camera:
+def sample_camera(rng: np.random.Generator, cast: float, **fixed) -> Camera:
     """A camera at random; `cast` is the strength of its colour deviation."""
     tint = rng.uniform(-1, 1, 3) * cast
     brightness = 1 + rng.uniform(-1.3, 1) * cast

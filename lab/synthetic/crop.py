@@ -10,7 +10,7 @@ from .backdrop import Setting
 from .camera import Camera, expose
 from .canvas import cut_out, lay_over
 from .figure import make_figure
-from .placement import draw_pose
+from .placement import sample_pose
 from .props import make_prop
 from .randomness import pick, stream
 from .scene import NOBODY, PROPS, SceneSpec, backdrop
@@ -83,13 +83,13 @@ def render_crop(spec: CropSpec) -> np.ndarray:
     if spec.passer_by and rng.random() < 0.5:
         _draw(
             image,
-            make_figure(spec.passer_by, draw_pose(rng)).shapes,
+            make_figure(spec.passer_by, sample_pose(rng)).shapes,
             width * rng.choice([0.0, 1.0]),
             height * 0.9,
             height * 0.8,
             light,
         )
-    figure = make_figure(spec.person, draw_pose(rng))
+    figure = make_figure(spec.person, sample_pose(rng))
     x0, y0, x1, y1 = extent(figure.shapes)
     shift = rng.normal(0, spec.sloppiness, 3)
     scale = height / ((y1 - y0) * MARGIN * (1 + abs(shift[2])))

@@ -10,7 +10,7 @@ import numpy as np
 
 from .appearance import EVERY_COLOUR, SOMBRE, VIVID, Wardrobe
 from .backdrop import Setting
-from .camera import Camera, draw_camera
+from .camera import Camera, sample_camera
 from .randomness import stream
 
 
@@ -133,4 +133,4 @@ def domain_camera(seed: int, name: str, *key: object) -> Camera:
     """The camera called `key` in a domain."""
     domain = DOMAINS[name]
     rng: np.random.Generator = stream(seed, name, 'camera', *key)
-    return draw_camera(rng, domain.cast, **domain.camera)
+    return sample_camera(rng, domain.cast, **domain.camera)

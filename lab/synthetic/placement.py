@@ -47,7 +47,7 @@ def hidden_share(new: Placement, placed: list[Placement]) -> float:
     return worst
 
 
-def draw_pose(rng: np.random.Generator, liveliness: float = 0.0) -> Pose:
+def sample_pose(rng: np.random.Generator, liveliness: float = 0.0) -> Pose:
     """A walking pose; `liveliness` adds raised arms and long steps."""
     yaw = float(rng.choice([0, 0.5, 1, 1.5]) * np.pi + rng.normal(0, 0.35))
     raised = rng.random(2) < liveliness
@@ -62,7 +62,7 @@ def draw_pose(rng: np.random.Generator, liveliness: float = 0.0) -> Pose:
     )
 
 
-def draw_placement(
+def sample_placement(
     rng: np.random.Generator,
     camera: Camera,
     size: tuple[int, int],
@@ -82,7 +82,7 @@ def draw_placement(
     return Placement(
         (float(foot_x), float(foot_y)),
         float(own_height),
-        draw_pose(rng, liveliness),
+        sample_pose(rng, liveliness),
     )
 
 
@@ -92,7 +92,7 @@ def border_placement(
     """Somebody cut by the left or the right border."""
     width, height = size
     x = width - 0.03 * height if right else 0.03 * height
-    return Placement((x, height * 0.9), height * 0.55, draw_pose(rng))
+    return Placement((x, height * 0.9), height * 0.55, sample_pose(rng))
 
 
 def place_all(
@@ -108,7 +108,7 @@ def place_all(
     for person in people:
         best, least = None, np.inf
         for _ in range(TRIES):
-            new = draw_placement(rng, camera, size, person, liveliness)
+            new = sample_placement(rng, camera, size, person, liveliness)
             hidden = hidden_share(new, placed)
             if hidden < least:
                 best, least = new, hidden

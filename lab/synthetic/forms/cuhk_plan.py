@@ -7,7 +7,7 @@ import numpy as np
 from ..appearance import Person
 from ..build import Build
 from ..casting import cast_scenes
-from ..placement import Placement, border_placement, draw_pose
+from ..placement import Placement, border_placement, sample_pose
 from ..scene import Actor
 
 TRAIN_CAPACITY, POOL_CAPACITY = 5, 4
@@ -60,7 +60,7 @@ def _small_actor(
 ) -> Actor:
     width, height = size
     foot = (width * rng.uniform(0.3, 0.7), height * 0.62)
-    return Actor(person, tag, Placement(foot, 33.0, draw_pose(rng)))
+    return Actor(person, tag, Placement(foot, 33.0, sample_pose(rng)))
 
 
 def make_plan(build: Build) -> Plan:

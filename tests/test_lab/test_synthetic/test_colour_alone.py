@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lab.synthetic.appearance import draw_population
+from lab.synthetic.appearance import sample_population
 from lab.synthetic.crop import CropSpec, render_crop
 from lab.synthetic.domains import DOMAINS, domain_camera
 from lab.synthetic.randomness import stream
@@ -17,7 +17,7 @@ COLOUR_BOUND = 0.5  # of the persons a colour histogram may put first
 
 def crops(name: str, camera: int) -> list[np.ndarray]:
     domain = DOMAINS[name]
-    people = draw_population(
+    people = sample_population(
         stream(0, name, 'colour test'), NUM_PERSONS, domain.wardrobe
     )
     return [

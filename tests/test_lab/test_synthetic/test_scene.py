@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lab.synthetic.appearance import Wardrobe, draw_population
+from lab.synthetic.appearance import Wardrobe, sample_population
 from lab.synthetic.backdrop import Setting
 from lab.synthetic.camera import Camera
 from lab.synthetic.placement import Placement, covered_share
@@ -13,7 +13,7 @@ from lab.synthetic.randomness import stream
 from lab.synthetic.scene import Actor, SceneSpec, render_scene
 from lab.synthetic.skeleton import Pose
 
-PEOPLE = draw_population(stream(0, 'scene test'), 4, Wardrobe())
+PEOPLE = sample_population(stream(0, 'scene test'), 4, Wardrobe())
 QUIET = Camera(noise=0.0, light=0.0)
 
 
