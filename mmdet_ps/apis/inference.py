@@ -59,7 +59,7 @@ def init_model(
         trust: Also load a checkpoint that could run code of its own.
     """
     if str(config).lower().endswith('.onnx'):
-        return OnnxModel(config, device)
+        return OnnxModel(str(config), device)
     if not isinstance(config, Config):
         config = Config.fromfile(config)
     if cfg_options:
