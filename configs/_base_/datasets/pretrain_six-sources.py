@@ -113,7 +113,7 @@ held_out_scenes = dict(
         dict(type='PackPersonSearchInputs'),
     ],
 )
-held_out_crops = dict(crops, ann_file='prepared/test.json')
+held_out_crops = dict(crops, ann_file='prepared/test.json', test_mode=True)
 held_out_mosaic = dict(
     mosaic,
     num_instances=1,
