@@ -208,8 +208,10 @@ class _Unpickler(pickle._Unpickler):
         try:
             return _ADMITTED[module, name]
         except KeyError:
+            # A damaged name may hold anything, line breaks among it.
+            known_as = ascii(f'{module}.{name}')[1:-1]
             raise UnsafePickleError(
-                f'it names {module}.{name}, which a file of detections does '
+                f'it names {known_as:.80}, which a file of detections does '
                 'not need'
             ) from None
 

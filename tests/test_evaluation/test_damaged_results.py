@@ -82,7 +82,8 @@ def one_branch(path):
 def two_branches(path):
     one_branch(path)
     images = pickle.loads(path.read_bytes())
-    path.write_bytes(pickle.dumps((images, [rows for (rows,) in images])))
+    # A list, so that mutations reach into it.
+    path.write_bytes(pickle.dumps([images, [rows for (rows,) in images]]))
 
 
 def score(path):
