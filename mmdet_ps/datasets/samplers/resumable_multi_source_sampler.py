@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from itertools import cycle, islice
 
 import numpy as np
+import torch
 from mmdet.datasets.samplers import MultiSourceSampler
 from mmdet.registry import DATA_SAMPLERS
 
 from mmdet_ps.utils.errors import UserError
 
+from ..permutation import shuffled
 from .identity_sampler import draw, identity_groups
+
+# Any large number that keeps the seeds of sources and turns apart.
+SEED_STEP = 1_000_003
+# Indices drawn as one array (8 bytes each), and read from it at a time.
+LARGEST_ORDER, BLOCK = 1 << 24, 1 << 16
 
 
 @DATA_SAMPLERS.register_module()
@@ -98,9 +106,9 @@ class ResumableMultiSourceSampler(MultiSourceSampler):
     def _stream(self, source: int) -> Iterator[int]:
         """Endless indices of a source, of this rank."""
         if source not in self.groups:
-            yield from self._indices_of_rank(
-                len(self.dataset.datasets[source])
-            )
+            size = len(self.dataset.datasets[source])
+            order = endless_order(size, self._seed_of(source), self.shuffle)
+            yield from islice(order, self.rank, None, self.world_size)
         units = identity_units(
             self.groups[source],
             self.num_instances[source],
@@ -108,6 +116,16 @@ class ResumableMultiSourceSampler(MultiSourceSampler):
         )
         for unit in islice(units, self.rank, None, self.world_size):
             yield from unit
+
+    def _seed_of(self, source: int) -> int:
+        """Another seed for every source of the same length.
+
+        With one seed, image k of the one would always meet image k of the
+        other.
+        """
+        sizes = [len(dataset) for dataset in self.dataset.datasets]
+        earlier = sizes[:source].count(sizes[source])
+        return self.seed + SEED_STEP * earlier
 
     def __iter__(self) -> Iterator[int]:
         streams = [self._stream(k) for k in range(len(self.source_ratio))]
@@ -149,3 +167,27 @@ def identity_units(
     while True:
         for identity in rng.permutation(len(groups)):
             yield draw(groups[identity], count, rng)
+
+
+def endless_order(size: int, seed: int, shuffle: bool) -> Iterator[int]:
+    """All indices below ``size`` in one random order after another.
+
+    Args:
+        size (int): Length of a dataset; thousands of rounds of mosaics make
+            it hundreds of millions, an order of which is drawn without
+            being held in memory.
+        seed (int): Seed of the orders.
+        shuffle (bool): Otherwise the orders are ascending.
+    """
+    generator = torch.Generator()
+    generator.manual_seed(seed)
+    for turn in itertools.count():
+        if not shuffle:
+            yield from range(size)
+        elif size > LARGEST_ORDER:
+            key = seed + SEED_STEP * turn
+            yield from (shuffled(place, size, key) for place in range(size))
+        else:
+            order = torch.randperm(size, generator=generator)
+            for block in order.split(BLOCK):
+                yield from block.tolist()

@@ -1,7 +1,10 @@
+import tracemalloc
 from collections import Counter
 from itertools import islice
 
+import numpy as np
 import pytest
+import torch
 from torch.utils.data import ConcatDataset
 
 from mmdet_ps.datasets.samplers import ResumableMultiSourceSampler
@@ -126,3 +129,33 @@ def test_skipping_continues_groups():
 def test_impossible_groups_are_errors(arguments, message):
     with pytest.raises(ValueError, match=message):
         grouped(*arguments)
+
+
+def test_sources_of_one_length_have_orders_of_their_own():
+    dataset = ConcatDataset([range(100)] * 3)
+    drawn = ResumableMultiSourceSampler(dataset, 3, [1, 1, 1], seed=3)
+    batches = np.array(list(islice(drawn, 3 * 100))).reshape(100, 3) % 100
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        # Two independent orders agree in one place on average.
+        assert (batches[:, one] == batches[:, other]).sum() < 6
+        assert sorted(batches[:, other]) == list(range(100))
+
+
+def test_a_length_of_its_own_keeps_the_order_of_the_seed():
+    streams = [[], [], []]
+    for index in islice(sampler(3, [1, 1, 1]), 3 * 7):
+        streams[sources([index])[0]].append(index)
+    generator = torch.Generator().manual_seed(3)
+    want = torch.randperm(SIZES[0], generator=generator).tolist()
+    assert streams[0] == want
+
+
+def test_a_source_of_a_billion_costs_no_memory():
+    dataset = ConcatDataset([range(10**9), range(5)])
+    stream = ResumableMultiSourceSampler(dataset, 2, [1, 1], seed=3)
+    tracemalloc.start()
+    drawn = list(islice(stream, 2 * 2000))[::2]
+    assert tracemalloc.get_traced_memory()[1] < 5e6
+    tracemalloc.stop()
+    assert len(set(drawn)) == 2000
+    assert np.std(np.array(drawn) / 10**9) > 0.25  # all over the source
