@@ -24,6 +24,8 @@ CASES = [
     (dict(EPOCHS, seed=None), [('step', 5)]),
     (IN_EPOCHS, [('step', 4), ('step', 11)]),
     (dict(IN_EPOCHS, interval=4), [('step', 5)]),
+    # Nothing is left of the epoch but its validation.
+    (dict(IN_EPOCHS, interval=4), [('validation', 4)]),
     (dict(IN_EPOCHS, **WORKERS), [('step', 8)]),
     (dict(IN_EPOCHS, parts=True, ema=True, accumulate=2), [('step', 4)]),
     (ITERATIONS, [('validation', 4), ('step', 9)]),

@@ -135,6 +135,10 @@ class ExactResumeHook(Hook):
         """Let later epochs draw as in an unbroken training."""
         runner.train_dataloader.generator = None
 
+    def after_train_epoch(self, runner: Runner) -> None:
+        """The same, where nothing was left of the epoch."""
+        runner.train_dataloader.generator = None
+
     def _batches_used(self, runner: Runner) -> int:
         """How much of the epoch that begins was trained before."""
         if not isinstance(runner.train_loop, EpochBasedTrainLoop):
