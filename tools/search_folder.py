@@ -290,7 +290,7 @@ def open_footage(args: argparse.Namespace, model, device: str):
         args.max_gap,
         args.linker,
         args.search,
-        index_file.with_name(f'{index_file.name}.faiss'),
+        index_file,
         say,
     )
     return footage, search

@@ -22,6 +22,7 @@ from .open_search import (
     threshold_from_gallery,
 )
 from .queries import EmbeddedQuery
+from .track_cache import TrackCache
 from .track_search import find_tracks, threshold_from_tracks
 from .vector_search import VectorSearch, choose_search
 
@@ -67,11 +68,20 @@ class FootageSearch:
             max_gap (float): Seconds a person may go unseen in a track.
             linker (str): See ``link_gallery``.
             kind (str): See ``choose_search``.
-            index_file (Path): Where an index of FAISS is kept.
+            index_file (Path): The gallery's file; tracks and an index of
+                FAISS are kept beside it.
             say (Callable): Takes a sentence on how it is searched.
         """
-        tracks = link_gallery(gallery, max_gap=max_gap, linker=linker)
-        search = choose_search(tracks.means, kind, index_file, say)
+        tracks_file = beside(index_file, 'tracks')
+        tracks = link_gallery(
+            gallery,
+            max_gap=max_gap,
+            linker=linker,
+            cache=TrackCache(tracks_file, say),
+        )
+        search = choose_search(
+            tracks.means, kind, beside(index_file, 'faiss'), say
+        )
         return cls(gallery, tracks, search)
 
     def threshold(
@@ -126,6 +136,11 @@ class FootageSearch:
             per_frame=unit == 'frame',
             query=sightings[0],
         )
+
+
+def beside(path: Path | None, suffix: str) -> Path | None:
+    """A file beside the gallery's, or none where that is not kept."""
+    return path and path.with_name(f'{path.name}.{suffix}')
 
 
 def index_into(

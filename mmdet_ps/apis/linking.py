@@ -22,6 +22,7 @@ from ..structures.boxes import iou_matrix
 from .bytetrack_linker import ByteTrackLinker
 from .gallery_index import GalleryIndex
 from .open_search import LEAST_PAIRS, strangers
+from .track_cache import TrackCache, mark_of
 
 LINKERS = ('own', 'bytetrack')
 MAX_GAP = 3.0  # seconds a person may go unseen within a track
@@ -86,45 +87,83 @@ def link_gallery(
     likeness: Likeness | None = None,
     max_gap: float = MAX_GAP,
     linker: str = 'own',
+    cache: TrackCache | None = None,
 ) -> Tracks:
     """Link the persons of every video; every person of a picture is alone.
 
     Args:
         gallery (GalleryIndex): P persons.
-        likeness (Likeness): By default what the gallery says.
+        likeness (Likeness): By default what each video says of itself.
         max_gap (float): Seconds that a person may go unseen.
         linker (str): ``own``, or ``bytetrack`` of the package ``trackers``,
             which goes by the boxes alone.
+        cache (TrackCache): Knows videos that were linked before.
 
     Raises:
         UserError: If the package is not installed.
     """
     if linker not in LINKERS:
         raise UserError(f'linker {linker!r}: write {" or ".join(LINKERS)}')
-    likeness = likeness or likeness_of(gallery)
+    cache = cache or TrackCache(None)
     track_of = np.full(len(gallery), -1, np.int64)
     count = 0
     for frames in frames_by_video(gallery):
-        if linker == 'own':
-            linker_of_video: Any = Linker(likeness, max_gap)
-        else:
-            linker_of_video = ByteTrackLinker(frames, max_gap)
-        for seconds, rows in frames:
-            track_of[rows] = count + linker_of_video.update(
-                seconds,
-                gallery.bboxes[rows],
-                np.asarray(gallery.embeddings[rows]),
-                gallery.scores[rows],
-            )
-        count += linker_of_video.count
+        rows = np.concatenate(
+            [np.arange(spans.start, spans.stop) for _, spans in frames]
+        )
+        settings = likeness, max_gap, linker, gallery.model_mark
+        times = np.array([seconds for seconds, _ in frames])
+        sizes = np.array([span.stop - span.start for _, span in frames])
+        mark = mark_of(settings, times, sizes, gallery.bboxes[rows])
+        numbers = cache.get(mark, len(rows))
+        if numbers is None:
+            numbers = _link_video(gallery, frames, likeness, max_gap, linker)
+            cache.put(mark, numbers)
+        track_of[rows] = count + numbers
+        count += int(numbers.max(initial=-1)) + 1
+    cache.save()
     alone = np.flatnonzero(track_of < 0)
     track_of[alone] = count + np.arange(len(alone))
     return describe_tracks(gallery, track_of)
 
 
-def likeness_of(gallery: GalleryIndex) -> Likeness:
-    """What strangers look like to each other, by persons in one frame."""
-    pairs = strangers(gallery)
+def _link_video(
+    gallery: GalleryIndex,
+    frames: list[tuple[float, slice]],
+    likeness: Likeness | None,
+    max_gap: float,
+    kind: str,
+) -> np.ndarray:
+    """Numbers (N,) from 0 of the tracks of a video's persons, in order."""
+    spans = [(span.start, span.stop) for _, span in frames]
+    if kind == 'own':
+        likeness = likeness or likeness_of(gallery, spans)
+        linker: Any = Linker(likeness, max_gap)
+    else:
+        linker = ByteTrackLinker(frames, max_gap)
+    found = [
+        linker.update(
+            seconds,
+            gallery.bboxes[rows],
+            np.asarray(gallery.embeddings[rows]),
+            gallery.scores[rows],
+        )
+        for seconds, rows in frames
+    ]
+    return np.concatenate(found)
+
+
+def likeness_of(
+    gallery: GalleryIndex, spans: list[tuple[int, int]] | None = None
+) -> Likeness:
+    """What strangers look like to each other, by persons in one frame.
+
+    Args:
+        gallery (GalleryIndex): P persons.
+        spans (list): First row and the one behind the last of the frames to
+            look at; by default all.
+    """
+    pairs = strangers(gallery, spans=spans)
     if len(pairs) < LEAST_PAIRS:
         return Likeness()
     least, most = np.quantile(pairs, [0.5, 0.95])

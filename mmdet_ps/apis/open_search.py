@@ -141,16 +141,23 @@ def threshold_of(
     return float(np.quantile(pairs, 1 - false_alarms)), len(pairs)
 
 
-def strangers(index: GalleryIndex, most: int = MOST_FRAMES) -> np.ndarray:
+def strangers(
+    index: GalleryIndex,
+    most: int = MOST_FRAMES,
+    spans: list[tuple[int, int]] | None = None,
+) -> np.ndarray:
     """Similarities (P,) of the pairs of persons seen in one frame.
 
     Overlapping boxes are left out: they may be one person found twice.
 
     Args:
         most: Look at no more frames than that, spread evenly.
+        spans: First person of each frame to look at, and the one behind the
+            last; by default of all frames.
     """
     found = []
-    for start, end in spread(runs(index.frame_of), most):
+    spans = runs(index.frame_of) if spans is None else spans
+    for start, end in spread(spans, most):
         vectors, boxes = index.embeddings[start:end], index.bboxes[start:end]
         apart = iou_matrix(boxes, boxes) < 0.1
         upper = np.triu(apart, k=1)

@@ -9,6 +9,7 @@ from mmdet_ps.apis.linking import (
     likeness_of,
     link_gallery,
 )
+from mmdet_ps.apis.track_cache import TrackCache
 
 LOOKS = np.eye(6, dtype=np.float32)
 
@@ -156,6 +157,32 @@ def test_the_gallery_says_what_counts_as_alike():
     gallery.embeddings = looks.astype(np.float32)
     likeness = likeness_of(gallery)
     assert 0.8 < likeness.least < likeness.same < 1
+
+
+def test_videos_are_linked_once(tmp_path, monkeypatch):
+    people = [walk(0, 60), walk(1000, -50), walk(400, 0, y=400)]
+    gallery, truth = video(people, TIMES)
+    path = tmp_path / 'index.npz.tracks'
+    first = link_gallery(gallery, cache=TrackCache(path))
+    linked = []
+    update = Linker.update
+    monkeypatch.setattr(
+        Linker,
+        'update',
+        lambda self, *args: linked.append(1) or update(self, *args),
+    )
+    again = link_gallery(gallery, cache=TrackCache(path))
+    assert not linked and np.array_equal(again.track_of, first.track_of)
+    # Another setting, or another frame, and it is linked anew.
+    link_gallery(gallery, max_gap=1, cache=TrackCache(path))
+    assert len(linked) == len(TIMES)
+    longer, truth = video(people, [*TIMES, 20.0])
+    assert agree(link_gallery(longer, cache=TrackCache(path)), truth)
+    assert len(linked) == 2 * len(TIMES) + 1
+    path.write_bytes(path.read_bytes()[:100])
+    said = []
+    link_gallery(gallery, cache=TrackCache(path, said.append))
+    assert 'is made again' in said[0] and len(linked) == 3 * len(TIMES) + 1
 
 
 def test_an_empty_gallery_has_no_tracks():
