@@ -29,6 +29,7 @@ from mmengine.runner import Runner
 import mmdet_ps.registration  # noqa: F401  registers every part
 from mmdet_ps.utils.command_line import ArgumentParser, run_command
 from mmdet_ps.utils.files import write_json
+from mmdet_ps.utils.safe_load import load_file
 from mmdet_ps.utils.work_folder import POINTER, latest_checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -98,7 +99,7 @@ def saved_step(folder: Path) -> int:
     path = latest_checkpoint(folder)
     if path is None:
         return 0
-    return torch.load(path, weights_only=False)['meta']['iter']
+    return load_file(path)['meta']['iter']
 
 
 def kill_and_resume(

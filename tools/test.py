@@ -5,6 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from mmdet_ps.evaluation.settings import SearchSettings
+from mmdet_ps.utils.building import explained
 from mmdet_ps.utils.command_line import (
     ArgumentParser,
     add_trust,
@@ -92,8 +93,9 @@ def main() -> None:
     import mmdet_ps.registration  # noqa: F401
 
     start_processes(cfg)
-    runner = Runner.from_cfg(cfg)
-    metrics = runner.test()
+    with explained(args.config):
+        runner = Runner.from_cfg(cfg)
+        metrics = runner.test()
     if args.json and runner.rank == 0:
         write_json(args.json, metrics, indent=1)
 

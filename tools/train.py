@@ -4,6 +4,7 @@ import argparse
 
 from mmengine.config import Config
 
+from mmdet_ps.utils.building import explained
 from mmdet_ps.utils.command_line import (
     ArgumentParser,
     add_trust,
@@ -104,7 +105,8 @@ def main() -> None:
         rehearse(cfg)
         return
     start_processes(cfg)
-    Runner.from_cfg(cfg).train()
+    with explained(args.config):
+        Runner.from_cfg(cfg).train()
 
 
 if __name__ == '__main__':

@@ -17,7 +17,9 @@ from torch import nn
 
 from mmdet_ps.utils.errors import UserError
 
+from ..utils.building import explained
 from ..utils.checkpoint import CheckpointError, load_weights, training_only
+from ..utils.configuration import read_config
 from ..utils.images import read_image
 from .onnx_model import OnnxModel
 
@@ -61,7 +63,7 @@ def init_model(
     if str(config).lower().endswith('.onnx'):
         return OnnxModel(str(config), device)
     if not isinstance(config, Config):
-        config = Config.fromfile(config)
+        config = read_config(config)
     if cfg_options:
         config.merge_from_dict(cfg_options)
     if torch.device(device).type == 'cuda' and not torch.cuda.is_available():
@@ -70,7 +72,8 @@ def init_model(
             'or run tools/check_env.py'
         )
     init_default_scope(config.get('default_scope', 'mmdet'))
-    model = revert_sync_batchnorm(MODELS.build(config.model))
+    with explained(config.filename or 'the configuration'):
+        model = revert_sync_batchnorm(MODELS.build(config.model))
     if checkpoint is not None:
         load_all(model, checkpoint, trust)
     model.cfg = config

@@ -5,9 +5,14 @@ import os
 from pathlib import Path
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
-from .errors import UserError
+from .configuration import (
+    OptionsAction,
+    apply_options,
+    follow_num_workers,
+    read_config,
+)
 
 RANK_VARIABLES = dict(
     pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK'
@@ -25,7 +30,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=OptionsAction,
         help='override settings of the configuration, as key=value; '
         'nested keys are joined by dots, lists written key="[a,b]"',
     )
@@ -49,21 +54,17 @@ def load_config(args: argparse.Namespace) -> Config:
     """Read the configuration named on the command line and apply overrides.
 
     Raises:
-        UserError: The configuration file does not exist.
+        UserError: The configuration file does not exist or is none, or an
+            override names what nothing reads.
     """
-    path = Path(args.config)
-    if not path.is_file():
-        raise UserError(
-            f'{path}: no such configuration; `ls configs/*` lists them'
-        )
-    cfg = Config.fromfile(path)
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
+    cfg = read_config(args.config)
+    apply_options(cfg, args.cfg_options or {})
+    follow_num_workers(cfg)
     cfg.launcher = args.launcher
     cfg.work_dir = (
         args.work_dir
         or cfg.get('work_dir')
-        or str(Path('work_dirs') / path.stem)
+        or str(Path('work_dirs') / Path(args.config).stem)
     )
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return cfg
