@@ -6,18 +6,33 @@
 Writes ``ROOT/prepared/{train,test,report}.json`` and, for person search,
 the protocol. What is there and made from the same files is kept.
 
+``all`` prepares what it can, says what went wrong with the others, and names
+the folders that no dataset is called like.
+
 Exit status: 0 done; 1 a file is missing or damaged; 2 the counts differ
 from the published release and --verify-only or --strict was given.
 """
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
-from mmdet_ps.datasets.native import FORMS, NativeDataError, find_form
-from mmdet_ps.datasets.native.prepare import Report, format_report, prepare
-from mmdet_ps.datasets.native.registry import find_folders
-from mmdet_ps.utils.command_line import ArgumentParser, run_command
+from mmdet_ps.datasets.native import (
+    FORMS,
+    NativeDataError,
+    NativeForm,
+    find_form,
+)
+from mmdet_ps.datasets.native.prepare import format_report, prepare
+from mmdet_ps.datasets.native.registry import find_folders, find_strangers
+from mmdet_ps.utils.command_line import (
+    FAILED,
+    ArgumentParser,
+    report_mistake,
+    run_command,
+)
+from mmdet_ps.utils.errors import UserError
 
 DIFFERS = 2
 
@@ -56,6 +71,12 @@ def parse_args() -> argparse.Namespace:
         help='decode every image, to find damaged ones',
     )
     parser.add_argument(
+        '--skip-missing',
+        action='store_true',
+        help='leave missing images out and count them (not those of the '
+        'test part of a search set)',
+    )
+    parser.add_argument(
         '--option',
         action='append',
         default=[],
@@ -72,46 +93,57 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def prepare_named(args: argparse.Namespace) -> list[Report]:
-    """Prepare what the command line names, reporting each."""
-    if args.name == 'all':
-        found = find_folders(args.root)
-        if not found:
-            folders = ', '.join(form.folder for form in FORMS.values())
-            raise NativeDataError(
-                args.root, 'holds no dataset', f'looked for {folders}'
-            )
-    else:
-        found = [(find_form(args.name), Path(args.root))]
-    reports = []
+def prepare_all(args: argparse.Namespace) -> int:
+    """Prepare every dataset below a folder; returns the exit status.
+
+    One that cannot be read does not keep the others from being prepared.
+    """
+    found = find_folders(args.root)
+    for line in find_strangers(args.root):
+        print(f'note: {line}', file=sys.stderr)
+    if not found:
+        folders = ', '.join(form.folder for form in FORMS.values())
+        raise NativeDataError(
+            args.root, 'holds no dataset', f'looked for {folders}'
+        )
+    statuses = []
     for form, root in found:
-        out = args.out and (
-            Path(args.out) / root.name if args.name == 'all' else args.out
-        )
-        report = prepare(
-            form,
-            root,
-            out,
-            verify_only=args.verify_only,
-            dry_run=args.dry_run,
-            decode=args.decode,
-            workers=args.workers,
-            options=form.choose(args.option),
-        )
-        print(format_report(report), end='\n\n', flush=True)
-        reports.append(report)
-    return reports
+        try:
+            out = args.out and Path(args.out) / root.name
+            statuses.append(prepare_one(args, form, root, out))
+        except (UserError, OSError) as error:
+            statuses.append(report_mistake(error))
+    return FAILED if FAILED in statuses else max(statuses)
+
+
+def prepare_one(
+    args: argparse.Namespace, form: NativeForm, root: Path, out: str | None
+) -> int:
+    """Prepare one dataset and report on it; returns the exit status."""
+    report = prepare(
+        form,
+        root,
+        out,
+        verify_only=args.verify_only,
+        dry_run=args.dry_run,
+        decode=args.decode,
+        skip_missing=args.skip_missing,
+        workers=args.workers,
+        options=form.choose(args.option),
+    )
+    # A name that is not UTF-8 is printed as well as it can be.
+    sys.stdout.reconfigure(errors='backslashreplace')
+    print(format_report(report), end='\n\n', flush=True)
+    strict = args.verify_only or args.strict
+    return DIFFERS if strict and report.differing else 0
 
 
 def main() -> int:
     """Run; returns the exit status."""
     args = parse_args()
-    reports = prepare_named(args)
-    if (args.verify_only or args.strict) and any(
-        report.differing for report in reports
-    ):
-        return DIFFERS
-    return 0
+    if args.name == 'all':
+        return prepare_all(args)
+    return prepare_one(args, find_form(args.name), Path(args.root), args.out)
 
 
 if __name__ == '__main__':

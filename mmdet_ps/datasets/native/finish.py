@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Container
 from functools import partial
 
 import numpy as np
@@ -11,23 +12,29 @@ from mmdet_ps.utils.images import image_size
 
 from .errors import NativeDataError
 from .files import NativeRoot
-from .records import ImageRecord, NativeSet, Note
-
-REMEDY = 'put the image in its place or fetch it again'
+from .records import ImageRecord, NativeSet, Note, Split
 
 
-def finish(native: NativeSet, root: NativeRoot, decode: bool = False) -> None:
-    """Fill in image sizes and check every box; in place."""
+def finish(
+    native: NativeSet,
+    root: NativeRoot,
+    decode: bool = False,
+    may_lack: Container[str] = (),
+) -> None:
+    """Fill in image sizes and check every box; in place.
+
+    Args:
+        native (NativeSet): What was read.
+        root (NativeRoot): Where the images lie.
+        decode (bool): Decode every image, to find damaged ones.
+        may_lack (Container[str]): Splits whose missing images are left out
+            and counted.
+
+    Raises:
+        UserError: Images are missing, or one is damaged.
+    """
     for split in native.splits:
-        for record in split.records:
-            if record.in_video:
-                continue
-            if record.width and not os.path.isfile(
-                root.path / record.img_path
-            ):
-                raise NativeDataError(
-                    root.path / record.img_path, 'image missing', REMEDY
-                )
+        _settle_missing(split, root, split.name in may_lack, native.notes)
         unknown = [
             r
             for r in split.records
@@ -42,6 +49,30 @@ def finish(native: NativeSet, root: NativeRoot, decode: bool = False) -> None:
             record.width, record.height = width, height
         for record in split.records:
             check_boxes(record, native.clip, native.notes)
+
+
+def _settle_missing(
+    split: Split, root: NativeRoot, leave_out: bool, notes: list[Note]
+) -> None:
+    """Leave images without a file out, or say how many there are."""
+    present, missing = [], []
+    for record in split.records:
+        found = record.in_video or os.path.isfile(root.path / record.img_path)
+        (present if found else missing).append(record)
+    if not missing:
+        return
+    if not leave_out or not present:
+        raise NativeDataError(
+            root.path,
+            f'{len(missing)} of {len(split.records)} images of the '
+            f'{split.name} set missing, first {missing[0].img_path}',
+            'put them in their place, or leave those of training sets out '
+            'with --skip-missing',
+        )
+    notes.append(
+        Note('image missing', missing[0].img_path, 'left out', len(missing))
+    )
+    split.records = present
 
 
 def check_boxes(record: ImageRecord, clip: bool, notes: list[Note]) -> None:

@@ -80,6 +80,7 @@ def prepare_here(
     verify_only: bool = False,
     dry_run: bool = False,
     decode: bool = False,
+    skip_missing: bool = False,
     workers: int = 0,
     options: object | None = None,
 ) -> Report:
@@ -92,6 +93,9 @@ def prepare_here(
         verify_only (bool): Look at everything, write nothing.
         dry_run (bool): Read the annotations, touch no image, write nothing.
         decode (bool): Decode every image, to find damaged ones.
+        skip_missing (bool): Leave missing images out and count them; those
+            of a search set's test part stay an error, since the protocol
+            names them.
         workers (int): Processes for work on many files.
         options (object): What ``form.choose`` gives, for forms that offer a
             choice.
@@ -109,6 +113,8 @@ def prepare_here(
     if form.options is not None:
         chosen = (options or form.options(),)
         stamp['options'] = asdict(chosen[0])
+    if skip_missing:
+        stamp['skip_missing'] = True
     if not (verify_only or dry_run or decode):
         earlier = _reusable(native_root.path, out, stamp)
         if earlier is not None:
@@ -127,7 +133,13 @@ def prepare_here(
     if form.extract:
         target = None if verify_only else out
         form.extract(native, native_root, target, *chosen)
-    finish(native, native_root, decode)
+    may_lack = {
+        split.name
+        for split in native.splits
+        if skip_missing
+        and not (form.task == 'search' and split.name == 'test')
+    }
+    finish(native, native_root, decode, may_lack)
     protocols = form.protocols and form.protocols(native, *chosen)
     if not verify_only:
         _write(native, native_root, form, report, stamp, protocols)

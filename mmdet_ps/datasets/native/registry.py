@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
@@ -190,9 +192,8 @@ FORMS = {
 
 def find_form(name: str) -> NativeForm:
     """The form of a name or folder name; case and separators are free."""
-    plain = re.sub(r'[^a-z0-9]', '', name.lower())
     for form in FORMS.values():
-        if form.matches(name) or plain == re.sub(r'[^a-z0-9]', '', form.name):
+        if form.matches(name) or _plain(name) in _plain_names(form):
             return form
     raise NativeDataError(
         name,
@@ -201,15 +202,62 @@ def find_form(name: str) -> NativeForm:
     )
 
 
+def _plain(name: str) -> str:
+    return re.sub(r'[^a-z0-9]', '', name.lower())
+
+
+def _plain_names(form: NativeForm) -> list[str]:
+    return [_plain(name) for name in (form.name, *form.folder.split('|'))]
+
+
 def find_folders(root: str | Path) -> list[tuple[NativeForm, Path]]:
     """Every known dataset that has its folder directly under ``root``."""
-    if not Path(root).is_dir():
+    folders = _folders(root)
+    return [
+        (form, folder)
+        for form in FORMS.values()
+        for folder in folders
+        if form.matches(folder.name)
+    ]
+
+
+def find_strangers(root: str | Path) -> list[str]:
+    """One line for every folder under ``root`` that no dataset is named like.
+
+    The configurations look for datasets under the names that are known, so a
+    folder of another name wants a link. A folder that somebody prepared by
+    himself is none of these.
+    """
+    lines = []
+    for folder in _folders(root):
+        if any(form.matches(folder.name) for form in FORMS.values()):
+            continue
+        if os.path.isdir(folder / 'prepared'):
+            continue
+        names = {
+            name: form.folder.split('|')[0]
+            for form in FORMS.values()
+            for name in _plain_names(form)
+        }
+        near = difflib.get_close_matches(_plain(folder.name), names, 1)
+        line = f'{folder}: not prepared, no dataset has this name'
+        if near:
+            known = names[near[0]]
+            line += (
+                f'; if it is {known}, rename it or link it: ln -s '
+                f'{folder.name} {folder.with_name(known)}'
+            )
+        lines.append(line)
+    return lines
+
+
+def _folders(root: str | Path) -> list[Path]:
+    if not os.path.isdir(root):
         raise NativeDataError(
             root, 'no such folder', 'name the folder that holds the datasets'
         )
     return [
-        (form, folder)
-        for form in FORMS.values()
-        for folder in sorted(Path(root).iterdir())
-        if folder.is_dir() and form.matches(folder.name)
+        path
+        for path in sorted(Path(root).iterdir())
+        if os.path.isdir(path) and not path.name.startswith('.')
     ]

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from scipy.io import loadmat, savemat
 
-from mmdet_ps.datasets.native import NativeDataError, find_form
+from mmdet_ps.datasets.native import NativeDataError, Note, find_form
 from mmdet_ps.datasets.native.prepare import prepare
 from mmdet_ps.utils.errors import UserError
 
@@ -170,7 +170,8 @@ ERRORS = {
         r'TestG50\[0\].Query has no box'),
     'missing image': (
         'cuhk-sysu', delete('Image/SSM/s11.jpg'),
-        's11.jpg: image missing; put the image in its place'),
+        '1 of 3 images of the test set missing, first Image/SSM/s11.jpg; '
+        'put them in their place, or leave'),
     'text named like an image': (
         'prw', write('frames/c1s1_000101.jpg', 'hello'),
         'c1s1_000101.jpg: is not an image'),
@@ -423,6 +424,31 @@ def test_decoding_finds_a_damaged_picture(pristine, tmp_path):
     assert prepare(find_form('prw'), root).written  # the header is whole
     with pytest.raises(UserError, match='image is damaged'):
         prepare(find_form('prw'), root, decode=True)
+
+
+@pytest.mark.parametrize(('name', 'path'), [
+    ('crowdhuman', 'Images/1,a.jpg'),
+    ('prw', 'frames/c1s1_000001.jpg'),
+])  # fmt: skip
+def test_missing_pictures_may_be_left_out(pristine, tmp_path, name, path):
+    root = pristine(name, tmp_path / 'root')
+    delete(path)(root)
+    with pytest.raises(UserError, match=f'missing, first {path}'):
+        prepare(find_form(name), root)
+    report = prepare(find_form(name), root, skip_missing=True)
+    note = Note('image missing', path, 'left out', 1)
+    assert note in report.notes
+    document = json.loads((root / 'prepared/train.json').read_text())
+    assert path not in {e['img_path'] for e in document['data_list']}
+    with pytest.raises(UserError, match='missing'):  # not reused without
+        prepare(find_form(name), root)
+
+
+def test_pictures_that_a_protocol_names_may_not_be_missing(pristine, tmp_path):
+    root = pristine('prw', tmp_path / 'root')
+    delete('frames/c1s1_000101.jpg')(root)
+    with pytest.raises(UserError, match='of the test set missing'):
+        prepare(find_form('prw'), root, skip_missing=True)
 
 
 def test_an_unknown_name_lists_the_known_ones():

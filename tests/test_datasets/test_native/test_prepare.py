@@ -101,6 +101,45 @@ def test_the_command_finds_all_sets_below_a_folder(tmp_path, run):
     assert 'holds no dataset; looked for' in errors
 
 
+def test_a_damaged_set_does_not_keep_the_others_from_being_prepared(
+    tmp_path, run
+):
+    trees.prw(tmp_path / 'PRW')
+    trees.market1501(tmp_path / 'Market-1501-v15.09.15')
+    trees.crowdhuman(tmp_path / 'CrowdHuman')
+    (tmp_path / 'PRW/ID_train.mat').write_bytes(b'')
+    (tmp_path / 'CrowdHuman/Images/1,a.jpg').unlink()
+    status, output, errors = run('all', tmp_path)
+    assert status == 1
+    assert (tmp_path / 'Market-1501-v15.09.15/prepared/train.json').is_file()
+    assert output.startswith('market1501  ')
+    lines = errors.splitlines()
+    assert [line.split(':')[0] for line in lines] == ['error', 'error']
+    assert 'ID_train.mat: not readable' in lines[0]
+    assert '1 of 2 images of the train set missing' in lines[1]
+    assert run('all', tmp_path, '--skip-missing')[0] == 1
+    assert (tmp_path / 'CrowdHuman/prepared/train.json').is_file()
+
+
+@pytest.mark.parametrize(('name', 'known'), [
+    ('market1501', 'Market-1501-v15.09.15'),
+    ('dukemtmcreid', 'DukeMTMC-reID'),
+    ('Crowd_Human', 'CrowdHuman'),
+    ('MSMT17_V3', 'MSMT17_V1'),
+    ('cuhk_sysu', 'CUHK-SYSU'),
+    ('holiday', None),
+])  # fmt: skip
+def test_folders_of_other_names_are_named(tmp_path, run, name, known):
+    trees.prw(tmp_path / 'PRW')
+    (tmp_path / name).mkdir()
+    (tmp_path / 'mine/prepared').mkdir(parents=True)  # by the user himself
+    status, _, errors = run('all', tmp_path, '--dry-run')
+    assert status == 0
+    (line,) = errors.splitlines()
+    assert line.startswith(f'note: {tmp_path / name}: not prepared')
+    assert (f'if it is {known}, rename it or link it' in line) == bool(known)
+
+
 def test_an_interrupted_write_leaves_nothing_half_done(tmp_path, monkeypatch):
     root = trees.prw(tmp_path)
     prepare(find_form('prw'), root)
