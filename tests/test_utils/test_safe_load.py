@@ -81,7 +81,7 @@ class Named:
         Named(torch.load, 'x'),
         Named(argparse.ArgumentParser),
     ],
-    ids=repr,
+    ids=['getattr', 'dtype', 'objects', 'text', 'eval', 'load', 'parser'],
 )
 def test_what_could_lead_to_code_comes_to_nothing(part, tmp_path):
     path = tmp_path / 'weights.pth'
