@@ -44,11 +44,13 @@ fail() {
     exit 1
 }
 
-"$PYTHON" -c 'import mmdet, torch' 2>/dev/null || fail \
-    "$PYTHON has no mmdet or torch; 'sh tools/install.sh' makes .venv with them"
 [ -f "$CONFIG" ] || fail "$CONFIG: no such configuration; 'ls configs/*'"
 
-FOUND=$("$PYTHON" -c 'import torch; print(torch.cuda.device_count())')
+# One start of Python for both questions: each costs seconds.
+FOUND=$("$PYTHON" -c 'if True:
+    import mmdet, torch
+    print(torch.cuda.device_count())' 2>/dev/null) || fail \
+    "$PYTHON has no mmdet or torch; 'sh tools/install.sh' makes .venv with them"
 GPUS=${GPUS:-$FOUND}
 [ "$GPUS" -le "$FOUND" ] || fail \
     "$GPUS GPUs asked for, $FOUND found; give a smaller number, 0 for the CPU"
