@@ -22,8 +22,10 @@ from .onnx_model import OnnxModel
 
 FORMAT_VERSION = 1
 # What numpy, zipfile and zlib raise of a damaged file.
+# What reading a damaged file may end in, beside a broken archive.
 DAMAGE = (
     OSError, ValueError, KeyError, TypeError, EOFError, IndexError,
+    AttributeError, OverflowError, MemoryError, RuntimeError,
     zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 

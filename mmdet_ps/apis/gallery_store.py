@@ -256,8 +256,12 @@ class GalleryStore:
         """Hold the embeddings against what was committed."""
         if len(self.rows.columns()['scores']) != self.count:
             raise UserError('it does not fit its own count')
+        if not set(self.rows.paths) <= set(self.sources):
+            raise UserError('it names frames of files that it does not know')
         if not self.count:
             return
+        if self.width < 1:
+            raise UserError('its embeddings have no length')
         found = os.stat(self.vectors_path)
         size = self.count * self.width * 4
         if found.st_size < size:
