@@ -24,6 +24,8 @@ default_hooks = dict(
     identity_state=dict(type='IdentityStateHook'),
     # A training that was killed and resumed ends as an unbroken one.
     exact_resume=dict(type='ExactResumeHook'),
+    # Fewer images than a batch are an error, not a training without a step.
+    enough_data=dict(type='EnoughDataHook'),
 )
 custom_hooks = [
     # A loss that is not finite stops the run with a message.

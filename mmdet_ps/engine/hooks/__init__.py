@@ -2,6 +2,7 @@
 
 from .checked_load_hook import CheckedLoadHook
 from .constant_rate_hook import ConstantRateHook
+from .enough_data_hook import EnoughDataHook
 from .exact_resume_hook import ExactResumeHook
 from .finite_loss_hook import FiniteLossHook
 from .identity_state_hook import IdentityStateHook
@@ -14,6 +15,7 @@ __all__ = [
     'CheckedLoadHook',
     'ConstantRateHook',
     'IdentityStateHook',
+    'EnoughDataHook',
     'ExactResumeHook',
     'FiniteLossHook',
     'IterationSeedHook',
