@@ -64,7 +64,10 @@ class JointOptimWrapper(OptimWrapperDict):
             else:
                 optimizer.step(**kwargs)
         if self.loss_scaler is not None:
-            self.loss_scaler.update()
+            # None lets it find the scale, a number keeps it at that.
+            self.loss_scaler.update(
+                getattr(self.lead, '_scale_update_param', None)
+            )
 
     def _clip(self) -> None:
         """Clip the norm of all gradients together."""
