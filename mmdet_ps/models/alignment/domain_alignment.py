@@ -10,7 +10,7 @@ from torch.func import functional_call
 
 from mmdet_ps.utils.errors import UserError
 
-from ..losses.distributed import all_gather_rows
+from ..losses.distributed import all_gather_live_rows, all_gather_rows
 from .feature_queue import NO_SOURCE, FeatureQueue, one_hot
 from .gradient_reversal import (
     reversal_ramp,
@@ -124,6 +124,9 @@ class DomainAlignment(nn.Module):
                 f'alignment was built with in_channels={self.in_channels}: '
                 'correct it in the config'
             )
+        # The batch of all ranks, so that they compute what one would.
+        features = all_gather_live_rows(features)
+        sources = all_gather_rows(sources)
         queued, queued_sources = self.queue.rows()
         # What is old would hold the classifier back where there is new.
         present = one_hot(sources, self.num_sources).any(dim=0)
@@ -153,8 +156,7 @@ class DomainAlignment(nn.Module):
     @torch.no_grad()
     def _note_accuracy(self, logits: Tensor, sources: Tensor) -> None:
         """Take the logits (N, S) of a batch into the sources' recalls."""
-        answers = torch.stack([logits.argmax(dim=1), sources], dim=1)
-        said, sources = all_gather_rows(answers).unbind(dim=1)
+        said = logits.argmax(dim=1)
         members = one_hot(sources, self.num_sources)
         counts = members.sum(dim=0)
         right = (members * (said == sources)[:, None]).sum(dim=0)

@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from ..losses.distributed import all_gather_rows
-
 # The source of a row that takes no part.
 NO_SOURCE = -1
 
@@ -13,8 +11,8 @@ class FeatureQueue(nn.Module):
     """One first-in-first-out queue of features per source.
 
     All state lies in buffers, so that a checkpoint carries it. In
-    distributed training every rank pushes what all ranks saw, in rank order,
-    so that the queues stay equal.
+    distributed training every rank has to push what all ranks saw, so that
+    the queues stay equal.
 
     Args:
         num_sources: Number of queues.
@@ -37,19 +35,18 @@ class FeatureQueue(nn.Module):
 
     @torch.no_grad()
     def push(self, features: Tensor, sources: Tensor) -> None:
-        """Append the features of all processes to the queues.
+        """Append features to the queues.
 
         Nothing here looks at the values, so a GPU need not be waited for.
 
         Args:
-            features: (N, C).
+            features: those of all processes, in rank order, (N, C).
             sources: (N,) int64 queue of each; NO_SOURCE for rows that enter
                 none.
         """
         if self.size == 0:
             return
-        features = all_gather_rows(features).to(self.features)
-        sources = all_gather_rows(sources)
+        features = features.to(self.features)
         members = one_hot(sources, len(self.features))  # (N, S)
         counts = members.sum(dim=0)
         queue = sources.clamp(min=0)

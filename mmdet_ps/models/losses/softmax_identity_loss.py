@@ -2,8 +2,10 @@
 
 import torch.nn.functional as F
 from mmdet.registry import MODELS
+from mmengine.dist import get_world_size
 from torch import Tensor, nn
 
+from .distributed import mean_over_ranks
 from .identity_loss import IdentityLoss
 
 
@@ -41,7 +43,11 @@ class SoftmaxIdentityLoss(IdentityLoss):
         image_indices: Tensor | None = None,
         box_indices: Tensor | None = None,
     ) -> Tensor:
-        """Loss of (N, D) embeddings with (N,) ids; see the base class."""
+        """Loss of (N, D) embeddings with (N,) ids; see the base class.
+
+        Divided by the number of labelled rows of all ranks (times the ranks,
+        so that the mean over the ranks is the loss of the joined batch).
+        """
         if self.normalize_embeddings:
             embeddings = F.normalize(embeddings)
         labelled = person_ids >= 0
@@ -49,4 +55,8 @@ class SoftmaxIdentityLoss(IdentityLoss):
         logits = self.scale * self.classifier(embeddings[labelled]).float()
         self.note_accuracy(logits, targets)
         losses = F.cross_entropy(logits, targets, reduction='sum')
-        return self.loss_weight * losses / max(len(targets), 1)
+        # At least one row among all ranks, however few there are.
+        divisor = mean_over_ranks(labelled.sum()).clamp(
+            min=1 / get_world_size()
+        )
+        return self.loss_weight * losses / divisor

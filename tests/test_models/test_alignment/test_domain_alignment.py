@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from mmdet_ps.models.alignment import DomainAlignment, reverse_gradient
+from tests.distributed import run_distributed
 
 
 def alignment(seed=0, **options):
@@ -178,3 +179,46 @@ def test_the_classifiers_accuracy_approaches_chance():
     assert accuracy_without > 0.9
     assert accuracy < 0.65
     assert loss == pytest.approx(math.log(2), abs=0.2)
+
+
+PARTS = ([0, 0, 1, 0], [1, 0]), ([0, 1, 0], []), ([0, 0], [0])
+
+
+def run(pick):
+    """Losses, gradients and state after batches that ranks share unevenly."""
+    module = alignment(queue_size=3)
+    factor = torch.ones(6, dtype=torch.double, requires_grad=True)
+    losses = []
+    for seed, parts in enumerate(PARTS):
+        torch.manual_seed(seed)
+        rows = [torch.randn(len(p), 6, dtype=torch.double) for p in parts]
+        features, sources = pick(
+            [(r, torch.tensor(p).long()) for r, p in zip(rows, parts)]
+        )
+        loss, _ = module(features * factor, sources)
+        loss.backward()
+        losses.append(loss.detach())
+    gradients = [factor.grad, *(p.grad for p in module.parameters())]
+    return (
+        [x.numpy() for x in losses],
+        [x.numpy() for x in gradients],
+        {k: v.numpy() for k, v in module.state_dict().items()},
+    )
+
+
+def in_process(rank):
+    return run(lambda parts: parts[rank])
+
+
+def test_two_processes_compute_what_one_computes():
+    losses, gradients, state = run(
+        lambda parts: tuple(torch.cat(part) for part in zip(*parts))
+    )
+    ranks = run_distributed(in_process)
+    for other_losses, _, other_state in ranks:
+        for expected, value in zip(losses, other_losses):
+            assert value == pytest.approx(expected)
+        for key, value in state.items():
+            assert other_state[key] == pytest.approx(value), key
+    for expected, *parts in zip(gradients, *(rank[1] for rank in ranks)):
+        assert sum(parts) / len(parts) == pytest.approx(expected)

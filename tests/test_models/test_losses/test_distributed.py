@@ -5,7 +5,11 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 
-from mmdet_ps.models.losses import MutualInformationLoss, OIMLoss
+from mmdet_ps.models.losses import (
+    MutualInformationLoss,
+    OIMLoss,
+    SoftmaxIdentityLoss,
+)
 from tests.distributed import run_distributed
 
 STEPS = 2
@@ -37,6 +41,9 @@ def run(loss, pick):
 
 
 def make_loss(options):
+    if options is None:
+        torch.manual_seed(0)
+        return SoftmaxIdentityLoss(3, 6)
     return OIMLoss(3, 4, 6, temperature=10, gamma=2, **options)
 
 
@@ -53,9 +60,10 @@ def joined(parts):
     [
         dict(reduction='positives'),
         dict(reduction='labelled', memory=dict(normalize_table=True)),
+        pytest.param(None, id='softmax'),
     ],
 )
-def test_oim_loss_and_memory(options):
+def test_identity_losses_and_their_state(options):
     values, gradient, state = run(make_loss(options), joined)
     ranks = run_distributed(in_process, options)
     for name, expected in state.items():
