@@ -20,9 +20,11 @@ _base_.train_cfg.val_interval = 10000  # steps
 # The rate falls to a tenth after these steps.
 _base_.param_scheduler[1].milestones = [60000, 80000]
 
-# As published, strangers leave 64 of 256 dimensions in the queue: a slip that
-# the published weights need and a pre-training does not.
+# As published, strangers leave 64 of 256 dimensions in the queue, and the
+# triplet loss forgets identity 0: slips that the published weights need and a
+# pre-training does not.
 _base_.model.bbox_head.loss_reid.memory.queue_dims = None
+_base_.model.bbox_head.loss_reid_triplet.skip_identity_zero = False
 model = dict(
     _delete_=True,
     type='HybridPretrainDetector',

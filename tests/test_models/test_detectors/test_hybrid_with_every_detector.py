@@ -113,3 +113,27 @@ def test_what_is_added_up_is_a_loss(path):
         assert any('domain_acc' in key for key in log)
         for key, value in log.items():
             assert ('loss' in key) == value.requires_grad, key
+
+
+REAL = sorted(ROOT.glob('configs/hybrid_pretrain/hybrid-pretrain_*.py'))
+
+
+@pytest.mark.parametrize('path', REAL, ids=lambda path: path.stem)
+def test_pretraining_inherits_no_slip_of_published_models(path):
+    def parts_of(config):
+        if isinstance(config, dict):
+            yield config
+            config = list(config.values())
+        if isinstance(config, list | tuple):
+            for part in config:
+                yield from parts_of(part)
+
+    parts = list(parts_of(Config.fromfile(path).model.to_dict()))
+    losses = [p for p in parts if p.get('type') == 'OIMLoss']
+    assert losses
+    for loss in losses:
+        # Strangers are remembered in all dimensions.
+        assert loss.get('memory', {}).get('queue_dims') is None
+    for part in parts:
+        if part.get('type') == 'MemoryTripletLoss':
+            assert part['skip_identity_zero'] is False
