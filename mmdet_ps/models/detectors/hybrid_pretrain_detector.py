@@ -20,8 +20,7 @@ from ..forward_capture import (
     check_parts,
     identity_loss_names,
 )
-from ..losses.identity_loss import REID_KEYS
-from .memory_config import with_memories
+from ..losses.identity_loss import REID_KEYS, with_sizes
 from .two_view_term import TwoViewTerm
 
 DETECTION, REID = BRANCHES = ('det', 'reid')
@@ -91,7 +90,7 @@ class HybridPretrainDetector(BaseDetector):
         self.loss_weights = {DETECTION: 1.0, REID: 1.0, **(loss_weights or {})}
         self.split_sources = split_sources
         self.detector = MODELS.build(
-            with_memories(
+            with_sizes(
                 detector, num_identities=num_identities, queue_size=queue_size
             )
         )

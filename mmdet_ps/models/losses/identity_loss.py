@@ -1,9 +1,15 @@
 """What every identity loss looks like from outside."""
 
-from typing import NamedTuple
+import copy
+import inspect
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import torch
+from mmdet.registry import MODELS
 from torch import Tensor, nn
+
+from mmdet_ps.utils.errors import UserError
 
 # What a detector calls the loss of its embeddings and their accuracy, unless
 # it says otherwise as ``reid_keys``.
@@ -48,6 +54,9 @@ class IdentityLoss(nn.Module):
     """
 
     accuracy: Tensor | None = None
+    # Its options that say how many persons it holds, known and unknown; see
+    # :func:`with_sizes`.
+    size_options: tuple[str, ...] = ('num_identities',)
 
     def forward(
         self,
@@ -79,3 +88,41 @@ class IdentityLoss(nn.Module):
         """Keep the accuracy of logits (n, classes) of labelled rows (n,)."""
         correct = logits.detach().argmax(dim=1) == person_ids
         self.accuracy = 100 * correct.float().mean() if len(logits) else None
+
+
+def with_sizes(detector: dict, **sizes: int | None) -> dict:
+    """A copy of a detector's config with identity losses of other sizes.
+
+    Args:
+        detector: the config.
+        sizes: ``num_identities``, ``queue_size``: set in every identity loss
+            that names them in its ``size_options``; None leaves what the
+            config says.
+
+    Raises:
+        UserError: the config has no identity loss.
+    """
+    sizes = {key: value for key, value in sizes.items() if value is not None}
+    detector = copy.deepcopy(detector)
+    losses = list(_identity_losses(detector))
+    if sizes and not losses:
+        raise UserError(
+            f'{sizes} for {detector.get("type")}, but its config has no '
+            'identity loss to set them in'
+        )
+    for kind, loss in losses:
+        loss.update({k: v for k, v in sizes.items() if k in kind.size_options})
+    return detector
+
+
+def _identity_losses(part: Any) -> Iterator[tuple[type[IdentityLoss], dict]]:
+    """Every part of a config that builds an identity loss, with its type."""
+    if isinstance(part, dict):
+        kind = part.get('type')
+        kind = MODELS.get(kind) if isinstance(kind, str) else kind
+        if inspect.isclass(kind) and issubclass(kind, IdentityLoss):
+            yield kind, part
+        part = list(part.values())
+    if isinstance(part, list | tuple):
+        for inner in part:
+            yield from _identity_losses(inner)

@@ -37,6 +37,8 @@ class OIMLoss(IdentityLoss):
         memory (dict, optional): Further options of the memory.
     """
 
+    size_options = ('num_identities', 'queue_size')
+
     def __init__(
         self,
         num_identities: int,

@@ -8,6 +8,8 @@ from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
 
+from mmdet_ps.models.losses import OIMLoss
+from mmdet_ps.models.losses.identity_loss import with_sizes
 from mmdet_ps.structures.fields import IGNORED, UNLABELLED
 from tests.tiny_search_detector import (
     PREPROCESSOR,
@@ -310,6 +312,27 @@ def test_memories_take_the_sizes_of_the_pretraining():
     assert memory.queue.shape == (17, 128)
     # The configuration itself is as before.
     assert 'num_identities' not in detector.model.roi_head.loss_reid
+
+
+class OpenLoss(OIMLoss):
+    """A loss that hides its options in keywords."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+
+
+def test_losses_with_any_signature_take_the_sizes():
+    def sized(loss):
+        return with_sizes(
+            dict(heads=[dict(loss_reid=loss)]), num_identities=5, queue_size=7
+        )['heads'][0]['loss_reid']
+
+    assert sized(dict(type=OpenLoss)) == dict(
+        type=OpenLoss, num_identities=5, queue_size=7
+    )
+    assert sized(dict(type='SoftmaxIdentityLoss', num_identities=2)) == dict(
+        type='SoftmaxIdentityLoss', num_identities=5
+    )
 
 
 def test_a_detector_without_identity_loss_is_refused():
