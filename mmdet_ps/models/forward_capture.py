@@ -121,3 +121,24 @@ def capture_forward(
             )
             hooks.callback(hook.remove)
         yield captured
+
+
+def sampled_rois(
+    detector: nn.Module,
+) -> tuple[Tensor, Tensor] | dict[str, tuple[Tensor, Tensor]] | None:
+    """Where a detector looked in its last training step, for pictures.
+
+    Returns:
+        RoIs (N, 5), image in the batch and xyxy in pixels of the input, and
+        their person ids (N,), negative for background and strangers. By
+        branch, where the detector has branches; None where it has not kept
+        any.
+    """
+    heads = (
+        getattr(detector, name, None) for name in ('roi_head', 'bbox_head')
+    )
+    for part in (detector, *heads):
+        found = getattr(part, 'sampled_rois', None)
+        if found is not None:
+            return found
+    return None

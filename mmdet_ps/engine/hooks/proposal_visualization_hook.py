@@ -1,4 +1,4 @@
-"""Pictures of the RoIs a two-stage model trains on."""
+"""Pictures of the RoIs, or the locations, that a model trains on."""
 
 import numpy as np
 import torch
@@ -7,7 +7,8 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from torch import Tensor
 
-from mmdet_ps.structures.fields import UNLABELLED
+from mmdet_ps.models.forward_capture import sampled_rois
+from mmdet_ps.structures.fields import SECOND_VIEW, UNLABELLED
 from mmdet_ps.visualization.drawing import BLUE, GREEN, RED, draw_boxes
 
 
@@ -23,8 +24,10 @@ class ProposalVisualizationHook(Hook):
     """Draws sampled RoIs above, annotated persons below.
 
     The picture goes to every backend of the visualizer, TensorBoard among
-    them, under the name ``train/proposals``. The model's RoI head keeps the
-    RoIs of its last step in ``sampled_rois``: boxes (N, 5) and person ids.
+    them, under the name ``train/proposals``; hybrid pre-training has one for
+    each of its branches (``train/proposals_det``, ``train/proposals_reid``).
+    RoI heads show the RoIs of their last step, AlignPS the cells of its map
+    that were trained on persons.
 
     Args:
         interval: steps between two pictures.
@@ -58,13 +61,21 @@ class ProposalVisualizationHook(Hook):
         batch, self._batch = self._batch, None
         model = runner.model
         model = model.module if is_model_wrapper(model) else model
-        sampled = getattr(model.roi_head, 'sampled_rois', None)
+        sampled = sampled_rois(model)
         if sampled is None:
             return
-        picture = self.picture(batch, *sampled)
-        runner.visualizer.add_image(
-            'train/proposals', picture, step=runner.iter + 1
-        )
+        pictures = {'': (batch, sampled)}
+        if isinstance(sampled, dict):
+            pictures = {
+                f'_{branch}': (images_of_branch(batch, branch), rois)
+                for branch, rois in sampled.items()
+            }
+        for suffix, (images, rois) in pictures.items():
+            runner.visualizer.add_image(
+                f'train/proposals{suffix}',
+                self.picture(images, *rois),
+                step=runner.iter + 1,
+            )
 
     def picture(
         self,
@@ -102,6 +113,25 @@ class ProposalVisualizationHook(Hook):
             ],
             axis=1,
         )
+
+
+def images_of_branch(batch: dict, branch: str) -> dict:
+    """The images of a branch, in the order in which the model gets them.
+
+    Args:
+        batch: ``inputs`` and ``data_samples``, each by branch, with None
+            where an image is of another branch.
+        branch: its second views, if any, come behind the first ones.
+    """
+    return {
+        key: [
+            value
+            for name in (branch, branch + SECOND_VIEW)
+            for value in values.get(name) or ()
+            if value is not None
+        ]
+        for key, values in batch.items()
+    }
 
 
 def draw_persons(

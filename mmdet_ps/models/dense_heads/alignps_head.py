@@ -75,6 +75,9 @@ class AlignPSHead(FCOSHead):
         self.cls_divisor = cls_divisor
         self.use_ignored = use_ignored
         self.loss_reid = MODELS.build(loss_reid)
+        # Where the last step was trained on persons: the grid, and of each
+        # place its image, its location and its person id.
+        self._trained: tuple[Grid, Tensor, Tensor, Tensor] | None = None
         self.loss_reid_triplet = (
             MODELS.build(loss_reid_triplet) if loss_reid_triplet else None
         )
@@ -182,6 +185,7 @@ class AlignPSHead(FCOSHead):
             image,
             box - first_boxes[image],
         )
+        self._trained = grid, image, location, rows.person_ids
         if self.loss_reid_triplet is not None:
             # Before the memory takes in this batch.
             losses['loss_reid_triplet'] = self.loss_reid_triplet(
@@ -193,6 +197,18 @@ class AlignPSHead(FCOSHead):
         if self.loss_reid.accuracy is not None:
             losses['acc_reid'] = self.loss_reid.accuracy
         return losses, rows
+
+    @property
+    def sampled_rois(self) -> tuple[Tensor, Tensor] | None:
+        """The cells (N, 5) that were trained on persons in the last step,
+        with their image, and the person ids (N,)."""
+        if self._trained is None:
+            return None
+        grid, image, location, person_ids = self._trained
+        half = grid.strides_of_points(image.device)[location, None] / 2
+        points = grid.points(image.device)[location]
+        cells = [image[:, None], points - half, points + half]
+        return torch.cat(cells, dim=1), person_ids
 
     def _detection_losses(
         self,

@@ -19,6 +19,7 @@ from ..forward_capture import (
     capture_forward,
     check_parts,
     identity_loss_names,
+    sampled_rois,
 )
 from ..losses.identity_loss import REID_KEYS, with_sizes
 from .two_view_term import TwoViewTerm
@@ -89,6 +90,7 @@ class HybridPretrainDetector(BaseDetector):
         self.det_persons = det_persons
         self.loss_weights = {DETECTION: 1.0, REID: 1.0, **(loss_weights or {})}
         self.split_sources = split_sources
+        self._sampled: dict[str, list] = {}
         self.detector = MODELS.build(
             with_sizes(
                 detector, num_identities=num_identities, queue_size=queue_size
@@ -135,6 +137,7 @@ class HybridPretrainDetector(BaseDetector):
             prefixed with its branch.
         """
         losses = {}
+        self._sampled = {branch: [] for branch in BRANCHES}
         for branch in BRANCHES:
             passes = []
             data_samples = batch_data_samples.get(branch, [])
@@ -154,6 +157,26 @@ class HybridPretrainDetector(BaseDetector):
             )
         return losses
 
+    @property
+    def sampled_rois(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """RoIs (N, 5) and person ids (N,) of each branch's images in the
+        last step; see ``forward_capture.sampled_rois``."""
+        found = {}
+        for branch, passes in self._sampled.items():
+            parts = []
+            for chosen, sampled in passes:
+                if sampled is None:
+                    continue
+                rois, person_ids = sampled
+                # From the images of a pass to those of the branch.
+                image = rois.new_tensor(chosen)[rois[:, 0].long()]
+                parts.append(
+                    (torch.cat([image[:, None], rois[:, 1:]], 1), person_ids)
+                )
+            if parts:
+                found[branch] = tuple(map(torch.cat, zip(*parts)))
+        return found
+
     def _branch_loss(
         self, branch: str, inputs: Tensor, data_samples: SampleList
     ) -> tuple[dict, list[dict]]:
@@ -166,6 +189,7 @@ class HybridPretrainDetector(BaseDetector):
             images = inputs[chosen] if self.split_sources else inputs
             with capture_forward(self.detector, self.map_names) as captured:
                 found = self.detector.loss(images, samples)
+            self._sampled[branch].append((chosen, sampled_rois(self.detector)))
             if branch == REID:
                 found = self._reid_losses(found)
             if (

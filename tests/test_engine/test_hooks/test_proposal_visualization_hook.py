@@ -1,3 +1,4 @@
+import copy
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,8 +8,12 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 from mmengine.visualization import Visualizer
 
+import mmdet_ps.registration  # noqa: F401
 from mmdet_ps.engine.hooks import ProposalVisualizationHook
 from mmdet_ps.visualization.drawing import BLUE, GREEN, RED
+from tests.test_models import two_stage
+from tests.test_models.thin_methods import METHODS, thin_config, thin_model
+from tests.tiny_search_detector import branch_batch, make_sample
 
 
 def sample(boxes, ids):
@@ -89,3 +94,71 @@ def test_the_number_of_images_is_limited(runner, batch):
     run(runner, hook, batch)
     assert runner.visualizer.kept[1].shape == (120, 80, 3)
     assert isinstance(runner.visualizer.kept[1], np.ndarray)
+
+
+class Album:
+    """A visualizer that keeps every picture by its name."""
+
+    def __init__(self):
+        self.kept = {}
+
+    def add_image(self, name, image, step=0):
+        self.kept[name] = image
+
+
+def pictures_of(model, data):
+    """What the hook draws of a training step of a model."""
+    runner = SimpleNamespace(model=model, visualizer=Album(), iter=9)
+    hook = ProposalVisualizationHook(interval=10)
+    hook.before_train_iter(runner, 0, data)
+    ready = model.data_preprocessor(copy.deepcopy(data), training=True)
+    model.loss(ready['inputs'], ready['data_samples'])
+    hook.after_train_iter(runner, 0, data)
+    return runner.visualizer.kept
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_every_method_is_drawn(method):
+    model = thin_model(method).train()
+    kept = pictures_of(model, two_stage.batch([3], [-1]))
+    assert set(kept) == {'train/proposals'}
+    upper, lower = np.split(kept['train/proposals'], 2)
+    assert upper.shape == (96, 2 * 128, 3)
+    for half in (upper, lower):
+        assert GREEN in colors(half[:, :128])
+        assert BLUE in colors(half[:, 128:])
+        assert GREEN not in colors(half[:, 128:])
+    assert RED not in colors(lower)
+    # AlignPS shows the cells of persons alone, RoI heads background, too.
+    assert (RED in colors(upper)) == (method != 'alignps')
+
+
+@pytest.mark.parametrize('split_sources', [False, True])
+@pytest.mark.parametrize('method', ['nae', 'alignps'])
+def test_pretraining_is_drawn_branch_by_branch(method, split_sources):
+    detector = thin_config(method)
+    model = two_stage.build(
+        dict(
+            type='HybridPretrainDetector',
+            detector=detector,
+            split_sources=split_sources,
+        )
+    ).train()
+    box = [[20, 10, 60, 90]]
+    kept = pictures_of(
+        model,
+        branch_batch(
+            det=[
+                make_sample(box, [-1], 'street', (96, 128)),
+                make_sample([], [], 'square', (96, 128)),
+                make_sample(box, [-1], 'street', (96, 128)),
+            ],
+            reid=[make_sample(box, [7], 'market', (96, 128))],
+        ),
+    )
+    assert set(kept) == {'train/proposals_det', 'train/proposals_reid'}
+    scenes = np.split(kept['train/proposals_det'][:96], 3, axis=1)
+    assert [BLUE in colors(scene) for scene in scenes] == [True, False, True]
+    crop = kept['train/proposals_reid']
+    assert crop.shape == (192, 128, 3)
+    assert GREEN in colors(crop[:96]) and BLUE not in colors(crop)
