@@ -177,8 +177,8 @@ class AlignPSHead(FCOSHead):
             (image, location, boxes[box], labels[box]),
             self._counted(positive, batch_gt_instances_ignore, grid),
         )
-        counts = torch.tensor(list(map(len, batch_gt_instances)))
-        first_boxes = (counts.cumsum(0) - counts).to(box)
+        counts = box.new_tensor(list(map(len, batch_gt_instances)))
+        first_boxes = counts.cumsum(0) - counts
         rows = PersonRows(
             self._embeddings(embedding_maps, image, location),
             person_ids[box],

@@ -119,14 +119,14 @@ class BatchedRoIHead(PersonSearchRoIHead):
             ignored: regions of each image as ``bboxes``, or None.
         """
         rule = self.bbox_assigner
-        counts = torch.tensor(list(map(len, persons)))
+        counts = [0] * len(persons)
         if self.bbox_sampler.add_gt_as_proposals:
+            counts = list(map(len, persons))
             proposals = list(map(torch.cat, zip(persons, proposals)))
-        else:
-            counts = torch.zeros_like(counts)
         boxes, real = pad(proposals)
-        index = torch.arange(boxes.size(1), device=boxes.device)
-        is_person = index < counts.to(boxes.device)[:, None]
+        counts = torch.tensor(counts, device=real.device)
+        index = torch.arange(boxes.size(1), device=real.device)
+        is_person = index < counts[:, None]
         overlaps = masked_overlaps(boxes, real & ~is_person, *pad(persons))
         assigned = assign_by_overlap(
             overlaps,
