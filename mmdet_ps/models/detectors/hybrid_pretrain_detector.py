@@ -23,6 +23,7 @@ from ..forward_capture import (
 )
 from ..losses.identity_loss import REID_KEYS, with_sizes
 from .two_view_term import TwoViewTerm
+from .usable_boxes import CheckedSamples, with_usable_boxes
 
 DETECTION, REID = BRANCHES = ('det', 'reid')
 
@@ -186,6 +187,9 @@ class HybridPretrainDetector(BaseDetector):
             samples = self._with_branch_ids(
                 branch, [data_samples[index] for index in chosen]
             )
+            # Here and not in the detector alone: what follows its losses
+            # counts the boxes that it trained on.
+            samples = CheckedSamples(with_usable_boxes(samples))
             images = inputs[chosen] if self.split_sources else inputs
             with capture_forward(self.detector, self.map_names) as captured:
                 found = self.detector.loss(images, samples)

@@ -15,6 +15,10 @@ SMALLEST_SIDE = 0.1  # pixels
 FIELDS = ('gt_instances', 'ignored_instances')
 
 
+class CheckedSamples(list):
+    """Samples whose boxes were looked at already."""
+
+
 def with_usable_boxes(batch_data_samples: SampleList) -> SampleList:
     """The samples without the boxes that no detector can be trained on.
 
@@ -32,6 +36,8 @@ def with_usable_boxes(batch_data_samples: SampleList) -> SampleList:
         list: The very samples where all boxes are usable; otherwise copies
         of those concerned. A warning names each image that loses a box.
     """
+    if isinstance(batch_data_samples, CheckedSamples):
+        return batch_data_samples
     instances = [
         (index, field, sample.get(field))
         for index, sample in enumerate(batch_data_samples)

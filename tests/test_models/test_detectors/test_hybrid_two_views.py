@@ -162,3 +162,22 @@ def test_the_term_leaves_the_statistics_of_testing_alone():
     for name, value in theirs.items():
         if not name.endswith('num_batches_tracked'):
             torch.testing.assert_close(mine[name], value, msg=name)
+
+
+@pytest.mark.parametrize('method', ['nae', 'alignps'])
+@pytest.mark.parametrize(
+    'box', [[70.0, 20, 70, 90], [0, 0, float('nan'), 5], [1e6, 0, 2e6, 9]]
+)
+def test_a_box_that_cannot_be_trained_on_is_compared_with_nobody(method, box):
+    views = batch([(0, 1, 2)], [(0, 1, 2)])
+    sample = views['data_samples']['det' + SECOND_VIEW][0]
+    sample.gt_instances.bboxes[1] = torch.tensor(box)
+    model = hybrid(method)
+    compared = []
+    (loss,) = model.two_views.losses.values()
+    loss.register_forward_pre_hook(
+        lambda module, rows: compared.extend(map(len, rows))
+    )
+    found = two_view_losses(losses_of(model, views))
+    assert compared == [2, 2]
+    assert all(value.isfinite() for value in found.values())
