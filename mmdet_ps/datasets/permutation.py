@@ -7,11 +7,22 @@ WORD = (1 << 64) - 1
 
 
 def shuffled(place: int, size: int, key: int) -> int:
-    """What lies at a place of a random order of 0 to ``size`` - 1.
+    """Look up one place of a shuffled list that nobody has to hold.
 
-    A Feistel network on the next power of four, walked until it lands inside:
-    a permutation for every key, like a shuffled list of millions of numbers
-    that nobody has to hold.
+    The list is a random order of the numbers from 0 to ``size`` - 1, another
+    one for every key. It is computed by a Feistel network, which turns every
+    number below a power of four into another one and never two into the same.
+    Where the result is not below ``size``, the network is applied again until
+    it is; this is still a permutation ("cycle walking", Black and Rogaway,
+    CT-RSA 2002).
+
+    Args:
+        place (int): Place in the list, from 0.
+        size (int): Length of the list.
+        key (int): Which of the orders.
+
+    Returns:
+        int: The number at this place.
     """
     half = ((size - 1).bit_length() + 1) // 2 or 1
     mask = (1 << half) - 1
