@@ -36,6 +36,8 @@ HEAVY = ['torch', 'mmengine', 'mmcv', 'mmdet']
         ('mmdet_ps.evaluation.results_file', HEAVY),
         ('mmdet_ps.evaluation.records', HEAVY),
         ('mmdet_ps.apis.footage', HEAVY),
+        ('mmdet_ps.apis.footage_search', HEAVY),
+        ('mmdet_ps.apis.search_report', HEAVY),
         ('mmdet_ps.apis.ranked_results', HEAVY),
         ('mmdet_ps.visualization.report', HEAVY),
         ('mmdet_ps.visualization.dataset_page', HEAVY),

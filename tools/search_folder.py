@@ -17,11 +17,8 @@ import argparse
 import sys
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
-import mmdet_ps.registration  # noqa: F401  registers every part
-from mmdet_ps.apis import init_model
 from mmdet_ps.apis.exports import FORMS
 from mmdet_ps.apis.footage import STEP, find_footage
 from mmdet_ps.apis.footage_search import (
@@ -253,6 +250,8 @@ def give(query: Query, kind: str, value: object) -> None:
 def choose_device(name: str) -> str:
     """A GPU where there is one, unless another device is named."""
     if name == 'auto':
+        import torch  # takes seconds, which --help does not need
+
         return 'cuda' if torch.cuda.is_available() else 'cpu'
     return name
 
@@ -301,6 +300,8 @@ def run(args: argparse.Namespace) -> str:
     out = Path(args.out)
     queries = read_queries(args)
     device = choose_device(args.device)
+    from mmdet_ps.apis import init_model  # imports MMDetection
+
     model = init_model(args.config, args.checkpoint, device, trust=args.trust)
     embedded = [
         embed_query(model, query, out, args.score_thr, not args.no_resize)

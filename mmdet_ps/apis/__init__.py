@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from ..utils.late_import import import_on_use
 
 if TYPE_CHECKING:
+    from .detections import Detections
     from .footage import Frame, list_frames, load_frame
     from .gallery_index import GalleryIndex, build_index
-    from .inference import Detections, detect, embed_boxes, init_model
+    from .inference import detect, embed_boxes, init_model
 
 __all__ = [
     'Detections',
@@ -28,7 +29,7 @@ __all__ = [
 __getattr__ = import_on_use(
     __name__,
     {
-        'Detections': 'inference',
+        'Detections': 'detections',
         'Frame': 'footage',
         'GalleryIndex': 'gallery_index',
         'build_index': 'gallery_index',

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from torch import nn
+from typing import TYPE_CHECKING
 
 from mmdet_ps.utils.errors import UserError
 
@@ -25,6 +24,9 @@ from .queries import EmbeddedQuery
 from .track_cache import TrackCache
 from .track_search import find_tracks, threshold_from_tracks
 from .vector_search import VectorSearch, choose_search
+
+if TYPE_CHECKING:
+    from torch import nn
 
 UNITS = ('track', 'frame', 'detection')
 

@@ -1,5 +1,7 @@
 """The persons of a folder or video, embedded once and kept on disk."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
@@ -8,17 +10,19 @@ import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import nn
 
 from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import replacing
 
+from .detections import Detections
 from .footage import Frame, iterate_frames
-from .inference import Detections, detect
 from .onnx_model import OnnxModel
+
+if TYPE_CHECKING:
+    from torch import nn
 
 FORMAT_VERSION = 1
 # What numpy, zipfile and zlib raise of a damaged file.
@@ -78,7 +82,7 @@ class GalleryIndex:
         return order, similarities[order]
 
     @classmethod
-    def empty(cls, model_mark: str) -> 'GalleryIndex':
+    def empty(cls, model_mark: str) -> GalleryIndex:
         """No frame, no person; takes embeddings of any length."""
         return cls(
             frames=[],
@@ -90,7 +94,7 @@ class GalleryIndex:
             model_mark=model_mark,
         )
 
-    def select(self, frames: Iterable[Frame]) -> 'GalleryIndex':
+    def select(self, frames: Iterable[Frame]) -> GalleryIndex:
         """The part that belongs to some of the frames, in their order."""
         new_of = {frame: i for i, frame in enumerate(frames)}
         stamps = dict(zip(self.frames, self.stamps))
@@ -116,7 +120,7 @@ class GalleryIndex:
         self,
         rows: list[tuple[Frame, Detections]],
         stamps: dict[Frame, str],
-    ) -> 'GalleryIndex':
+    ) -> GalleryIndex:
         """This index with the persons of further frames."""
         counts = [len(found.scores) for _, found in rows]
         vectors = [found.embeddings for _, found in rows if len(found.scores)]
@@ -162,7 +166,7 @@ class GalleryIndex:
             )
 
     @classmethod
-    def load(cls, path: str | Path) -> 'GalleryIndex':
+    def load(cls, path: str | Path) -> GalleryIndex:
         """Read what ``save`` wrote; ``load_gallery`` reads a store, too.
 
         Plain arrays are read, nothing is unpickled.
@@ -212,6 +216,8 @@ def build_index(
         keep: Called with the unfinished index every ``keep_every`` frames,
             to save it, so that a long run can be continued.
     """
+    from .inference import detect  # imports MMDetection
+
     mark = model_mark(model, score_thr)
     stamps = {frame: stamp(frame) for frame in frames}
     index = GalleryIndex.empty(mark)
@@ -257,6 +263,8 @@ def model_mark(model: nn.Module, score_thr: float) -> str:
     if isinstance(model, OnnxModel):
         digest.update(f'{model.mark} {score_thr}'.encode())
         return digest.hexdigest()
+    import torch
+
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
         raw = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8)

@@ -22,9 +22,9 @@ import numpy as np
 from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import replacing
 
+from .detections import Detections
 from .footage import Frame, Skipped
 from .gallery_index import DAMAGE, GalleryIndex
-from .inference import Detections
 
 FORMAT_VERSION = 2
 BLOCK = 1 << 16  # rows copied or read at once

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from torch import nn
 
 from ..utils.images import read_image
 from .footage import (
@@ -22,7 +21,9 @@ from .footage import (
 )
 from .gallery_index import stamp
 from .gallery_store import GalleryStore
-from .inference import detect_batch
+
+if TYPE_CHECKING:
+    from torch import nn
 
 COMMIT_EVERY = 20.0  # seconds of work that a killed run may lose
 
@@ -79,6 +80,8 @@ def index_footage(
         commit_every (float): Seconds between two commits, by default
             ``COMMIT_EVERY``.
     """
+    from .inference import detect_batch  # imports MMDetection
+
     stamps = _stamps(footage)
     store.remove(
         path

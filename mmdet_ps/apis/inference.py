@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -21,24 +21,10 @@ from ..utils.building import explained
 from ..utils.checkpoint import CheckpointError, load_weights, training_only
 from ..utils.configuration import read_config
 from ..utils.images import read_image
+from .detections import Detections
 from .onnx_model import OnnxModel
 
 Image: TypeAlias = str | PathLike | np.ndarray
-
-
-class Detections(NamedTuple):
-    """Persons of one image, best score first.
-
-    Fields answer as attributes and by unpacking:
-
-    * ``bboxes`` (N, 4) float32, xyxy in pixels of the image.
-    * ``scores`` (N,) float32.
-    * ``embeddings`` (N, D) float32, unit length.
-    """
-
-    bboxes: np.ndarray
-    scores: np.ndarray
-    embeddings: np.ndarray
 
 
 def init_model(

@@ -6,16 +6,18 @@ import csv
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import nn
 
 from mmdet_ps.utils.errors import UserError
 
 from ..utils.images import IMAGE_SUFFIXES, write_image
 from ..visualization.drawing import BLUE, draw_boxes
 from .footage import Frame, FrameReader
-from .inference import detect, embed_boxes
+
+if TYPE_CHECKING:
+    from torch import nn
 
 COLUMNS = ('name', 'path', 'frame', 'x1', 'y1', 'x2', 'y2')
 
@@ -147,6 +149,8 @@ def embed_query(
         UserError: If a picture cannot be read, or does not say who is
             meant, or the model has no embedding of the person.
     """
+    from .inference import embed_boxes  # imports MMDetection
+
     result = EmbeddedQuery(query.name, np.zeros(0), [], [], [])
     vectors = []
     for picture in query.pictures:
@@ -224,6 +228,8 @@ def find_box(
     Raises:
         UserError: If it is not; it lists the persons found.
     """
+    from .inference import detect  # imports MMDetection
+
     found = detect(model, image, score_thr=score_thr)
     number, count = picture.person, len(found.bboxes)
     if number is None and count == 1:

@@ -12,6 +12,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
@@ -61,7 +62,7 @@ KINDS = {
 Parameters = dict[str, object]  # name -> annotation
 
 
-def read_config(path: str | Path) -> Config:
+def read_config(path: str | PathLike) -> Config:
     """Read a configuration file.
 
     Raises:

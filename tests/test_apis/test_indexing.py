@@ -107,11 +107,11 @@ def test_a_changed_file_is_searched_again_and_a_new_one_added(
 def test_a_killed_run_goes_on_where_it_was(
     index, model, footage_folder, tmp_path, monkeypatch
 ):
-    import mmdet_ps.apis.indexing as indexing
+    import mmdet_ps.apis.inference as inference
 
     whole, _, _ = index(footage_folder)
     (tmp_path / 'index.npz').unlink()
-    detect_batch, calls = indexing.detect_batch, []
+    detect_batch, calls = inference.detect_batch, []
 
     def killed(*args, **kwargs):
         calls.append(1)
@@ -119,7 +119,7 @@ def test_a_killed_run_goes_on_where_it_was(
             raise KeyboardInterrupt
         return detect_batch(*args, **kwargs)
 
-    monkeypatch.setattr(indexing, 'detect_batch', killed)
+    monkeypatch.setattr(inference, 'detect_batch', killed)
     with pytest.raises(KeyboardInterrupt):
         index(footage_folder, commit_every=0)
     monkeypatch.undo()

@@ -29,10 +29,13 @@ def search(tmp_path, monkeypatch, capsys):
     monkeypatch.syspath_prepend(str(TOOLS))
     import search_folder
 
+    from mmdet_ps.apis import inference
+
+    init_model = inference.init_model
     monkeypatch.setattr(
-        search_folder,
+        inference,
         'init_model',
-        lambda config, checkpoint, device, trust: _init(config),
+        lambda config, checkpoint, device, trust: init_model(config),
     )
     (tmp_path / 'config.py').write_text(colour_model.CONFIG)
     frames = tmp_path / 'frames'
@@ -58,12 +61,6 @@ def search(tmp_path, monkeypatch, capsys):
 
     yield run
     sys.modules.pop('search_folder')
-
-
-def _init(config):
-    from mmdet_ps.apis import init_model
-
-    return init_model(config)
 
 
 def test_the_person_is_found(search, tmp_path):
@@ -101,12 +98,12 @@ def test_without_a_box_several_persons_are_listed(search, tmp_path):
 
 def test_the_second_search_uses_the_index(search, tmp_path, monkeypatch):
     search([(*LEFT, RED)], '--box', *LEFT)
-    import mmdet_ps.apis.gallery_index as gallery_index
+    import mmdet_ps.apis.inference as inference
 
     def not_again(*args, **kwargs):
         raise AssertionError('searched again')
 
-    monkeypatch.setattr(gallery_index, 'detect', not_again)
+    monkeypatch.setattr(inference, 'detect_batch', not_again)
     assert search([(*LEFT, BLUE)], '--box', *LEFT).startswith('found')
 
 
@@ -245,17 +242,17 @@ def test_a_minute_of_video_gives_one_answer_per_person(
 
 
 def test_a_killed_indexing_goes_on(search, minute, tmp_path, monkeypatch):
-    import mmdet_ps.apis.indexing as indexing
+    from mmdet_ps.apis import indexing, inference
 
     monkeypatch.setattr(indexing, 'COMMIT_EVERY', 0.0)
     searched = []
-    detect_batch = indexing.detect_batch
+    detect_batch = inference.detect_batch
 
     def counting(model, images, **options):
         searched.append(len(images))
         return detect_batch(model, images, **options)
 
-    monkeypatch.setattr(indexing, 'detect_batch', counting)
+    monkeypatch.setattr(inference, 'detect_batch', counting)
     index = tmp_path / 'out/index.npz'
     child = os.fork()
     if child == 0:
