@@ -13,7 +13,11 @@ import torchvision
 from torch import Tensor
 
 from mmdet_ps.ops import deform_conv2d
-from mmdet_ps.utils.command_line import ArgumentParser, run_command
+from mmdet_ps.utils.command_line import (
+    ArgumentParser,
+    run_command,
+    whole_number,
+)
 
 # Batch, channels in and out, height and width: levels of a small network on
 # 240x160 images, and of a ResNet-50 on 1500x900 ones.
@@ -72,7 +76,7 @@ def time_once(function, inputs: dict[str, Tensor]) -> tuple[float, float]:
 
 def main() -> None:
     parser = ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--repeats', type=int, default=7)
+    parser.add_argument('--repeats', type=whole_number(1), default=7)
     parser.add_argument('--device', default='cpu')
     args = parser.parse_args()
     functions = {'ours': ours, 'torchvision': of_torchvision, 'conv': plain}

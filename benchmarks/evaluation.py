@@ -18,7 +18,11 @@ from mmdet_ps.evaluation.report import format_table
 from mmdet_ps.evaluation.search import SearchScores, rank_all
 from mmdet_ps.evaluation.settings import SearchSettings
 from mmdet_ps.structures import PersonBoxes, SearchProtocol, SearchResults
-from mmdet_ps.utils.command_line import ArgumentParser, run_command
+from mmdet_ps.utils.command_line import (
+    ArgumentParser,
+    run_command,
+    whole_number,
+)
 
 DIMS = 256
 
@@ -150,7 +154,7 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('problems', nargs='*', choices=[*PROBLEMS, []])
-    parser.add_argument('--repeats', type=int, default=3)
+    parser.add_argument('--repeats', type=whole_number(1), default=3)
     parser.add_argument('--device', default='cpu')
     args = parser.parse_args()
     settings = SearchSettings(

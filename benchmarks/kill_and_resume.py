@@ -27,7 +27,12 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 import mmdet_ps.registration  # noqa: F401  registers every part
-from mmdet_ps.utils.command_line import ArgumentParser, run_command
+from mmdet_ps.utils.command_line import (
+    ArgumentParser,
+    run_command,
+    seed_number,
+    whole_number,
+)
 from mmdet_ps.utils.files import write_json
 from mmdet_ps.utils.safe_load import load_file
 from mmdet_ps.utils.work_folder import POINTER, latest_checkpoint
@@ -175,10 +180,12 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument('data_root', help='folder of prepared synthetic data')
-    parser.add_argument('--moments', type=int, default=20)
-    parser.add_argument('--workers', type=int, nargs='+', default=[0, 2])
+    parser.add_argument('--moments', type=whole_number(1), default=20)
+    parser.add_argument(
+        '--workers', type=whole_number(), nargs='+', default=[0, 2]
+    )
     parser.add_argument('--cases', nargs='+', default=list(CASES))
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seed', type=seed_number, default=0)
     parser.add_argument('--json', help='write the figures to this file')
     return parser.parse_args()
 

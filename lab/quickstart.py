@@ -14,7 +14,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmdet_ps.utils.command_line import ArgumentParser
+from mmdet_ps.utils.command_line import (
+    ArgumentParser,
+    seed_number,
+    whole_number,
+)
 from mmdet_ps.utils.comparison import TARGETS, ComparisonFolder
 from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import write_json
@@ -180,10 +184,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--work-dir', type=Path, default=Path('work_dirs/quickstart')
     )
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seed', type=seed_number, default=0)
     parser.add_argument(
         '--workers',
-        type=int,
+        type=whole_number(1),
         default=min(6, cores),
         help='trainings at a time (default: one per core)',
     )

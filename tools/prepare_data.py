@@ -31,6 +31,7 @@ from mmdet_ps.utils.command_line import (
     ArgumentParser,
     report_mistake,
     run_command,
+    whole_number,
 )
 from mmdet_ps.utils.errors import UserError
 
@@ -86,7 +87,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--workers',
-        type=int,
+        type=whole_number(1),
         default=min(8, os.cpu_count() or 1),
         help='processes (default: %(default)s)',
     )

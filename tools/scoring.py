@@ -24,7 +24,11 @@ from mmdet_ps.evaluation.search.detection_scores import detection_scores
 from mmdet_ps.evaluation.search.significance import compare_paired
 from mmdet_ps.evaluation.settings import CHOICES, PRESETS
 from mmdet_ps.structures import PersonBoxes, SearchResults
-from mmdet_ps.utils.command_line import ArgumentParser
+from mmdet_ps.utils.command_line import (
+    ArgumentParser,
+    number,
+    whole_number,
+)
 from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import write_json
 
@@ -100,7 +104,7 @@ def _add_settings(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         '--score-thr',
-        type=float,
+        type=number(),
         metavar='X',
         help='detections below this score leave the gallery',
     )
@@ -116,14 +120,14 @@ def _add_settings(parser: ArgumentParser) -> None:
     parser.add_argument(
         '--cbgm',
         nargs=2,
-        type=int,
+        type=whole_number(1),
         metavar=('K1', 'K2'),
         help='context bipartite graph matching',
     )
     parser.add_argument(
         '--k-reciprocal',
         nargs=3,
-        type=float,
+        type=number(0),
         metavar=('K1', 'K2', 'WEIGHT'),
         help='k-reciprocal re-ranking, WEIGHT for the original distance',
     )
@@ -148,6 +152,10 @@ def score_files(
     """Score one result file, or compare two; prints and writes."""
     if bool(args.results) == bool(args.compare):
         raise UserError('give either RESULTS or --compare A B')
+    if args.device != 'cpu':
+        from mmdet_ps.utils.devices import require_device
+
+        require_device(args.device)
     paths = args.compare or [args.results]
     files = [load_results(path) for path in paths]
     protocols = read_protocols(dataset, args.data_root, names)

@@ -50,7 +50,9 @@ from mmdet_ps.apis.vector_search import KINDS
 from mmdet_ps.utils.command_line import (
     ArgumentParser,
     add_trust,
+    number,
     run_command,
+    whole_number,
 )
 from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import write_json
@@ -108,7 +110,7 @@ def add_query_options(add) -> None:
     )
     add(
         '--box',
-        type=float,
+        type=number(),
         nargs=4,
         action=QueryPart,
         metavar=('X1', 'Y1', 'X2', 'Y2'),
@@ -137,13 +139,13 @@ def add_answer_options(add) -> None:
     add('--out', default='search', help='folder of the answer')
     add(
         '--threshold',
-        type=float,
+        type=number(-1, 1),
         help='least similarity of the same person; by default the one that '
         'a share of --false-alarms of the pairs of different persons in '
         'the footage reach',
     )
-    add('--false-alarms', type=float, default=0.001)
-    add('--top-k', type=int, default=10)
+    add('--false-alarms', type=number(0, 1), default=0.001)
+    add('--top-k', type=whole_number(1), default=10)
     add(
         '--per',
         choices=UNITS,
@@ -183,16 +185,16 @@ def add_index_options(add) -> None:
         metavar='FILE',
         help='take these files out of the index first',
     )
-    add('--score-thr', type=float, default=0.3, help='of detections')
+    add('--score-thr', type=number(0, 1), default=0.3, help='of detections')
     add(
         '--every',
-        type=int,
+        type=whole_number(1),
         help='every n-th frame of a video (default: one in --step seconds)',
     )
-    add('--step', type=float, default=STEP, help='seconds; 0: all frames')
+    add('--step', type=number(0), default=STEP, help='seconds; 0: all frames')
     add(
         '--max-gap',
-        type=float,
+        type=number(0),
         default=MAX_GAP,
         help='seconds a person may go unseen in a track',
     )
@@ -203,7 +205,11 @@ def add_index_options(add) -> None:
         default='auto',
         help='auto: exact, above some hundred thousand tracks FAISS',
     )
-    add('--batch-size', type=int, help='images at once (GPU: 8, CPU: 1)')
+    add(
+        '--batch-size',
+        type=whole_number(1),
+        help='images at once (GPU: 8, CPU: 1)',
+    )
     add('--device', default='auto', help='auto: the GPU if there is one')
 
 

@@ -9,6 +9,7 @@ from mmdet_ps.utils.command_line import (
     ArgumentParser,
     add_trust,
     run_command,
+    seed_number,
 )
 from mmdet_ps.utils.data_check import check_data, check_start
 from mmdet_ps.utils.launch import (
@@ -52,7 +53,9 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='try one batch, say what would run, and end; writes nothing',
     )
-    parser.add_argument('--seed', type=int, help='seed of every random source')
+    parser.add_argument(
+        '--seed', type=seed_number, help='seed of every random source'
+    )
     add_trust(parser)
     return parser.parse_args()
 

@@ -13,7 +13,11 @@ runs are kept in --work-dir and not repeated; killed ones go on.
 import argparse
 from pathlib import Path
 
-from mmdet_ps.utils.command_line import ArgumentParser
+from mmdet_ps.utils.command_line import (
+    ArgumentParser,
+    seed_number,
+    whole_number,
+)
 from mmdet_ps.utils.comparison import STARTS, TARGETS
 from mmdet_ps.utils.errors import UserError
 
@@ -38,7 +42,9 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('--data-root', type=Path, default=Path('data'))
-    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
+    parser.add_argument(
+        '--seeds', type=seed_number, nargs='+', default=[0, 1, 2]
+    )
     parser.add_argument(
         '--methods', nargs='+', choices=METHODS, default=list(METHODS)
     )
@@ -54,13 +60,19 @@ def parse_args() -> argparse.Namespace:
         help='compare parts and amounts of the pre-training, for the first '
         'of the methods and of the targets',
     )
-    parser.add_argument('--pretrain-iters', type=int, default=200)
-    parser.add_argument('--finetune-iters', type=int, default=150)
+    parser.add_argument('--pretrain-iters', type=whole_number(1), default=200)
+    parser.add_argument('--finetune-iters', type=whole_number(1), default=150)
     parser.add_argument(
-        '--jobs', type=int, default=2, help='runs at a time (default: 2)'
+        '--jobs',
+        type=whole_number(1),
+        default=2,
+        help='runs at a time (default: 2)',
     )
     parser.add_argument(
-        '--threads', type=int, default=1, help='of each run (default: 1)'
+        '--threads',
+        type=whole_number(1),
+        default=1,
+        help='of each run (default: 1)',
     )
     parser.add_argument(
         '--work-dir', type=Path, default=Path('work_dirs/pretraining_table')

@@ -4,7 +4,10 @@ import argparse
 import time
 from pathlib import Path
 
-from mmdet_ps.utils.command_line import ArgumentParser
+from mmdet_ps.utils.command_line import (
+    ArgumentParser,
+    whole_number,
+)
 from mmdet_ps.utils.errors import UserError
 
 from .jobs import default_workers
@@ -24,7 +27,7 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument('out', type=Path, help='folder the sets are put in')
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seed', type=whole_number(), default=0)
     parser.add_argument('--size', choices=SIZES, default='quick')
     parser.add_argument(
         '--sets',
@@ -34,7 +37,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--workers',
-        type=int,
+        type=whole_number(1),
         default=default_workers(),
         help='processes; the result does not depend on it',
     )

@@ -20,6 +20,7 @@ from mmdet_ps.utils.errors import UserError
 from ..utils.building import explained
 from ..utils.checkpoint import CheckpointError, load_weights, training_only
 from ..utils.configuration import read_config
+from ..utils.devices import require_device
 from ..utils.images import read_image
 from .detections import Detections
 from .onnx_model import OnnxModel
@@ -52,11 +53,7 @@ def init_model(
         config = read_config(config)
     if cfg_options:
         config.merge_from_dict(cfg_options)
-    if torch.device(device).type == 'cuda' and not torch.cuda.is_available():
-        raise UserError(
-            f"device={device!r}, but PyTorch sees no GPU: use device='cpu' "
-            'or run tools/check_env.py'
-        )
+    require_device(device)
     init_default_scope(config.get('default_scope', 'mmdet'))
     with explained(config.filename or 'the configuration'):
         model = revert_sync_batchnorm(MODELS.build(config.model))

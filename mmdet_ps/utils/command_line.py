@@ -7,8 +7,10 @@ else is a bug: its traceback is shown, with the request to report it.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import errno
+import math
 import os
 import re
 import sys
@@ -54,6 +56,43 @@ class ArgumentParser(argparse.ArgumentParser):
             )
             message += f' (did you mean {near[0]}?)' if near else ''
         raise UserError(f'{message}; `{self.prog} --help` lists the options')
+
+
+def whole_number(
+    least: int = 0, most: int | None = None
+) -> Callable[[str], int]:
+    """An argument type: a whole number within bounds, which are included."""
+    return _bounded(int, 'a whole number', least, most)
+
+
+def number(
+    least: float = -math.inf, most: float | None = None
+) -> Callable[[str], float]:
+    """An argument type: a finite number within bounds, which are included."""
+    return _bounded(float, 'a number', least, most)
+
+
+def _bounded(
+    kind: type, name: str, least: float, most: float | None
+) -> Callable[[str], float]:
+    wanted = name
+    if most is not None:
+        wanted += f' from {least} to {most}'
+    elif least != -math.inf:
+        wanted += f' of at least {least}'
+
+    def read(text: str) -> float:
+        with contextlib.suppress(ValueError):
+            value = kind(text)
+            upper = math.inf if most is None else most
+            if math.isfinite(value) and least <= value <= upper:
+                return value
+        raise argparse.ArgumentTypeError(f'{text} is not {wanted}')
+
+    return read
+
+
+seed_number = whole_number(0, 2**32 - 1)  # what numpy takes
 
 
 def add_trust(parser: argparse.ArgumentParser) -> None:

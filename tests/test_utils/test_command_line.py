@@ -12,8 +12,11 @@ import pytest
 from mmdet_ps.datasets.native.errors import NativeDataError
 from mmdet_ps.utils.command_line import (
     ArgumentParser,
+    number,
     one_line,
     run_command,
+    seed_number,
+    whole_number,
 )
 from mmdet_ps.utils.errors import UserError
 
@@ -137,3 +140,23 @@ def test_every_tool_ends_by_the_same_function(tool):
         "if __name__ == '__main__':\n    run_command(main)\n"
     )
     assert 'argparse.ArgumentParser(' not in source
+
+
+@pytest.mark.parametrize(
+    ('kind', 'good', 'bad'),
+    [
+        (whole_number(1), ['1', '12'], ['0', '-1', '1.5', 'x', '']),
+        (whole_number(0, 9), ['0', '9'], ['10']),
+        (number(), ['-2.5', '1e3'], ['nan', 'inf', 'x']),
+        (number(0, 1), ['0', '0.5', '1'], ['-0.1', '1.01']),
+        (seed_number, ['0', '4294967295'], ['-1', '4294967296']),
+    ],
+)
+def test_numbers_are_held_to_their_bounds(kind, good, bad):
+    parser = ArgumentParser()
+    parser.add_argument('--it', type=kind)
+    for text in good:
+        assert parser.parse_args([f'--it={text}']).it == float(text)
+    for text in bad:
+        with pytest.raises(UserError, match=f'--it: {text} is not a'):
+            parser.parse_args([f'--it={text}'])

@@ -24,7 +24,11 @@ from mmdet_ps.datasets import PersonSearchDataset, ReIDCropDataset
 from mmdet_ps.datasets.crop_index import CropIndex
 from mmdet_ps.datasets.native.records import ImageRecord, Split
 from mmdet_ps.datasets.native.writing import write_split
-from mmdet_ps.utils.command_line import ArgumentParser, run_command
+from mmdet_ps.utils.command_line import (
+    ArgumentParser,
+    run_command,
+    whole_number,
+)
 
 # CUHK-SYSU's training set: images, boxes per image, identities.
 SCENES, BOXES, IDENTITIES = 11206, 5, 5532
@@ -37,9 +41,9 @@ def parse_args() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('--scenes', type=int, default=SCENES)
-    parser.add_argument('--crops', type=int, default=4_000_000)
-    parser.add_argument('--workers', type=int, default=2)
+    parser.add_argument('--scenes', type=whole_number(1), default=SCENES)
+    parser.add_argument('--crops', type=whole_number(1), default=4_000_000)
+    parser.add_argument('--workers', type=whole_number(1), default=2)
     return parser.parse_args()
 
 

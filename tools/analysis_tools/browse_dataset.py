@@ -14,7 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdet_ps.utils.command_line import ArgumentParser, run_command
+from mmdet_ps.utils.command_line import (
+    ArgumentParser,
+    run_command,
+    whole_number,
+)
 from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.images import write_image
 from mmdet_ps.visualization.dataset_page import identity_page, scene_page
@@ -32,9 +36,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add('--data-root', type=Path, help='folder of the images of a file')
     add('--view', choices=('scenes', 'identities'), default='scenes')
     add('--out', type=Path, default=Path('work_dirs/browse'), help='folder')
-    add('--pages', type=int, default=2)
-    add('--per-page', type=int, default=12, help='images, or identities')
-    add('--seed', type=int, default=0, help='which images; -1: the first ones')
+    add('--pages', type=whole_number(1), default=2)
+    add(
+        '--per-page',
+        type=whole_number(1),
+        default=12,
+        help='images, or identities',
+    )
+    add(
+        '--seed',
+        type=whole_number(-1, 2**32 - 1),
+        default=0,
+        help='which images; -1: the first ones',
+    )
     return parser.parse_args(argv)
 
 

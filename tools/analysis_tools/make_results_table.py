@@ -18,7 +18,11 @@ from pathlib import Path
 
 import yaml
 
-from mmdet_ps.utils.command_line import ArgumentParser, run_command
+from mmdet_ps.utils.command_line import (
+    ArgumentParser,
+    run_command,
+    seed_number,
+)
 from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import write_json, write_text
 from mmdet_ps.utils.results_table import (
@@ -42,7 +46,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--check', action='store_true')
     parser.add_argument('--rows', nargs='+', metavar='FILE')
     parser.add_argument('--record', nargs=2, metavar=('CONFIG', 'SCORES'))
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seed', type=seed_number, default=0)
     return parser.parse_args(argv)
 
 

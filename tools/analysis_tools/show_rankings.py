@@ -18,7 +18,11 @@ from tqdm import tqdm
 from mmdet_ps.apis.ranked_results import rank_results
 from mmdet_ps.evaluation.settings import PRESETS
 from mmdet_ps.structures import RankedQueries
-from mmdet_ps.utils.command_line import ArgumentParser, run_command
+from mmdet_ps.utils.command_line import (
+    ArgumentParser,
+    run_command,
+    whole_number,
+)
 from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.images import write_image
 from mmdet_ps.visualization.ranking_picture import stack
@@ -39,8 +43,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add('--preset', choices=list(PRESETS), help='score as that project')
     add('--out', type=Path, default=Path('rankings'), help='folder')
     add('--queries', type=int, nargs='+', help='numbers of queries')
-    add('--number', type=int, default=5, help='best, worst, random: each')
-    add('--top-k', type=int, default=10)
+    add(
+        '--number',
+        type=whole_number(1),
+        default=5,
+        help='best, worst, random: each',
+    )
+    add('--top-k', type=whole_number(1), default=10)
     add('--style', choices=('crops', 'scenes', 'both'), default='both')
     return parser.parse_args(argv)
 
