@@ -4,11 +4,11 @@ Everything here takes and returns RGB uint8 arrays (H, W, 3). The module
 knows nothing about rankings, models or files.
 """
 
-from functools import lru_cache
-
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from .fonts import font_and_text
 
 Colour = tuple[int, int, int]
 
@@ -22,15 +22,10 @@ ORANGE: Colour = (228, 136, 20)
 NOTHING_TO_SEE: Colour = (226, 228, 232)
 
 
-@lru_cache(maxsize=32)
-def font(size: int) -> ImageFont.ImageFont:
-    """The font that comes with Pillow (no font file of the system)."""
-    return ImageFont.load_default(size=size)
-
-
 def text_size(text: str, size: int) -> tuple[int, int]:
     """Width and line height of a text in pixels."""
-    left, _, right, _ = font(size).getbbox(text or ' ')
+    font, text = font_and_text(text, size)
+    left, _, right, _ = font.getbbox(text or ' ')
     return int(np.ceil(right - left)), int(round(size * 1.3))
 
 
@@ -54,7 +49,8 @@ def put_text(
         corner = (x + text_width + 4, y + text_height)
         cv2.rectangle(image, (x, y), corner, background, -1)
     canvas = Image.fromarray(image)
-    ImageDraw.Draw(canvas).text((x + 2, y), text, colour, font=font(size))
+    font, text = font_and_text(text, size)
+    ImageDraw.Draw(canvas).text((x + 2, y), text, colour, font=font)
     image[...] = np.asarray(canvas)
     return image
 

@@ -58,11 +58,28 @@ def _load(path: str | Path) -> dict:
 
 
 def _unreadable(path: str | Path, error: Exception) -> NativeDataError:
+    if _is_version_73(path):
+        name = os.path.basename(path)
+        return NativeDataError(
+            path,
+            'was saved by MATLAB as version 7.3, which is not read',
+            f"save it as version 7, in MATLAB: x = load('{name}'); "
+            f"save('{name}', '-struct', 'x', '-v7')",
+        )
     first_line = (str(error).splitlines() or [''])[0][:80]
     reason = f'{type(error).__name__}: {first_line}'
     return NativeDataError(
         path, f'not readable as MATLAB file ({reason})', REFETCH
     )
+
+
+def _is_version_73(path: str | Path) -> bool:
+    """Whether a file is an HDF5 file of MATLAB's, by its header."""
+    try:
+        with open(path, 'rb') as file:
+            return file.read(10) == b'MATLAB 7.3'
+    except OSError:
+        return False
 
 
 def cells(array: np.ndarray) -> list:
