@@ -24,7 +24,11 @@ from mmdet_ps.datasets.native import (
     NativeForm,
     find_form,
 )
-from mmdet_ps.datasets.native.prepare import format_report, prepare
+from mmdet_ps.datasets.native.prepare import (
+    format_report,
+    how_to_find,
+    prepare,
+)
 from mmdet_ps.datasets.native.registry import find_folders, find_strangers
 from mmdet_ps.utils.command_line import (
     FAILED,
@@ -135,6 +139,9 @@ def prepare_one(
     # A name that is not UTF-8 is printed as well as it can be.
     sys.stdout.reconfigure(errors='backslashreplace')
     print(format_report(report), end='\n\n', flush=True)
+    advice = report.written and how_to_find(root, report.out)
+    if advice:
+        print(f'note: {advice}\n', flush=True)
     strict = args.verify_only or args.strict
     return DIFFERS if strict and report.differing else 0
 

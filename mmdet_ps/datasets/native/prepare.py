@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -12,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from mmdet_ps.structures import SearchProtocol, save_protocols
+from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import write_json
 
 from .apart import read_apart
@@ -67,9 +69,45 @@ def prepare(
         **options (object): See :func:`prepare_here`.
 
     Raises:
-        UserError: A file is missing, damaged or of another form.
+        UserError: A file is missing, damaged or of another form, or the
+            folder cannot be written to.
     """
-    return read_apart(prepare_here, form, root, out, **options)
+    try:
+        return read_apart(prepare_here, form, root, out, **options)
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise
+        folder = f'data/{Path(root).absolute().name}'
+        raise UserError(
+            f'{error.filename or root}: {error.strerror}; where the native '
+            'files cannot be written to, prepare a folder of links to them: '
+            f'mkdir -p {folder} && ln -s {Path(root).absolute()}/* {folder}/ '
+            f'(DATA_ROOT= names another folder than data), or write '
+            'elsewhere by --out DIR and link it there: ln -s DIR '
+            f'{folder}/prepared'
+        ) from error
+
+
+def how_to_find(root: str | Path, out: str | Path) -> str | None:
+    """What lets configurations find what was written elsewhere.
+
+    Args:
+        root (str or Path): The native folder.
+        out (str or Path): Folder that was written to.
+
+    Returns:
+        str: A line for the user; None if there is nothing to do.
+    """
+    usual = Path(root).absolute() / 'prepared'
+    out = Path(out).absolute()
+    if usual.exists() and usual.samefile(out):
+        return None
+    links = f'data/{usual.parent.name}'
+    return (
+        f'configurations look into {usual}: ln -s {out} {usual}; where that '
+        f'cannot be written to, make a folder of links: mkdir -p {links} && '
+        f'ln -s {usual.parent}/* {links}/ && ln -s {out} {links}/prepared'
+    )
 
 
 def prepare_here(

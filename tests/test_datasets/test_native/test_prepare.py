@@ -1,5 +1,6 @@
 """One command: what it reuses, what it leaves alone, what it exits with."""
 
+import errno
 import json
 import os
 import runpy
@@ -9,9 +10,14 @@ from pathlib import Path
 import pytest
 
 from mmdet_ps.datasets.native import Note, find_form
-from mmdet_ps.datasets.native.prepare import format_report, prepare
+from mmdet_ps.datasets.native.prepare import (
+    format_report,
+    how_to_find,
+    prepare,
+)
 from mmdet_ps.datasets.native.registry import FORMS
 from mmdet_ps.utils.command_line import run_command
+from mmdet_ps.utils.errors import UserError
 
 from .. import native_trees as trees
 
@@ -200,3 +206,41 @@ def test_what_version_0_1_prepared_is_not_prepared_again(tmp_path):
     document['stamp']['domain'] = document['stamp'].pop('source')
     report.write_text(json.dumps(document))
     assert prepare(find_form('prw'), root).reused
+
+
+@pytest.mark.parametrize('number', [errno.EROFS, errno.EACCES])
+def test_a_folder_that_cannot_be_written_to_comes_with_the_remedy(
+    number, tmp_path, monkeypatch
+):
+    root = trees.prw(tmp_path / 'PRW')
+
+    def refuse(path, *args, **options):
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr('mmdet_ps.datasets.native.prepare.write_split', refuse)
+    with pytest.raises(UserError, match='prepare a folder of links') as error:
+        prepare(find_form('prw'), root)
+    text = str(error.value)
+    assert text.startswith(f'{root}/prepared/') and '\n' not in text
+    assert f'ln -s {root}/* data/PRW/' in text and '--out DIR' in text
+
+
+def test_what_lies_elsewhere_is_found_as_the_remedy_says(tmp_path):
+    native = trees.prw(tmp_path / 'readonly' / 'PRW')
+    # A folder of links, prepared in place.
+    links = tmp_path / 'data' / 'PRW'
+    links.mkdir(parents=True)
+    for path in native.iterdir():
+        (links / path.name).symlink_to(path)
+    report = prepare(find_form('prw'), links)
+    assert 'train.json' in report.written
+    assert how_to_find(links, report.out) is None
+    assert not (native / 'prepared').exists()
+    # Written elsewhere, and linked.
+    out = tmp_path / 'elsewhere'
+    prepare(find_form('prw'), native, out)
+    advice = how_to_find(native, out)
+    assert f'ln -s {out} {native}/prepared' in advice
+    (native / 'prepared').symlink_to(out)
+    assert how_to_find(native, out) is None
+    assert (native / 'prepared/train.json').is_file()
