@@ -21,6 +21,7 @@ from .open_search import (
 from .vector_search import VectorSearch
 
 Sighting = tuple[Frame, np.ndarray]
+SHARED = 0.25  # of a track's frames, and it is another person's
 SPARE = 5  # tracks looked at per answer, since some may be the query itself
 
 
@@ -38,7 +39,8 @@ def find_tracks(
     A track's similarity is that of its mean look; its picture is the most
     similar of its detections. Nobody is in two places at once: of the
     persons in one picture only the most similar is an answer, and a track is
-    not accepted if a better one that is has a frame in common with it.
+    not accepted if it shares a good part of its frames with better ones that
+    are. (A single shared frame is often one person found twice.)
 
     Args:
         gallery (GalleryIndex): P persons.
@@ -66,7 +68,7 @@ def find_tracks(
         best = rows[int(alike.argmax())]
         frame = gallery.frames[gallery.frame_of[best]]
         frames = set(gallery.frame_of[rows].tolist())
-        elsewhere = not frames.isdisjoint(taken)
+        elsewhere = len(frames & taken) >= SHARED * len(frames)
         if elsewhere and frame.index < 0:
             continue
         accepted = bool(similarity >= threshold) and not elsewhere

@@ -74,6 +74,17 @@ def test_nobody_is_in_two_places_at_once():
     ]  # fmt: skip
 
 
+def test_a_person_found_twice_in_one_frame_goes_on():
+    # Track 1 goes on where track 0 ends, with one frame in common.
+    rows = [(i, 5 * i, 0) for i in range(4)]
+    rows += [(3, 60, 2), *[(i, 5 * i, 2) for i in range(4, 8)]]
+    gallery, tracks = gallery_and_tracks(
+        rows, [0] * 4 + [1] * 5, number_of_frames=8
+    )
+    answers = find(gallery, tracks)
+    assert [(a.track, a.accepted) for a in answers] == [(0, True), (1, True)]
+
+
 def test_top_k_counts_answers():
     rows = [(i % 4, 30 * i, 3 * i) for i in range(12)]
     gallery, tracks = gallery_and_tracks(rows, range(12))
