@@ -2,6 +2,7 @@
 
 import torch
 import torch.nn.functional as F
+from mmcv.cnn import Scale
 from mmdet.models.dense_heads import FCOSHead
 from mmdet.models.utils import unpack_gt_instances
 from mmdet.registry import MODELS
@@ -132,6 +133,21 @@ class AlignPSHead(FCOSHead):
         rows = rows.clamp(min=0, max=finest.shape[2] - 1)
         columns = columns.clamp(min=0, max=finest.shape[3] - 1)
         return finest[image, :, rows, columns]
+
+    def forward_single(
+        self, x: Tensor, scale: Scale, stride: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Class logits (B, 1, H, W), side distances (B, 4, H, W) in pixels
+        and centerness logits (B, 1, H, W) of one map (B, C, H, W).
+
+        The distances are scaled in single precision: half a number cannot
+        tell pixels apart.
+        """
+
+        def scale_sides(sides: Tensor) -> Tensor:
+            return scale(sides.float())
+
+        return super().forward_single(x, scale_sides, stride)
 
     def loss(
         self, x: tuple[Tensor, ...], batch_data_samples: SampleList

@@ -33,3 +33,24 @@ def test_proposals_equal_those_of_outputs_cast_first(method, dtype):
     assert len(found.bboxes) >= 50
     torch.testing.assert_close(found.bboxes, expected.bboxes)
     torch.testing.assert_close(found.scores, expected.scores)
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize('method', ['alignps', 'roi-alignps'])
+def test_boxes_of_alignps_equal_those_of_outputs_cast_first(method, dtype):
+    head = thin_model(method).bbox_head.eval()
+    torch.manual_seed(0)
+    head.scales[0].scale.data.fill_(1.2345)
+    torch.nn.init.normal_(head.conv_reg.weight, std=0.3)
+    outputs = []
+    head.conv_reg.register_forward_hook(
+        lambda module, args, output: outputs.append(output)
+    )
+    x = torch.randn(1, head.in_channels, 12, 16)
+    with torch.no_grad(), torch.autocast('cpu', dtype):
+        sides = head((x,))[1][0]
+    assert outputs[0].dtype == dtype
+    stride = head.strides[0]
+    expected = (outputs[0].float() * 1.2345).clamp(min=0) * stride
+    assert expected.max() > 30
+    torch.testing.assert_close(sides, expected)

@@ -1,5 +1,9 @@
+from unittest import mock
+
 import pytest
 import torch
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
 
 from tests.test_models.two_stage import batch, build, losses_of, model_config
 
@@ -163,3 +167,25 @@ def test_half_precision_trains_and_finds(model, dtype):
         (answer,) = model.test_step(batch([1]))
     assert answer.pred_instances.embeddings.isfinite().all()
     assert answer.pred_instances.bboxes.dtype == torch.float32
+
+
+def test_boxes_are_not_rounded_to_the_type_of_the_maps(model):
+    """At these sizes neighbours in bfloat16 are 8 pixels apart."""
+    head = model.roi_head
+    maps = (torch.zeros(1, 1, 2, 2, dtype=torch.bfloat16),)
+    boxes = torch.tensor([[1201.3, 703.7, 1350.9, 1093.1]])
+    meta = dict(scale_factor=(1.2345, 1.2347))
+    scale = torch.tensor(meta['scale_factor'] * 2)
+    seen = []
+
+    def embed_rois(x, rois):
+        seen.append(rois)
+        return torch.zeros(len(rois), 4)
+
+    with mock.patch.object(head, 'embed_rois', embed_rois):
+        head.embed_boxes(maps, [DetDataSample(metainfo=meta)], [boxes])
+        found = InstanceData(bboxes=boxes.clone(), rois=boxes.clone())
+        found.embeddings = torch.zeros(1, 4)
+        (found,) = head.finish(maps, [found], [meta], {}, rescale=True)
+    torch.testing.assert_close(seen[0][:, 1:], boxes * scale)
+    torch.testing.assert_close(found.bboxes, boxes / scale)
