@@ -40,7 +40,7 @@ class ForwardCapture:
         annotated boxes it stands for.
 
         Args:
-            name: one of :func:`identity_loss_names`.
+            name (str): one of :func:`identity_loss_names`.
 
         Raises:
             ValueError: the detector does not say the image of its rows.
@@ -90,9 +90,10 @@ def capture_forward(
     any other time is whole and listened to by nobody.
 
     Args:
-        detector: any detector whose identity losses derive from
+        detector (nn.Module): any detector whose identity losses derive from
             ``IdentityLoss``.
-        map_names: its parts (``backbone``, ``neck``) whose output to note.
+        map_names (Sequence[str]): its parts (``backbone``, ``neck``) whose
+            output to note.
 
     Yields:
         ForwardCapture: filled as the forward pass goes on.

@@ -38,13 +38,18 @@ def format_weights(
     """The part of a checkpoint that fine-tuning starts from.
 
     Args:
-        state_dict: of a hybrid pre-training or of any detector.
-        keep: ``backbone``: the whole backbone, without a prefix; ``neck``:
-            backbone and neck, as a detector names them; ``all``: the whole
-            detector but for its identity memories.
-        identity_state: names in ``state_dict`` of the modules that hold the
-            persons of the training, as the checkpoint's meta lists them.
-            Without it they are told by their names.
+        state_dict (dict): of a hybrid pre-training or of any detector.
+        keep (str): ``backbone``: the whole backbone, without a prefix;
+            ``neck``: backbone and neck, as a detector names them; ``all``: the
+            whole detector but for its identity memories.
+        identity_state (Sequence[str], optional): names in ``state_dict`` of
+            the modules that hold the persons of the training, as the
+            checkpoint's meta lists them. Without it they are told by their
+            names.
+
+    Returns:
+        dict: weights by the names they have in a detector or, for
+        ``backbone``, in the backbone.
 
     Raises:
         CheckpointError: the weights hold no backbone.
@@ -86,10 +91,10 @@ def roi_stages(state_dict: StateDict) -> StateDict:
     is better served by the second one.
 
     Args:
-        state_dict: of a detector or of its hybrid pre-training.
+        state_dict (dict): of a detector or of its hybrid pre-training.
 
     Returns:
-        The second ones, without a prefix; none where there is only one.
+        dict: the second ones, without a prefix; none where there is only one.
     """
     weights = detector_weights(state_dict)
     return {
@@ -105,9 +110,10 @@ def identity_keys(
     """Keys of a state dict that hold the persons of its training.
 
     Args:
-        state_dict: of any model.
-        modules: names of the modules that hold them; None to tell the keys
-            by the names that this project gives to losses.
+        state_dict (dict): of any model.
+        modules (Sequence[str], optional): names of the modules that hold them;
+            None to tell the keys by the names that this project gives to
+            losses.
     """
     if modules is None:
         return {key for key in state_dict if LIKELY_IDENTITY_STATE.search(key)}
@@ -139,11 +145,11 @@ def spread_backbone(
     """A backbone's weights under the names a detector has for them.
 
     Args:
-        backbone: without a prefix.
-        wanted: state dict of the detector.
-        prefix: of the detector's keys in ``wanted``.
-        on_rois: stages for the RoI head, in place of the backbone's; see
-            :func:`roi_stages`.
+        backbone (dict): without a prefix.
+        wanted (dict): state dict of the detector.
+        prefix (str): of the detector's keys in ``wanted``.
+        on_rois (dict, optional): stages for the RoI head, in place of the
+            backbone's; see :func:`roi_stages`.
     """
     stages = {**backbone, **(on_rois or {})}
     spread = {f'{prefix}{BACKBONE_PREFIX}{k}': v for k, v in backbone.items()}
@@ -165,7 +171,8 @@ def load_roi_stages(top: nn.Module) -> None:
     them, and weights that are downloaded, are left at what they gave.
 
     Args:
-        top: stages that run on RoIs, initialised as its ``init_cfg`` says.
+        top (nn.Module): stages that run on RoIs, initialised as its
+            ``init_cfg`` says.
     """
     init_cfg = top.init_cfg
     if not isinstance(init_cfg, dict) or init_cfg['type'] != 'Pretrained':

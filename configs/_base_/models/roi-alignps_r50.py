@@ -76,7 +76,8 @@ model = dict(
             out_channels=1024,
             featmap_strides=[16],
         ),
-        # All of the third stage lies before it: the fourth one, a copy.
+        # The maps of the third stage are cut into RoIs; on each RoI runs a
+        # fourth stage that is a copy of the backbone's, trained apart from it.
         shared_head=dict(
             type='SplitResNetTop',
             depth=50,

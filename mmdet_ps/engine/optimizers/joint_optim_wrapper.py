@@ -13,13 +13,13 @@ class JointOptimWrapper(OptimWrapperDict):
     mmengine's ``OptimWrapperDict`` leaves the order of backward passes and
     steps to the model. Here the losses are simply summed, so an ordinary
     ``train_step`` will do. Gradient accumulation, mixed precision (one loss
-    scale for all) and clipping (one norm for all) work as with one
-    optimizer; schedulers and learning rates have the names of the parts.
+    scale for all) and clipping (one norm for all) work as with one optimizer;
+    schedulers and learning rates have the names of the parts.
 
     Args:
-        clip_grad: arguments of ``clip_grad_norm_``.
-        wrappers: the optimizer wrapper of each part, alike but for the
-            optimizer.
+        clip_grad (dict, optional): arguments of ``clip_grad_norm_``.
+        **wrappers (OptimWrapper): the optimizer wrapper of each part, alike
+            but for the optimizer.
     """
 
     def __init__(

@@ -17,12 +17,12 @@ class PartsOptimWrapperConstructor:
     """Builds a ``JointOptimWrapper``.
 
     Args:
-        optim_wrapper_cfg: the wrapper's ``type`` and options, and ``parts``:
-            name to ``optimizer``, ``modules`` (registered classes, such as
-            ``'SeparatedReIDHead'``: the parameters inside a module of that
-            type belong here; a part without modules takes the rest) and
+        optim_wrapper_cfg (dict): the wrapper's ``type`` and options, and
+            ``parts``: name to ``optimizer``, ``modules`` (registered classes,
+            such as ``'SeparatedReIDHead'``: the parameters inside a module of
+            that type belong here; a part without modules takes the rest) and
             ``bias`` (options of biases that differ, e.g. ``weight_decay``).
-        paramwise_cfg: not supported.
+        paramwise_cfg (dict, optional): not supported.
 
     Raises:
         UserError: parts that do not divide a model.

@@ -23,15 +23,15 @@ RECALL_MOMENTUM = 0.9
 
 
 class DomainClassifier(BaseModule):
-    """A small perceptron over normalised features.
+    """Tells which source a feature came from: a small perceptron.
 
-    The features are standardised row by row first, so that the backbone
-    cannot win against the classifier by making its features small.
+    The features are standardised row by row first, so that the backbone cannot
+    win against the classifier by making its features small.
 
     Args:
-        in_channels: Length of a feature.
-        num_sources: Number of sources to tell apart.
-        hidden_channels: Width of the hidden layer.
+        in_channels (int): length of a feature.
+        num_sources (int): number of sources to tell apart.
+        hidden_channels (int): width of the hidden layer.
     """
 
     def __init__(
@@ -53,24 +53,39 @@ class DomainClassifier(BaseModule):
 
 
 class DomainAlignment(nn.Module):
-    """A domain classifier behind a gradient reversal, with a feature queue.
+    """A domain classifier, a gradient reversal and a feature queue.
 
-    The loss is the classifier's cross-entropy, every source counting the
-    same, over the batch and, for the sources that the batch lacks, over what
-    the queue holds: so a batch of one source still trains a classifier of all
-    sources, and a batch of all of them nothing that is out of date. Its
-    gradient trains the classifier; the features of the batch receive minus
-    ``weight * ramp`` times the gradient of their own mean cross-entropy.
-    Without a queue and with the sources of a batch equally frequent that is
-    the ordinary gradient reversal.
+    The classifier learns to tell the sources apart; the gradient that reaches
+    the features is reversed, so that the network learns features which do not
+    tell (Ganin and Lempitsky, ICML 2015). Three things are done beside that.
+
+    Every source counts the same, however many rows of a batch are its own.
+
+    A queue holds the latest features of each source. Sources that a batch
+    lacks are represented by it when the classifier is trained, so that a batch
+    of one source is still contrasted with the others. Sources that are present
+    are not: old features would hold the classifier back where there are new
+    ones.
+
+    The loss is written as the sum of two terms. The first trains the
+    classifier, on the batch and the queue, and does not reach the features.
+    The second trains the features of the batch alone: they receive ``-weight *
+    ramp`` times the gradient of their own mean cross-entropy, and its value is
+    0, so that the logged loss is the classifier's. Without a queue, and with
+    equally many rows of each source, the two together are the ordinary
+    gradient reversal.
 
     Args:
-        in_channels: Length of a feature.
-        num_sources: Number of sources.
-        weight: Final weight of the reversed gradient.
-        ramp: Steepness of the weight's ramp; 0 for the full weight at once.
-        queue_size: Features kept per source; 0 switches the queue off.
-        hidden_channels: Width of the classifier.
+        in_channels (int): length of a feature, C.
+        num_sources (int): number of sources, S.
+        weight (float): final weight of the reversed gradient.
+        ramp (float): steepness of the weight's ramp; 0 for the full weight at
+            once.
+        queue_size (int): features kept per source; 0 switches the queue off.
+        hidden_channels (int): width of the classifier.
+
+    Raises:
+        UserError: features of another length than ``in_channels``.
     """
 
     def __init__(
@@ -109,14 +124,15 @@ class DomainAlignment(nn.Module):
         """Align the features of one batch; they enter the queue afterwards.
 
         Args:
-            features: (N, C), N may be 0.
-            sources: (N,) indices of the features' sources; NO_SOURCE for
-                rows that take no part.
+            features (Tensor): of this rank, (N, C) float; N may be 0.
+            sources (Tensor): index of each feature's source, (N,) int64;
+                NO_SOURCE for rows that take no part.
 
         Returns:
-            The loss, and the classifier's accuracy on the features of the
-            latest batches, averaged over the sources (1 / num_sources when
-            nothing tells them apart); None for a batch without rows.
+            tuple: the loss, a scalar; and the classifier's accuracy on the
+            features of the latest batches, a scalar averaged over the sources
+            (1 / num_sources when nothing tells them apart), or None for a
+            batch without rows.
         """
         if features.shape[1] != self.in_channels:
             raise UserError(
@@ -149,13 +165,18 @@ class DomainAlignment(nn.Module):
         return loss, (self.recalls * self.seen).sum() / number
 
     def no_rows(self) -> tuple[Tensor, Tensor]:
-        """Features and sources of a batch that has none."""
+        """Features (0, C) and sources (0,) of a batch that has none."""
         features = next(self.parameters()).new_zeros(0, self.in_channels)
         return features, features.new_zeros(0, dtype=torch.long)
 
     @torch.no_grad()
     def _note_accuracy(self, logits: Tensor, sources: Tensor) -> None:
-        """Take the logits (N, S) of a batch into the sources' recalls."""
+        """Take the answers to a batch into the running recall of each source.
+
+        Args:
+            logits (Tensor): of the batch of all ranks, (N, S) float.
+            sources (Tensor): (N,) int64.
+        """
         said = logits.argmax(dim=1)
         members = one_hot(sources, self.num_sources)
         counts = members.sum(dim=0)
@@ -167,7 +188,7 @@ class DomainAlignment(nn.Module):
         self.seen |= counts > 0
 
     def _adversarial_loss(self, features: Tensor, sources: Tensor) -> Tensor:
-        """Cross-entropy whose gradient reaches the features alone."""
+        """Cross-entropy whose gradient reaches the features (N, C) alone."""
         classifier = {
             name: parameter.detach()
             for name, parameter in self.domain_classifier.named_parameters()
@@ -184,11 +205,11 @@ def _balanced_cross_entropy(logits: Tensor, sources: Tensor) -> Tensor:
     """Cross-entropy to which every source that is present adds the same.
 
     Args:
-        logits: (N, S).
-        sources: (N,); rows of NO_SOURCE do not count.
+        logits (Tensor): (N, S) float.
+        sources (Tensor): (N,) int64; rows of NO_SOURCE do not count.
 
     Returns:
-        scalar; 0 with a gradient path if no row counts.
+        Tensor: scalar; 0 with a gradient path if no row counts.
     """
     members = one_hot(sources, logits.shape[1])
     counts = members.sum(dim=0)

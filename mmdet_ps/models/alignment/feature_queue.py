@@ -10,14 +10,14 @@ NO_SOURCE = -1
 class FeatureQueue(nn.Module):
     """One first-in-first-out queue of features per source.
 
-    All state lies in buffers, so that a checkpoint carries it. In
-    distributed training every rank has to push what all ranks saw, so that
-    the queues stay equal.
+    All state lies in buffers, so that a checkpoint carries it. In distributed
+    training every rank has to push what all ranks saw, so that the queues stay
+    equal.
 
     Args:
-        num_sources: Number of queues.
-        size: Length of each queue; 0 keeps nothing.
-        channels: Length of a feature.
+        num_sources (int): number of queues, S.
+        size (int): length of each queue, Q; 0 keeps nothing.
+        channels (int): length of a feature, C.
     """
 
     def __init__(self, num_sources: int, size: int, channels: int) -> None:
@@ -40,9 +40,10 @@ class FeatureQueue(nn.Module):
         Nothing here looks at the values, so a GPU need not be waited for.
 
         Args:
-            features: those of all processes, in rank order, (N, C).
-            sources: (N,) int64 queue of each; NO_SOURCE for rows that enter
-                none.
+            features (Tensor): those of all processes, in rank order, (N, C)
+                float.
+            sources (Tensor): queue of each, (N,) int64; NO_SOURCE for rows
+                that enter none.
         """
         if self.size == 0:
             return
@@ -67,8 +68,12 @@ class FeatureQueue(nn.Module):
         self.filled.copy_((self.filled + counts).clamp(max=self.size))
 
     def rows(self) -> tuple[Tensor, Tensor]:
-        """Features (S * Q, C) of all slots, and their sources (S * Q,), where
-        an empty slot has NO_SOURCE."""
+        """All slots, the empty ones included.
+
+        Returns:
+            tuple[Tensor, Tensor]: features (S * Q, C) float32, and their
+            sources (S * Q,) int64, where an empty slot has NO_SOURCE.
+        """
         slots = torch.arange(self.size, device=self.filled.device)
         queues = torch.arange(len(self.filled), device=self.filled.device)
         sources = torch.where(

@@ -1,7 +1,7 @@
 """Identity forwards, minus the gradient backwards, and its schedule.
 
-Ganin and Lempitsky, Unsupervised Domain Adaptation by Backpropagation
-(ICML 2015). This module does not know what the features are.
+Ganin and Lempitsky, "Unsupervised Domain Adaptation by Backpropagation" (ICML
+2015). This module does not know what the features are.
 """
 
 import math
@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 class _ReverseGradient(torch.autograd.Function):
-    """y = x, dL/dx = -weight * dL/dy."""
+    """R(x) = x with dR/dx = -weight * I, equations 7 and 8 of the paper."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, weight: float) -> Tensor:
@@ -31,11 +31,15 @@ def reverse_gradient(features: Tensor, weight: float = 1.0) -> Tensor:
 
 
 def reversal_ramp(progress: float, steepness: float = 10.0) -> float:
-    """2 / (1 + exp(-steepness * progress)) - 1, from 0 to almost 1.
+    """The share of its final weight that the reversed gradient has.
+
+    It is 2 / (1 + exp(-steepness * progress)) - 1, from 0 to almost 1, the
+    schedule of the paper's experiments: at first the classifier has learnt
+    nothing, and what it says of the features is noise.
 
     Args:
-        progress: Share of the training that is done, in [0, 1].
-        steepness: 10 in the paper; 0 switches the ramp off (always 1).
+        progress (float): share of the training that is done, in [0, 1].
+        steepness (float): 10 in the paper; 0 switches the ramp off (always 1).
     """
     if steepness == 0:
         return 1.0

@@ -15,6 +15,7 @@ from mmdet_ps.structures.fields import IGNORED
 from mmdet_ps.utils.errors import UserError
 
 from ..forward_capture import ForwardCapture
+from ..losses.identity_loss import NO_BOX
 from .domain_alignment import DomainAlignment
 from .feature_queue import NO_SOURCE
 
@@ -24,26 +25,36 @@ Rows = tuple[Tensor, Tensor]
 
 @MODELS.register_module()
 class IntraTaskAlignment(BaseModule):
-    """One domain classifier per sub-task and level, never across sub-tasks.
+    """Make the sources of each sub-task look alike to the detector.
 
-    Image level: the mean of a feature map over each image. Instance level:
-    the embeddings that the detector hands to its identity losses.
+    The two sub-tasks, detection on scenes and re-identification on crops, are
+    the branches ``det`` and ``reid`` of a batch. Each has a
+    :class:`DomainAlignment` of its own per level; scenes are never aligned
+    with crops. The levels are: image, the mean of a feature map over each
+    image; and instance, the embeddings that the detector hands to its identity
+    losses.
 
     Args:
-        sources: The names of each sub-task's sources, e.g.
-            ``dict(det=['crowdhuman', 'ecp'], reid=['market1501', 'msmt17'])``.
-            A sub-task with fewer than two has nothing to align.
-        image: The maps to align, by the name of the detector's part:
-            ``dict(backbone=dict(in_channels=512, level=-1))``; ``level``
+        sources (dict): names of each branch's sources, e.g.
+            ``dict(det=['crowdhuman', 'eurocity'], reid=['market1501',
+            'msmt17'])``. A branch with fewer than two has nothing to align.
+        image (dict, optional): maps to align, by the name of the detector's
+            part: ``dict(backbone=dict(in_channels=512, level=-1))``; ``level``
             picks one of several outputs. None switches the level off.
-        instance: ``dict(in_channels=256)`` aligns the embeddings, None does
-            not. Here as in ``image``, ``weight`` overrides the common one.
-        weight: Final weight of the reversed gradients.
-        ramp: Steepness of their ramp 2 / (1 + exp(-ramp * p)) - 1; 0 is none.
-        queue_size: Features kept per source, sub-task and level; 0 is none.
-        hidden_channels: Width of the classifiers.
-        embedding_names: The identity losses of the detector (filled in by
-            the detector).
+        instance (dict, optional): ``dict(in_channels=256)`` aligns the
+            embeddings, None does not. Here as in ``image``, ``weight``
+            overrides the common one.
+        weight (float): final weight of the reversed gradients.
+        ramp (float): steepness of their ramp, see :func:`reversal_ramp`; 0 is
+            none.
+        queue_size (int): features kept per source, branch and level; 0 is
+            none.
+        hidden_channels (int): width of the classifiers.
+        embedding_names (Sequence[str]): identity losses of the detector,
+            filled in by the detector.
+
+    Raises:
+        UserError: an image of a source that ``sources`` does not name.
     """
 
     def __init__(
@@ -58,7 +69,9 @@ class IntraTaskAlignment(BaseModule):
         embedding_names: Sequence[str] = (),
     ) -> None:
         super().__init__()
-        self.sources = {task: list(names) for task, names in sources.items()}
+        self.sources = {
+            branch: list(names) for branch, names in sources.items()
+        }
         self.image = dict(image or {})
         levels = [('image', *item) for item in self.image.items()]
         if instance is not None:
@@ -67,12 +80,12 @@ class IntraTaskAlignment(BaseModule):
             ]
         self.levels = nn.ModuleDict()
         self.level_names = {}
-        for task, names in self.sources.items():
+        for branch, names in self.sources.items():
             if len(names) < 2:
                 continue
             for kind, name, options in levels:
-                key = f'{task}_{kind}_{name.replace(".", "_")}'
-                self.level_names[key] = (task, kind, name)
+                key = f'{branch}_{kind}_{name.replace(".", "_")}'
+                self.level_names[key] = (branch, kind, name)
                 self.levels[key] = DomainAlignment(
                     options['in_channels'],
                     len(names),
@@ -82,13 +95,15 @@ class IntraTaskAlignment(BaseModule):
                     hidden_channels=hidden_channels,
                 )
 
-    def source_indices(self, task: str, data_samples: SampleList) -> list[int]:
-        """Index of each sample's source within its sub-task."""
-        names = self.sources.get(task, [])
+    def source_indices(
+        self, branch: str, data_samples: SampleList
+    ) -> list[int]:
+        """Index of each of B samples' source within its branch."""
+        names = self.sources.get(branch, [])
         for data_sample in data_samples:
             if data_sample.get('source') not in names:
                 raise UserError(
-                    f'an image of the {task} branch is of the source '
+                    f'an image of the {branch} branch is of the source '
                     f'{data_sample.get("source")!r}, but alignment was told '
                     f'of {names}: name it in alignment.sources'
                 )
@@ -96,21 +111,25 @@ class IntraTaskAlignment(BaseModule):
 
     def rows(
         self,
-        task: str,
+        branch: str,
         captured: ForwardCapture,
         data_samples: SampleList,
     ) -> dict[str, Rows]:
-        """What each level of a sub-task is to align after a forward pass.
+        """What each level of a branch is to align after a forward pass.
 
         Args:
-            task: ``det`` or ``reid``.
-            captured: What the detector put out in the pass.
-            data_samples: Its B samples.
+            branch (str): ``det`` or ``reid``.
+            captured (ForwardCapture): what the detector put out in the pass.
+            data_samples (list): the B samples of the pass.
+
+        Returns:
+            dict: by the name of the level, features (N, C) float and the
+            indices (N,) int64 of their sources.
         """
         found = {}
-        sources = self.source_indices(task, data_samples)
-        for key, (level_task, kind, name) in self.level_names.items():
-            if level_task != task:
+        sources = self.source_indices(branch, data_samples)
+        for key, (level_branch, kind, name) in self.level_names.items():
+            if level_branch != branch:
                 continue
             if kind == 'image':
                 rows = self._image_rows(name, captured, data_samples, sources)
@@ -120,20 +139,25 @@ class IntraTaskAlignment(BaseModule):
                 found[key] = rows
         return found
 
-    def forward(self, task: str, passes: list[dict[str, Rows]]) -> dict:
-        """Losses and accuracies of one sub-task.
+    def forward(self, branch: str, passes: list[dict[str, Rows]]) -> dict:
+        """Losses and accuracies of one branch.
 
-        Every classifier of the sub-task takes part even if there is nothing
-        to align (no image, no embedding), so that in distributed training
-        all ranks use the same parameters and exchange the same queues.
+        Every classifier of the branch takes part even if there is nothing to
+        align (no image, no embedding), so that in distributed training all
+        ranks use the same parameters and exchange the same queues.
 
         Args:
-            task: ``det`` or ``reid``.
-            passes: The :meth:`rows` of the sub-task's forward passes.
+            branch (str): ``det`` or ``reid``.
+            passes (list[dict]): the :meth:`rows` of the branch's forward
+                passes.
+
+        Returns:
+            dict: scalars ``<level>_domain_loss`` and, where there are rows,
+            ``<level>_domain_acc``.
         """
         results = {}
         for key, level in self.levels.items():
-            if self.level_names[key][0] != task:
+            if self.level_names[key][0] != branch:
                 continue
             rows = [found[key] for found in passes if key in found]
             features, sources = zip(level.no_rows(), *rows)
@@ -171,12 +195,16 @@ class IntraTaskAlignment(BaseModule):
     def _instance_rows(
         name: str, captured: ForwardCapture, sources: Sequence[int]
     ) -> Rows | None:
-        """One row per embedding of an identity loss; those that it ignores
-        have NO_SOURCE."""
+        """One row per embedding; background has NO_SOURCE."""
         rows = captured.rows(name)
         if rows is None:
             return None
-        takes_part = rows.person_ids != IGNORED
+        # A person that the identity loss ignores has a source all the same.
+        takes_part = (
+            rows.person_ids != IGNORED
+            if rows.box_indices is None
+            else rows.box_indices != NO_BOX
+        )
         sources = torch.tensor(sources, device=takes_part.device)
         sources = sources[rows.image_indices].where(takes_part, NO_SOURCE)
         return rows.embeddings, sources

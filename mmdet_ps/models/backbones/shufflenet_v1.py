@@ -34,7 +34,15 @@ STEM_CHANNELS = 24
 
 
 def shuffle_channels(features: Tensor, groups: int) -> Tensor:
-    """Interleave the channel groups of (B, C, H, W) maps."""
+    """Interleave the channels of the groups.
+
+    Args:
+        features (Tensor): (B, C, H, W).
+        groups (int): number of groups that the channels are in.
+
+    Returns:
+        Tensor: (B, C, H, W).
+    """
     batch, channels, height, width = features.shape
     grouped = features.view(batch, groups, channels // groups, height, width)
     return grouped.transpose(1, 2).reshape(batch, channels, height, width)
@@ -43,15 +51,17 @@ def shuffle_channels(features: Tensor, groups: int) -> Tensor:
 class ShuffleUnit(BaseModule):
     """Grouped 1x1, shuffle, depthwise 3x3, grouped 1x1, and a shortcut.
 
+    Figure 2 (b, and c with ``downsample``) of the paper.
+
     Args:
-        in_channels: Channels it receives.
-        out_channels: Channels it gives.
-        groups: Groups of the 1x1 convolutions.
-        first_groups: Groups of the first 1x1 convolution.
-        downsample: Halve the resolution; the shortcut is then an average
-            pooling whose channels are joined instead of added.
-        norm_cfg: Normalisation.
-        with_cp: Trade computation for memory in training.
+        in_channels (int): channels it receives.
+        out_channels (int): channels it gives.
+        groups (int): groups of the 1x1 convolutions.
+        first_groups (int): groups of the first 1x1 convolution.
+        downsample (bool): halve the resolution; the shortcut is then an
+            average pooling whose channels are joined instead of added.
+        norm_cfg (dict): normalisation.
+        with_cp (bool): trade computation for memory in training.
     """
 
     def __init__(
@@ -163,14 +173,19 @@ class ShuffleNetV1(BaseModule):
     """The backbone; its stages have strides 8, 16 and 32.
 
     Args:
-        groups: Groups of the 1x1 convolutions: 1, 2, 3, 4 or 8.
-        widen_factor: Multiplies the channels (rounded to multiples of 8).
-        out_indices: Stages (0 to 2) to return.
-        frozen_stages: Freeze the stem and this many stages; -1 for nothing.
-        norm_cfg: Normalisation.
-        norm_eval: Keep the statistics of batch normalisation fixed.
-        with_cp: Trade computation for memory in training.
-        init_cfg: Initialisation.
+        groups (int): groups of the 1x1 convolutions: 1, 2, 3, 4 or 8.
+        widen_factor (float): multiplies the channels (rounded to multiples of
+            8).
+        out_indices (Sequence[int]): stages (0 to 2) to return.
+        frozen_stages (int): freeze the stem and this many stages; -1 for
+            nothing.
+        norm_cfg (dict): normalisation.
+        norm_eval (bool): keep the statistics of batch normalisation fixed.
+        with_cp (bool): trade computation for memory in training.
+        init_cfg (dict, optional): initial weights.
+
+    Raises:
+        UserError: another number of groups.
     """
 
     def __init__(
@@ -250,8 +265,9 @@ class ShuffleNetV1Top(BaseModule):
     checkpoint of the backbone fills both.
 
     Args:
-        groups, widen_factor, norm_cfg: As of :class:`ShuffleNetV1`.
-        init_cfg: Weights; ``Pretrained`` takes those of a backbone.
+        groups, widen_factor, norm_cfg: as of :class:`ShuffleNetV1`.
+        init_cfg (dict, optional): initial weights; ``Pretrained`` takes those
+            of a backbone.
     """
 
     def __init__(

@@ -17,6 +17,13 @@ def num_c4_blocks(depth: int, c4_blocks: int | None = None) -> int:
     """Number of blocks of the third stage that belong to the stem.
 
     By default the first three (``conv4_3``), or half of a shorter stage.
+
+    Args:
+        depth (int): of the ResNet.
+        c4_blocks (int, optional): the number, if it is given.
+
+    Raises:
+        UserError: a number that the stage does not have.
     """
     available = ResNet.arch_settings[depth][1][2]
     if c4_blocks is None:
@@ -37,16 +44,18 @@ class SplitResNet(ResNet):
     checkpoint fills the stem and ``SplitResNetTop``.
 
     Args:
-        depth: 18, 34, 50, 101 or 152.
-        c4_blocks: blocks of the third stage kept here; see
+        depth (int): 18, 34, 50, 101 or 152.
+        c4_blocks (int, optional): blocks of the third stage kept here; see
             ``num_c4_blocks``.
-        strides: of the three stages; (1, 2, 1) keeps C4 at an eighth of the
-            image, for small persons.
-        pool_padding: padding of the max pooling; 0 goes with rounding up
+        style (str): ``'caffe'`` puts the stride of a block into its first
+            convolution, ``'pytorch'`` into its second.
+        strides (tuple[int]): of the three stages; (1, 2, 1) keeps C4 at an
+            eighth of the image, for small persons.
+        pool_padding (int): padding of the max pooling; 0 goes with rounding up
             (Caffe), 1 with rounding down (PyTorch).
-        frozen_statistics: a frozen first convolution also freezes the
+        frozen_statistics (bool): a frozen first convolution also freezes the
             statistics of its norm.
-        kwargs: further options of mmdet's ``ResNet``.
+        **kwargs: further options of mmdet's ``ResNet``.
     """
 
     def __init__(
@@ -90,13 +99,12 @@ class SplitResNetTop(BaseModule):
     """The top: the blocks ``SplitResNet`` leaves out, on RoI features.
 
     Args:
-        depth: as of the stem.
-        c4_blocks: as of the stem.
-        base_channels: as of the stem.
-        style: as of the stem.
-        norm_cfg: norm layers of the blocks.
-        norm_eval: norms keep using their running statistics.
-        init_cfg: weights; ``Pretrained`` takes an unsplit ResNet.
+        depth, c4_blocks, style: as of the stem.
+        base_channels (int): width of the ResNet, 64 as published.
+        norm_cfg (dict, optional): norm layers of the blocks.
+        norm_eval (bool): norms keep using their running statistics.
+        init_cfg (dict, optional): initial weights; ``Pretrained`` takes an
+            unsplit ResNet.
     """
 
     def __init__(

@@ -31,24 +31,28 @@ from .location_targets import (
 class AlignPSHead(FCOSHead):
     """Anchor-free detection and re-identification on one feature map.
 
-    There is no layer for re-identification: the finest map, its spatial mean
-    subtracted, is the input of the detection towers and, at the locations of
-    persons, their embedding.
+    Yan et al., "Anchor-Free Person Search" (CVPR 2021). There is no layer for
+    re-identification: the finest map, its spatial mean subtracted, is the
+    input of the detection towers and, at the locations of persons, their
+    embedding.
 
     Args:
-        num_classes (int): Classes of the detector.
-        in_channels (int): Channels of the maps, hence of the embeddings.
-        loss_reid (dict): An identity loss.
-        loss_reid_triplet (dict, optional): A ``MemoryTripletLoss``, which
-            also needs the memory of ``loss_reid``.
-        centering (str, optional): Subtract the mean over the ``'padded'`` map
-            (as published: it depends on what an image is batched with) or
-            over the ``'image'`` alone; None for not at all.
-        cls_divisor (str): Normalise the classification loss by the number of
+        num_classes (int): classes of the detector.
+        in_channels (int): channels of the maps, hence of the embeddings.
+        loss_reid (dict): an identity loss.
+        loss_reid_triplet (dict, optional): a ``MemoryTripletLoss``, which also
+            needs the memory of ``loss_reid``.
+        centering (str, optional): subtract the mean over the ``'padded'`` map
+            (as published: it depends on what an image is batched with) or over
+            the ``'image'`` alone; None for not at all.
+        cls_divisor (str): normalise the classification loss by the number of
             ``'positives+images'`` (as published) or of ``'positives'``.
-        use_ignored (bool): Leave background locations inside the ignored
+        use_ignored (bool): leave background locations inside the ignored
             instances out of the classification loss.
-        **kwargs: Of :class:`mmdet.models.FCOSHead`.
+        **kwargs: of :class:`mmdet.models.FCOSHead`.
+
+    Raises:
+        UserError: a ``centering`` or ``cls_divisor`` that does not exist.
     """
 
     def __init__(
@@ -173,8 +177,15 @@ class AlignPSHead(FCOSHead):
         batch_gt_instances: list[InstanceData],
         batch_gt_instances_ignore: list[InstanceData],
     ) -> tuple[dict[str, Tensor], PersonRows]:
-        """See :meth:`loss_and_rows`; the maps are those of
-        :meth:`forward`."""
+        """See :meth:`loss_and_rows`; the maps are those of :meth:`forward`.
+
+        Args:
+            cls_scores, bbox_preds, centernesses, embedding_maps
+                (list[Tensor]): of each level.
+            batch_gt_instances (list): with ``bboxes`` (n, 4) xyxy, pixels of
+                the input, ``labels`` (n,) and ``person_ids`` (n,).
+            batch_gt_instances_ignore (list): with ``bboxes``, or None.
+        """
         grid = self._grid(cls_scores)
         boxes = torch.cat([gt.bboxes for gt in batch_gt_instances])
         labels = torch.cat([gt.labels for gt in batch_gt_instances])

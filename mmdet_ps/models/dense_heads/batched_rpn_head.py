@@ -116,12 +116,22 @@ class BatchedRPNHead(RPNHead):
         real: Tensor,
         batch_img_metas: list[dict],
     ) -> Tensor:
-        """Person (B, A) of each of (A, 4) anchors; see ``assign_by_overlap``.
+        """Person of each anchor; see ``assign_by_overlap``.
 
-        Anchors that do not count are UNUSED: those centred on the padding
-        that was added to make the images of a batch alike and those that
-        leave their image by more than ``allowed_border`` pixels, where that
-        is not negative (no limit).
+        Anchors that do not count are UNUSED: those centred on the padding that
+        was added to make the images of a batch alike, and those that leave
+        their image by more than ``allowed_border`` pixels, where that is not
+        negative (no limit).
+
+        Args:
+            anchors (Tensor): (A, 4) xyxy, pixels.
+            size (tuple[int, int]): height and width of the map.
+            persons (Tensor): annotated boxes, (B, M, 4) xyxy, pixels.
+            real (Tensor): which of these exist, (B, M) bool.
+            batch_img_metas (list[dict]): with ``img_shape`` and ``pad_shape``.
+
+        Returns:
+            Tensor: (B, A) int64.
         """
         rule = self.assigner
         usable = self._usable(anchors, size, batch_img_metas)

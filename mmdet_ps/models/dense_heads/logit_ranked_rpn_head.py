@@ -1,4 +1,4 @@
-"""Region proposals ranked by logit."""
+"""Region proposals ranked by logit (OIM, NAE, BSL, SeqNet)."""
 
 import torch
 from mmcv.ops import nms
@@ -13,12 +13,14 @@ from torch import Tensor
 class LogitRankedRPNHead(RPNHead):
     """mmdet's RPN on one level, with proposals ranked by logit.
 
-    mmdet ranks by the sigmoid, which is exactly 1 for many anchors of a
-    confident network: their order, and so the NMS, would be arbitrary.
+    mmdet ranks proposals by the sigmoid of their logit. In single precision
+    that is exactly 1 for every logit above 17, so that a confident network has
+    many proposals of the same rank, of which the NMS then keeps arbitrary
+    ones. The logits themselves keep their order.
 
     ``cfg`` of a prediction: ``nms_pre``, ``nms.iou_threshold``,
-    ``max_per_img`` and ``min_bbox_size`` (a side shorter than this many
-    pixels drops the box; 0 keeps even empty boxes).
+    ``max_per_img`` and ``min_bbox_size`` (a side shorter than this many pixels
+    drops the box; 0 keeps even empty boxes).
     """
 
     def forward_single(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -44,17 +46,22 @@ class LogitRankedRPNHead(RPNHead):
         """Proposals of one image, best first.
 
         Args:
-            cls_score_list: one map of logits (A, H, W).
-            bbox_pred_list: one map of deltas (4 * A, H, W).
-            score_factor_list: unused.
-            mlvl_priors: anchors (H * W * A, 4).
-            img_meta: with ``img_shape``; its padding is outside.
-            cfg: thresholds, by default the head's ``test_cfg``.
-            rescale: not supported: proposals stay in network pixels.
-            with_nms: not supported otherwise.
+            cls_score_list (list[Tensor]): one map of logits, (A, H, W)
+                float32.
+            bbox_pred_list (list[Tensor]): one map of deltas, (4 * A, H, W)
+                float32.
+            score_factor_list (list): not used.
+            mlvl_priors (list[Tensor]): one level of anchors, (H * W * A, 4)
+                xyxy, pixels.
+            img_meta (dict): with ``img_shape``; its padding is outside.
+            cfg (ConfigDict): thresholds, by default the head's ``test_cfg``.
+            rescale (bool): not supported: proposals stay in pixels of the
+                input.
+            with_nms (bool): not supported otherwise.
 
         Returns:
-            ``bboxes`` (P, 4), ``scores`` (P,) after the sigmoid, ``labels``.
+            InstanceData: ``bboxes`` (P, 4), ``scores`` (P,) after the sigmoid,
+            ``labels`` (P,).
         """
         cfg = cfg or self.test_cfg
         logits = cls_score_list[0].permute(1, 2, 0).flatten()
@@ -72,7 +79,13 @@ class LogitRankedRPNHead(RPNHead):
     def _suppress(
         bboxes: Tensor, logits: Tensor, cfg: ConfigDict
     ) -> InstanceData:
-        """Proposals left of ranked boxes (N, 4) with logits (N,)."""
+        """Proposals left of ranked boxes.
+
+        Args:
+            bboxes (Tensor): (N, 4) xyxy, pixels, best first.
+            logits (Tensor): (N,) float32.
+            cfg (ConfigDict): thresholds.
+        """
         sides = bboxes[:, 2:] - bboxes[:, :2]
         keep = (sides >= cfg.get('min_bbox_size', 0)).all(dim=1)
         bboxes, logits = bboxes[keep], logits[keep]

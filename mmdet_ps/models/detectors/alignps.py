@@ -25,8 +25,10 @@ class FeatureMaps(NamedTuple):
 class AlignPS(SingleStageDetector):
     """One-stage detector whose predictions carry unit ``embeddings``.
 
-    A box that is not a detection has no embedding of its own here: it gets
-    the one of the detection that overlaps it most.
+    Yan et al., "Anchor-Free Person Search" (CVPR 2021): FCOS on one map, which
+    at the location of a detection is also its embedding. A box that is not a
+    detection has no embedding of its own here: it gets the one of the
+    detection that overlaps it most.
 
     ``test_cfg`` holds what the head reads and the options of
     :mod:`.search_answers`.
@@ -117,10 +119,18 @@ class AlignPS(SingleStageDetector):
         located: list[InstanceData],
         bboxes: list[Tensor],
     ) -> Fields:
-        """Embeddings of boxes (n, 4) in original pixels, per image.
+        """Embeddings of given boxes.
 
         Args:
-            located (list): What the dense head found.
+            maps (FeatureMaps): of the B images.
+            batch_data_samples (list): their samples.
+            located (list): what the dense head found in them.
+            bboxes (list[Tensor]): boxes of each image, (n, 4) xyxy, pixels of
+                the original image.
+
+        Returns:
+            dict: embeddings under the names they have in ``pred_instances``,
+            (n, D) float32 per image.
         """
         return dict(
             embeddings=[
@@ -138,12 +148,15 @@ class AlignPS(SingleStageDetector):
         """Unit embeddings of given boxes.
 
         Args:
-            batch_inputs (Tensor): (B, 3, H, W) preprocessed images.
-            batch_data_samples (list): With ``img_shape``, ``scale_factor``.
-            bboxes (list[Tensor]): (n, 4) per image, in original pixels.
+            batch_inputs (Tensor): preprocessed images, (B, 3, H, W) float.
+            batch_data_samples (list): B samples with ``img_shape`` and
+                ``scale_factor``.
+            bboxes (list[Tensor]): boxes of each image, (n, 4) xyxy, pixels of
+                the original image.
 
         Returns:
-            list[Tensor]: (n, D) per image; zeros if nobody was detected.
+            list[Tensor]: (n, D) float32 per image; zeros if nobody was
+            detected.
         """
         maps = self.extract_maps(batch_inputs)
         located = self.locate(maps, batch_data_samples)
@@ -155,8 +168,16 @@ class AlignPS(SingleStageDetector):
 def best_overlapping(
     candidates: Tensor, values: Tensor, bboxes: Tensor
 ) -> Tensor:
-    """For each of (M, 4) boxes the row of ``values`` (N, D) whose candidate
-    (N, 4) overlaps it most, (M, D); zeros if there is no candidate."""
+    """The value of the candidate that overlaps a box most.
+
+    Args:
+        candidates (Tensor): (N, 4) xyxy, pixels.
+        values (Tensor): a row of each, (N, D).
+        bboxes (Tensor): (M, 4) xyxy, the same pixels.
+
+    Returns:
+        Tensor: (M, D); zeros if there is no candidate.
+    """
     if len(candidates) == 0:
         return values.new_zeros(len(bboxes), values.size(1))
     return values[bbox_overlaps(bboxes, candidates).argmax(dim=1)]

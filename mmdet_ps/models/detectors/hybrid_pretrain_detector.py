@@ -41,25 +41,32 @@ class HybridPretrainDetector(BaseDetector):
     pre-trained.
 
     Args:
-        detector: Config of the wrapped detector.
-        num_identities: Identities of all re-ID sources together, set in
-            every identity loss of the detector.
-        queue_size: Likewise, the size of the queues for the unlabelled.
-        alignment: Config of an :class:`IntraTaskAlignment`, or None.
-        two_views: Options of a :class:`TwoViewTerm` (``dict()`` for its
-            defaults) that ties two views of a picture together, or None. The
-            pipelines of its branches need ``BranchViews`` with
+        detector (dict): config of the wrapped detector.
+        num_identities (int, optional): identities of all re-ID sources
+            together, set in every identity loss of the detector.
+        queue_size (int, optional): likewise, the size of the queues for the
+            unlabelled.
+        alignment (dict, optional): config of an :class:`IntraTaskAlignment`.
+        two_views (dict, optional): options of a :class:`TwoViewTerm`
+            (``dict()`` for its defaults) that ties two views of a picture
+            together. The pipelines of its branches need ``BranchViews`` with
             ``num_views=2``.
-        det_persons: Whether the persons of the scenes take part in the
-            identity losses: ``'unlabelled'``, the default without two views,
-            or ``'ignored'``, the default with them.
-        loss_weights: Weight of each branch, 1 where not given.
-        split_sources: Give every source its own forward pass, so that the
-            log shows the losses of each (``det_crowdhuman_loss_cls``). Each
-            counts by its share of the branch's images. Batch normalisation
-            then sees one source at a time.
-        data_preprocessor: By default that of the detector, for each branch.
-        init_cfg: Initialisation of the whole.
+        det_persons (str, optional): whether the persons of the scenes take
+            part in the identity losses: ``'unlabelled'``, the default without
+            two views, or ``'ignored'``, the default with them.
+        loss_weights (dict, optional): weight of each branch, 1 where not
+            given.
+        split_sources (bool): give every source its own forward pass, so that
+            the log shows the losses of each (``det_crowdhuman_loss_cls``).
+            Each counts by its share of the branch's images. Batch
+            normalisation then sees one source at a time.
+        data_preprocessor (dict, optional): by default that of the detector,
+            for each branch.
+        init_cfg (dict, optional): initialisation of the whole.
+
+    Raises:
+        UserError: options that do not fit together, or samples without
+            ``person_ids``.
     """
 
     def __init__(
@@ -126,16 +133,17 @@ class HybridPretrainDetector(BaseDetector):
         batch_inputs: dict[str, Tensor],
         batch_data_samples: dict[str, SampleList],
     ) -> dict:
-        """Losses of both branches, a branch may be missing.
+        """Losses of both branches; a branch may be missing.
 
         Args:
-            batch_inputs: (B, 3, H, W) per branch.
-            batch_data_samples: B samples per branch, whose ``gt_instances``
-                carry ``person_ids`` and whose metainfo says the ``source``.
+            batch_inputs (dict): images of each branch, (B, 3, H, W) float.
+            batch_data_samples (dict): B samples of each branch, whose
+                ``gt_instances`` carry ``person_ids`` (N,) int64 and whose
+                metainfo says the ``source``.
 
         Returns:
-            dict: The detector's losses and those of the alignment, each key
-            prefixed with its branch.
+            dict: the detector's losses and those of the terms around it, each
+            key prefixed with its branch.
         """
         losses = {}
         self._sampled = {branch: [] for branch in BRANCHES}
@@ -181,7 +189,13 @@ class HybridPretrainDetector(BaseDetector):
     def _branch_loss(
         self, branch: str, inputs: Tensor, data_samples: SampleList
     ) -> tuple[dict, list[dict]]:
-        """The detector's losses on one branch, and the rows to align."""
+        """The detector's losses on one branch, and the rows to align.
+
+        Args:
+            branch (str): ``det`` or ``reid``.
+            inputs (Tensor): its images, (B, 3, H, W) float.
+            data_samples (list): its B samples.
+        """
         losses, passes = {}, []
         for prefix, chosen in self._forward_passes(branch, data_samples):
             samples = self._with_branch_ids(
@@ -228,7 +242,7 @@ class HybridPretrainDetector(BaseDetector):
     def _forward_passes(
         self, branch: str, data_samples: SampleList
     ) -> list[tuple[str, list[int]]]:
-        """Key prefix and sample indices of each forward pass."""
+        """Prefix of the log's keys and indices of the samples of each pass."""
         if not self.split_sources:
             return [(f'{branch}_', list(range(len(data_samples))))]
         by_source: dict[str, list[int]] = {}

@@ -106,12 +106,13 @@ class PersonSearchRCNN(TwoStageDetector):
         """Unit embeddings of given boxes.
 
         Args:
-            batch_inputs: preprocessed images (B, 3, H, W).
-            batch_data_samples: with ``scale_factor``.
-            bboxes: boxes (n, 4) of every image, in original pixels.
+            batch_inputs (Tensor): preprocessed images, (B, 3, H, W) float.
+            batch_data_samples (list): B samples with ``scale_factor``.
+            bboxes (list[Tensor]): boxes of each image, (n, 4) xyxy, pixels of
+                the original image.
 
         Returns:
-            embeddings (n, D) of every image.
+            list[Tensor]: (n, D) float32 per image.
         """
         return self.roi_head.embed_boxes(
             self.extract_feat(batch_inputs), batch_data_samples, bboxes

@@ -18,19 +18,20 @@ from .usable_boxes import with_usable_boxes
 class ROIAlignPS(AlignPS):
     """AlignPS finds the persons, a RoI head embeds them a second time.
 
-    Trained as two detectors on one backbone: the RoI branch has region
-    proposals and box losses of its own, which testing does without. The joined
-    ``embeddings`` are of unit length; their halves are also given apart, as
-    ``dense_embeddings`` and ``roi_embeddings``.
+    Yan et al., "Efficient Person Search: An Anchor-Free Approach" (arXiv
+    2109.00211). It is trained as two detectors on one backbone: the RoI branch
+    has region proposals and box losses of its own, which testing does without.
+    The joined ``embeddings`` are of unit length; their halves are also given
+    apart, as ``dense_embeddings`` and ``roi_embeddings``.
 
     Args:
-        rpn_head (dict): Proposals for training the RoI head.
-        roi_head (dict): A ``PersonSearchRoIHead``.
-        loss_mutual_information (dict, optional): Term that ties the
-            embeddings of the branches to each other.
-        roi_stage (int): Stage of the backbone that both heads look at.
+        rpn_head (dict): proposals for training the RoI head.
+        roi_head (dict): a ``PersonSearchRoIHead``.
         train_cfg (dict): ``rpn``, ``rpn_proposal`` and ``rcnn``.
-        **kwargs: Of :class:`AlignPS`.
+        loss_mutual_information (dict, optional): term that ties the embeddings
+            of the branches to each other.
+        roi_stage (int): stage of the backbone that both heads look at.
+        **kwargs: of :class:`AlignPS`.
     """
 
     def __init__(
@@ -151,7 +152,15 @@ class ROIAlignPS(AlignPS):
         bboxes: list[Tensor],
         dense: list[Tensor],
     ) -> Fields:
-        """All embeddings of (n, 4) boxes with dense ones (n, D)."""
+        """All embeddings of boxes.
+
+        Args:
+            maps (FeatureMaps): of the B images.
+            batch_data_samples (list): their samples.
+            bboxes (list[Tensor]): boxes of each image, (n, 4) xyxy, pixels of
+                the original image.
+            dense (list[Tensor]): their dense embeddings, (n, D) float32.
+        """
         stage = (maps.stages[self.roi_stage],)
         roi = self.roi_head.embed_boxes(stage, batch_data_samples, bboxes)
         return dict(

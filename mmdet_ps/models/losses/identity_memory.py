@@ -15,24 +15,35 @@ from .distributed import all_gather_rows
 class IdentityMemory(nn.Module):
     """One row per labelled identity and a circular queue of unlabelled ones.
 
-    Holds state only: buffers, so that checkpoints carry all of it. Under
-    ``torch.distributed`` the samples of all ranks are joined in rank order,
-    hence the memories stay equal everywhere.
+    A row v is updated by an embedding x of its identity as
+
+        v <- momentum * v + (1 - momentum) * x
+
+    (Xiao et al., CVPR 2017, section 3.3). The published methods differ in the
+    details, hence the options.
+
+    The memory holds state only: buffers, so that checkpoints carry all of it.
+    Under ``torch.distributed`` the samples of all ranks are joined in rank
+    order, hence the memories stay equal everywhere.
 
     Args:
-        num_identities (int): Rows of the look-up table.
-        queue_size (int): Slots of the queue; 0 for none.
-        embed_dims (int): Length of an embedding.
-        momentum (float): Weight of the old row in an update.
-        normalize_table (bool): Scale a row to unit length after each update.
-        queue_dims (int, optional): Leading dimensions written to the queue,
-            the others stay zero. All by default.
+        num_identities (int): rows of the look-up table.
+        queue_size (int): slots of the queue; 0 for none.
+        embed_dims (int): length of an embedding, D.
+        momentum (float): weight of the old row in an update.
+        normalize_table (bool): scale a row to unit length after each update.
+        queue_dims (int, optional): leading dimensions written to the queue,
+            the others stay zero. All by default. AlignPS' published models
+            were trained with 64 of 256.
         table_update (str): ``'in-order'`` lets the samples of an identity
             count one after another, ``'last'`` only the last of a batch.
-        normalize_reads (bool): Compare with rows of unit length whatever the
+        normalize_reads (bool): compare with rows of unit length whatever the
             stored length is.
-        filled_only (bool): Leave slots that were never written out of the
+        filled_only (bool): leave slots that were never written out of the
             comparison (their similarities are ``-inf``).
+
+    Raises:
+        UserError: a ``table_update`` that does not exist.
     """
 
     def __init__(
@@ -75,10 +86,17 @@ class IdentityMemory(nn.Module):
         return F.normalize(rows) if self.normalize_reads else rows
 
     def similarities(self, embeddings: Tensor) -> tuple[Tensor, Tensor]:
-        """Products with the table (N, num_identities) and the queue (N, Q).
+        """Scalar products with all rows.
 
         They are taken with a copy: updating the memory afterwards does not
-        disturb the gradients of ``embeddings`` (N, D).
+        disturb the gradients of the embeddings.
+
+        Args:
+            embeddings (Tensor): (N, D) float32, of unit length.
+
+        Returns:
+            tuple[Tensor, Tensor]: products with the table, (N,
+            num_identities), and with the queue, (N, queue_size).
         """
         products = embeddings @ self.rows().t()
         known, strangers = products.split(
@@ -95,10 +113,18 @@ class IdentityMemory(nn.Module):
     def gather(
         self, embeddings: Tensor, person_ids: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Samples of all ranks in rank order, (M, D) and (M,).
+        """The samples of all ranks, in rank order.
 
         Rows that are not finite (an overflow under mixed precision) become
         ``IGNORED``: a memory would never get rid of them.
+
+        Args:
+            embeddings (Tensor): of this rank, (N, D) float.
+            person_ids (Tensor): of this rank, (N,) int64.
+
+        Returns:
+            tuple[Tensor, Tensor]: embeddings (M, D) float32 and person ids
+            (M,) int64.
         """
         finite = embeddings.isfinite().all(dim=1)
         person_ids = person_ids.masked_fill(~finite, IGNORED)
@@ -108,14 +134,24 @@ class IdentityMemory(nn.Module):
         )
 
     def update(self, embeddings: Tensor, person_ids: Tensor) -> None:
-        """Take in the samples of all ranks: table, then queue."""
+        """Take in the samples of all ranks: first the table, then the queue.
+
+        Args:
+            embeddings (Tensor): of this rank, (N, D) float, of unit length.
+            person_ids (Tensor): of this rank, (N,) int64.
+        """
         embeddings, person_ids = self.gather(embeddings, person_ids)
         self.update_table(embeddings, person_ids)
         self.update_queue(embeddings, person_ids)
 
     @torch.no_grad()
     def update_table(self, embeddings: Tensor, person_ids: Tensor) -> None:
-        """Move the rows of the labelled among gathered (M, D) samples."""
+        """Move the rows of the labelled persons.
+
+        Args:
+            embeddings (Tensor): gathered samples, (M, D) float32.
+            person_ids (Tensor): their persons, (M,) int64.
+        """
         labelled = person_ids >= 0
         groups = group_by_identity(embeddings[labelled], person_ids[labelled])
         if len(groups.identities) == 0:
@@ -132,7 +168,12 @@ class IdentityMemory(nn.Module):
 
     @torch.no_grad()
     def update_queue(self, embeddings: Tensor, person_ids: Tensor) -> None:
-        """Append the unlabelled among gathered (M, D) samples."""
+        """Append the unlabelled persons, in place of the oldest ones.
+
+        Args:
+            embeddings (Tensor): gathered samples, (M, D) float32.
+            person_ids (Tensor): their persons, (M,) int64.
+        """
         strangers = embeddings[person_ids == UNLABELLED]
         if self.queue_size == 0 or len(strangers) == 0:
             return
@@ -148,8 +189,18 @@ class IdentityMemory(nn.Module):
 
 
 def check_person_ids(person_ids: Tensor, num_identities: int) -> None:
-    """Refuse (N,) ids beyond the table: they would be taken for strangers of
-    the queue, or fail far from here on a GPU."""
+    """Refuse ids beyond the look-up table.
+
+    They would be taken for strangers of the queue, or fail far from here on a
+    GPU.
+
+    Args:
+        person_ids (Tensor): (N,) int64.
+        num_identities (int): rows of the table.
+
+    Raises:
+        UserError: naming the largest id, and the number of rows.
+    """
     if len(person_ids) and int(person_ids.max()) >= num_identities:
         raise UserError(
             f'person id {int(person_ids.max())} in a batch, but the memory '
@@ -167,7 +218,12 @@ class GroupedSamples(NamedTuple):
 
 
 def group_by_identity(embeddings: Tensor, ids: Tensor) -> GroupedSamples:
-    """Group (N, D) embeddings by their (N,) identities, keeping the order."""
+    """Group samples by their identity, keeping their order within it.
+
+    Args:
+        embeddings (Tensor): (N, D) float32.
+        ids (Tensor): identities, (N,) int64, not negative.
+    """
     ids, order = ids.sort(stable=True)
     identities, group, counts = ids.unique_consecutive(
         return_inverse=True, return_counts=True
@@ -186,10 +242,18 @@ def average_in_order(
     rows: Tensor, groups: GroupedSamples, momentum: float
 ) -> Tensor:
     """Rows after ``row <- momentum * row + (1 - momentum) * sample`` for one
-    sample after another.
+    sample of an identity after another.
+
+    Unrolled, sample k of n counts (1 - momentum) * momentum^(n - 1 - k) and
+    the old row momentum^n, so that no loop over samples is needed.
 
     Args:
-        rows (Tensor): (U, D) present rows of ``groups.identities``.
+        rows (Tensor): present rows of ``groups.identities``, (U, D) float32.
+        groups (GroupedSamples): the samples of U identities.
+        momentum (float): weight of the old row.
+
+    Returns:
+        Tensor: (U, D) float32.
     """
     counts = groups.counts[:, None]
     steps = torch.arange(groups.samples.size(1), device=rows.device)
@@ -218,7 +282,8 @@ def average_in_order_normalized(
 def average_last(
     rows: Tensor, groups: GroupedSamples, momentum: float
 ) -> Tensor:
-    """Rows moved towards the last sample of each identity alone."""
+    """Rows moved towards the last sample of each identity alone; arguments as
+    of :func:`average_in_order`."""
     index = torch.arange(len(rows), device=rows.device)
     last = groups.samples[index, groups.counts - 1]
     return momentum * rows + (1 - momentum) * last

@@ -12,15 +12,22 @@ from .identity_memory import check_person_ids
 class MemoryTripletLoss(nn.Module):
     """Triplet loss whose anchors are the batch and the rows it belongs to.
 
-    Every labelled sample brings the row of its identity along, once per
-    sample and without a gradient. Each of them is an anchor; the farthest of
-    its identity and the nearest of another one are compared.
+    The triplet part of the TOIM loss of AlignPS (Yan et al., "Anchor-Free
+    Person Search", CVPR 2021). Every labelled sample brings the memory's row
+    of its identity along, once per sample and without a gradient. Each of them
+    is an anchor a; with the farthest p of its own identity and the nearest n
+    of another one (hard mining), the loss is the mean of
+
+        max(0, |a - p| - |a - n| + margin).
 
     Args:
-        margin (float): Distance to keep between the two.
-        skip_identity_zero (bool): Bring no row for identity 0, as the
+        margin (float): distance to keep between the two.
+        skip_identity_zero (bool): bring no row for identity 0, as the
             published models do (they test for ids above zero).
-        loss_weight (float): Weight of the loss.
+        loss_weight (float): weight of the loss.
+
+    Raises:
+        UserError: a person id beyond the memory.
     """
 
     def __init__(
@@ -40,13 +47,14 @@ class MemoryTripletLoss(nn.Module):
         """Mean over the anchors of all ranks.
 
         Args:
-            embeddings (Tensor): (N, D) unit vectors.
-            person_ids (Tensor): (N,), those below zero take no part.
-            lookup_table (Tensor): (num_identities, D) before this batch.
+            embeddings (Tensor): unit vectors, (N, D) float.
+            person_ids (Tensor): (N,) int64; those below zero take no part.
+            lookup_table (Tensor): the memory before it takes in this batch,
+                (num_identities, D) float32.
 
         Returns:
-            Tensor: scalar; a zero with a gradient if fewer than two
-            identities are there.
+            Tensor: scalar; a zero with a gradient if fewer than two identities
+            are there.
         """
         check_person_ids(person_ids, len(lookup_table))
         with torch.autocast(embeddings.device.type, enabled=False):
@@ -63,7 +71,15 @@ class MemoryTripletLoss(nn.Module):
             return self.loss_weight * hinges.mean()
 
     def _hinges(self, anchors: Tensor, ids: Tensor) -> Tensor:
-        """Hinge (N,) of each of (N, D) anchors."""
+        """The term of each anchor.
+
+        Args:
+            anchors (Tensor): (A, D) float32.
+            ids (Tensor): their identities, (A,) int64.
+
+        Returns:
+            Tensor: (A,) float32.
+        """
         length = anchors.pow(2).sum(dim=1)
         squared = torch.addmm(
             length[:, None] + length, anchors, anchors.t(), alpha=-2

@@ -19,16 +19,24 @@ from .distributed import (
 class MutualInformationLoss(BaseModule):
     """Raise a lower bound of the information two branches share.
 
-    The embeddings of each person are averaged per branch; a small network
-    scores pairs of the same and of random persons. In one step of three
-    (by chance, the same on all ranks) the features are trained with the
+    For two branches with embeddings x and z of the same persons and a small
+    network T that scores a pair, the information is at least
+
+        E[T(x, z)] - log E[exp(T(x, z'))],
+
+    where z' is the embedding of a random person: the Donsker-Varadhan bound,
+    theorem 1 of Belghazi et al., "Mutual Information Neural Estimation" (ICML
+    2018). ROI-AlignPS (Yan et al., arXiv 2109.00211) maximises it between its
+    dense and its RoI embeddings, averaged per person first. In one step of
+    three (by chance, the same on all ranks) the features are trained with the
     network, in the others the network alone.
 
     Args:
-        embed_dims (int): Length of an embedding, the same in both branches.
-        hidden_dims (int): Width of the network.
-        feature_probability (float): Share of the steps that train features.
-        loss_weight (float): Weight of the negated bound.
+        embed_dims (int): length of an embedding, the same in both branches.
+        hidden_dims (int): width of the network.
+        feature_probability (float): share of the steps that train features.
+        loss_weight (float): weight of the negated bound.
+        init_cfg (dict, optional): initial weights.
     """
 
     def __init__(
@@ -54,8 +62,9 @@ class MutualInformationLoss(BaseModule):
         """Loss of the persons of all ranks that both branches saw.
 
         Args:
-            first, second: Unit embeddings (N, D) and identities (N,) of the
-                two branches; identities below zero take no part.
+            first, second (tuple[Tensor, Tensor]): of each branch the unit
+                embeddings, (N, D) float, and the identities, (N,) int64; those
+                below zero take no part.
 
         Returns:
             Tensor: scalar; a zero that reaches every input and parameter if
@@ -92,6 +101,7 @@ class MutualInformationLoss(BaseModule):
     def _labelled_of_all_ranks(
         embeddings: Tensor, person_ids: Tensor
     ) -> tuple[Tensor, Tensor]:
+        """Embeddings (M, D) float32 and identities (M,) of labelled rows."""
         labelled = person_ids >= 0
         return (
             all_gather_live_rows(embeddings[labelled].float()),
@@ -99,7 +109,12 @@ class MutualInformationLoss(BaseModule):
         )
 
     def _bound(self, first: Tensor, second: Tensor, seed: int) -> Tensor:
-        """Donsker-Varadhan bound from (P, D) embeddings of P persons."""
+        """The bound, from one mean embedding per person and branch.
+
+        Args:
+            first, second (Tensor): unit vectors of P persons, (P, D) float32.
+            seed (int): of the random persons, the same on all ranks.
+        """
         generator = torch.Generator().manual_seed(seed)
         draw = torch.rand((), generator=generator)
         if draw >= self.feature_probability:

@@ -1,4 +1,4 @@
-"""Online instance matching: softmax over a memory of persons."""
+"""Online instance matching: a softmax over a memory of persons."""
 
 import torch
 import torch.nn.functional as F
@@ -18,23 +18,42 @@ from .identity_memory import IdentityMemory, check_person_ids
 class OIMLoss(IdentityLoss):
     """Classify embeddings against an :class:`IdentityMemory`.
 
+    Online instance matching of Xiao et al., "Joint Detection and
+    Identification Feature Learning for Person Search" (CVPR 2017), section
+    3.3. With the rows v of the look-up table, the slots u of the queue and a
+    temperature T (there written as its inverse), an embedding x of unit length
+    belongs to identity t with the probability
+
+        p_t = exp(T v_t x) / (sum_j exp(T v_j x) + sum_k exp(T u_k x)),
+
+    equation 1, and the loss is the mean of -log(p_t) over the labelled rows,
+    equation 3. Unlabelled persons have no class of their own; they only enter
+    the queue. AlignPS (Yan et al., CVPR 2021) weights each row by the focal
+    factor (1 - p_t)^gamma.
+
     In training mode the memory is updated within ``forward``, after the
     similarities were computed.
 
     Args:
-        num_identities, queue_size, embed_dims: see :class:`IdentityMemory`.
-        temperature (float): Multiplier of the table's similarities.
-        queue_temperature (float, optional): Multiplier of the queue's; the
+        num_identities (int): rows of the look-up table.
+        queue_size (int): slots of the queue.
+        embed_dims (int): length of an embedding.
+        temperature (float): T, multiplier of the table's similarities.
+        queue_temperature (float, optional): multiplier of the queue's; the
             same by default.
-        gamma (float): Exponent of the focal weight ``(1 - p)**gamma``; 0 is
-            the plain cross-entropy.
-        reduction (str): Divisor of the summed loss: the number of
+        gamma (float): exponent of the focal weight; 0 is the plain
+            cross-entropy.
+        reduction (str): divisor of the summed loss: the number of
             ``'labelled'`` rows, or of all ``'positives'``, the unlabelled
             included.
-        queue_first (bool): Let the unlabelled of this batch enter the queue
+        queue_first (bool): let the unlabelled of this batch enter the queue
             before the similarities are computed.
-        loss_weight (float): Weight of the loss.
-        memory (dict, optional): Further options of the memory.
+        loss_weight (float): weight of the loss.
+        memory (dict, optional): further options of :class:`IdentityMemory`.
+
+    Raises:
+        UserError: a ``reduction`` that does not exist, or a person id beyond
+            the table.
     """
 
     size_options = ('num_identities', 'queue_size')
@@ -76,10 +95,11 @@ class OIMLoss(IdentityLoss):
         image_indices: Tensor | None = None,
         box_indices: Tensor | None = None,
     ) -> Tensor:
-        """Loss of (N, D) embeddings with (N,) ids; see the base class.
+        """Loss of embeddings (N, D) with person ids (N,); see the base class.
 
-        Divided by the number of counting rows of all ranks (times the ranks,
-        so that the mean over the ranks is the loss of the joined batch).
+        It is divided by the number of counting rows of all ranks, times the
+        ranks, so that the mean over the ranks, which is what
+        DistributedDataParallel takes, is the loss of the joined batch.
         """
         check_person_ids(person_ids, self.memory.num_identities)
         with torch.autocast(embeddings.device.type, enabled=False):
@@ -106,7 +126,8 @@ class OIMLoss(IdentityLoss):
             return self.loss_weight * losses.sum() / divisor
 
     def _losses(self, embeddings: Tensor, person_ids: Tensor) -> Tensor:
-        """Focal cross-entropies (n,) of labelled (n, D) unit vectors."""
+        """Focal cross-entropies (n,) of labelled unit vectors (n, D) with
+        person ids (n,) int64."""
         known, strangers = self.memory.similarities(embeddings)
         logits = torch.cat(
             [self.temperature * known, self.queue_temperature * strangers],

@@ -1,4 +1,4 @@
-"""Classification of the training identities."""
+"""Classification of the training identities by a linear layer."""
 
 import torch.nn.functional as F
 from mmdet.registry import MODELS
@@ -14,11 +14,11 @@ class SoftmaxIdentityLoss(IdentityLoss):
     """Cross-entropy of a linear classifier; the unlabelled do not count.
 
     Args:
-        num_identities: classes.
-        embed_dims: length of an embedding.
-        normalize_embeddings: classify unit vectors.
-        scale: factor of the logits.
-        loss_weight: weight of the loss.
+        num_identities (int): classes.
+        embed_dims (int): length of an embedding.
+        normalize_embeddings (bool): classify unit vectors.
+        scale (float): factor of the logits.
+        loss_weight (float): weight of the loss.
     """
 
     def __init__(
@@ -43,10 +43,10 @@ class SoftmaxIdentityLoss(IdentityLoss):
         image_indices: Tensor | None = None,
         box_indices: Tensor | None = None,
     ) -> Tensor:
-        """Loss of (N, D) embeddings with (N,) ids; see the base class.
+        """Loss of embeddings (N, D) with person ids (N,); see the base class.
 
-        Divided by the number of labelled rows of all ranks (times the ranks,
-        so that the mean over the ranks is the loss of the joined batch).
+        It is divided by the number of labelled rows of all ranks, times the
+        ranks, so that the mean over the ranks is the loss of the joined batch.
         """
         if self.normalize_embeddings:
             embeddings = F.normalize(embeddings)

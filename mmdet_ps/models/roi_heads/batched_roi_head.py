@@ -67,9 +67,18 @@ class BatchedRoIHead(PersonSearchRoIHead):
     def sample_rois(
         self, rpn_results_list: InstanceList, batch_data_samples: SampleList
     ) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, Tensor, Tensor, Tensor]]:
-        """RoIs (R, 5), their person ids (R,), the annotated boxes (R,) they
-        stand for (NO_BOX for none), and labels (R,), weights of these (R,),
-        deltas (R, 4) and weights of these (R, 4)."""
+        """Sample the RoIs of all images at once.
+
+        Args:
+            rpn_results_list (list): proposals of each of B images.
+            batch_data_samples (list): their samples.
+
+        Returns:
+            tuple: RoIs (R, 5) float32; their person ids (R,) int64, IGNORED
+            for background; the annotated boxes (R,) int64 they stand for,
+            NO_BOX for none; and the targets of ``bbox_head.loss``: labels (R,)
+            int64, their weights (R,), deltas (R, 4) and their weights (R, 4).
+        """
         given = [s.gt_instances for s in batch_data_samples]
         persons, _ = pad([gt.bboxes for gt in given])
         ids, _ = pad([gt.person_ids for gt in given])
@@ -111,12 +120,16 @@ class BatchedRoIHead(PersonSearchRoIHead):
         persons: list[Tensor],
         ignored: list[InstanceData | None],
     ) -> tuple[Tensor, Tensor]:
-        """Boxes (B, N, 4) that may be sampled, and their persons (B, N).
+        """Boxes that may be sampled, and the person each belongs to.
 
         Args:
-            proposals: (n, 4) of each image.
-            persons: annotated boxes (m, 4) of each image.
-            ignored: regions of each image as ``bboxes``, or None.
+            proposals (list[Tensor]): (n, 4) xyxy of each of B images, pixels.
+            persons (list[Tensor]): annotated boxes (m, 4) of each image.
+            ignored (list): regions of each image as ``bboxes``, or None.
+
+        Returns:
+            tuple[Tensor, Tensor]: boxes (B, N, 4) and their persons (B, N)
+            int64, BACKGROUND or UNUSED.
         """
         rule = self.bbox_assigner
         counts = [0] * len(persons)

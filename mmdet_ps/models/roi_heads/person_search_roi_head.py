@@ -26,8 +26,8 @@ class PersonSearchRoIHead(StandardRoIHead):
     ``test_cfg`` has the thresholds of :func:`select_detections`.
 
     Args:
-        loss_reid: the identity loss.
-        kwargs: options of mmdet's ``StandardRoIHead``.
+        loss_reid (dict, optional): the identity loss.
+        **kwargs: options of mmdet's ``StandardRoIHead``.
     """
 
     # Which of its losses and accuracies are of re-identification.
@@ -49,9 +49,12 @@ class PersonSearchRoIHead(StandardRoIHead):
         """Losses of one step.
 
         Args:
-            x: one feature map (B, C, H, W).
-            rpn_results_list: proposals of every image.
-            batch_data_samples: with ``gt_instances.person_ids``.
+            x (tuple[Tensor]): one feature map, (B, C, H, W) float.
+            rpn_results_list (list): proposals of each of B images, with
+                ``bboxes`` (n, 4) xyxy, pixels of the network's input.
+            batch_data_samples (list): B samples with ``gt_instances``:
+                ``bboxes`` (m, 4), the same pixels, and ``person_ids`` (m,)
+                int64.
         """
         return self.loss_and_rows(x, rpn_results_list, batch_data_samples)[0]
 
@@ -61,7 +64,7 @@ class PersonSearchRoIHead(StandardRoIHead):
         rpn_results_list: InstanceList,
         batch_data_samples: SampleList,
     ) -> tuple[dict[str, Tensor], PersonRows]:
-        """Losses, and one row per sampled RoI; see ``loss``."""
+        """Losses, and one row per sampled RoI; arguments as of ``loss``."""
         sampled = self.sample(rpn_results_list, batch_data_samples)
         rois = bbox2roi([result.priors for result in sampled])
         person_ids, box_indices = self.persons_of_rois(
@@ -80,7 +83,14 @@ class PersonSearchRoIHead(StandardRoIHead):
     def bbox_losses(
         self, answers: dict, rois: Tensor, sampled: list[SamplingResult]
     ) -> dict[str, Tensor]:
-        """Class and box loss of ``_bbox_forward`` on RoIs (N, 5)."""
+        """Class and box loss of RoIs.
+
+        Args:
+            answers (dict): what ``_bbox_forward`` said of them.
+            rois (Tensor): (N, 5): index of the image and xyxy, pixels of the
+                network's input.
+            sampled (list): the assignment that they come from, of each image.
+        """
         return self.bbox_head.loss_and_target(
             answers['cls_score'],
             answers['bbox_pred'],
@@ -92,7 +102,7 @@ class PersonSearchRoIHead(StandardRoIHead):
     def sample(
         self, rpn_results_list: InstanceList, batch_data_samples: SampleList
     ) -> list[SamplingResult]:
-        """RoIs on which the detection part is trained."""
+        """The RoIs of each image on which detection is trained."""
         persons, ignored, _ = unpack_gt_instances(batch_data_samples)
         results = []
         for proposals, gt, ignore in zip(rpn_results_list, persons, ignored):
@@ -107,9 +117,15 @@ class PersonSearchRoIHead(StandardRoIHead):
     ) -> tuple[Tensor, Tensor]:
         """Which persons the sampled RoIs stand for.
 
+        Args:
+            sampled (list): the assignment of each image, positives first.
+            batch_data_samples (list): samples with
+                ``gt_instances.person_ids``.
+
         Returns:
-            Person ids (N,), IGNORED for background, and the index (N,) of
-            the annotated box in its image, NO_BOX for background.
+            tuple[Tensor, Tensor]: person ids (N,) int64, IGNORED for
+            background, and the index (N,) int64 of the annotated box in its
+            image, NO_BOX for background.
         """
         ids, boxes = [], []
         for result, data_sample in zip(sampled, batch_data_samples):
@@ -122,7 +138,7 @@ class PersonSearchRoIHead(StandardRoIHead):
         return torch.cat(ids), torch.cat(boxes)
 
     def roi_features(self, x: tuple[Tensor], rois: Tensor) -> Tensor:
-        """Pooled features (N, C, h, w) of RoIs (N, 5).
+        """Pooled features (N, C, h, w) float32 of RoIs (N, 5).
 
         Always in single precision: mmcv rounds the boxes to the type of the
         maps, and half precision cannot tell neighbouring pixels apart.
@@ -131,7 +147,8 @@ class PersonSearchRoIHead(StandardRoIHead):
         return self.bbox_roi_extractor(maps, rois.float())
 
     def _bbox_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:
-        """Answers for RoIs (N, 5): class logits, deltas, embeddings."""
+        """Class logits (N, K), deltas (N, 4), embeddings (N, D) of RoIs (N,
+        5)."""
         roi_feats = self.roi_features(x, rois)
         cls_score, bbox_pred, embeddings = self.bbox_head(
             self.shared_head(roi_feats), roi_feats
@@ -159,7 +176,7 @@ class PersonSearchRoIHead(StandardRoIHead):
         return dict(roi=self.bbox_head.embed_pooled(pooled, roi_feats))
 
     def embed_rois(self, x: tuple[Tensor], rois: Tensor) -> Tensor:
-        """Unit embeddings (N, D) of RoIs (N, 5)."""
+        """Unit embeddings (N, D) float32 of RoIs (N, 5)."""
         return F.normalize(self._bbox_forward(x, rois)['embeddings'].float())
 
     def embed_boxes(
@@ -171,12 +188,13 @@ class PersonSearchRoIHead(StandardRoIHead):
         """Unit embeddings of given boxes.
 
         Args:
-            x: one feature map (B, C, H, W).
-            batch_data_samples: with ``scale_factor``.
-            bboxes: boxes (n, 4) of every image, in original pixels.
+            x (tuple[Tensor]): one feature map, (B, C, H, W) float.
+            batch_data_samples (list): B samples with ``scale_factor``.
+            bboxes (list[Tensor]): boxes of each image, (n, 4) xyxy, pixels of
+                the original image.
 
         Returns:
-            embeddings (n, D) of every image.
+            list[Tensor]: (n, D) float32 per image.
         """
         # Not in the type of the maps: half precision cannot tell pixels apart.
         bboxes = [boxes.to(x[0].device).float() for boxes in bboxes]
@@ -195,13 +213,23 @@ class PersonSearchRoIHead(StandardRoIHead):
         rcnn_test_cfg: ConfigDict,
         rescale: bool = False,
     ) -> InstanceList:
-        """Detections of every image from its proposals."""
+        """Detections of each image from its proposals.
+
+        Args:
+            x (tuple[Tensor]): one feature map, (B, C, H, W) float.
+            batch_img_metas (list[dict]): with ``img_shape`` and
+                ``scale_factor``.
+            rpn_results_list (list): proposals of each image, as of ``loss``.
+            rcnn_test_cfg (ConfigDict): thresholds of
+                :func:`select_detections`.
+            rescale (bool): give boxes in pixels of the original image.
+        """
         rois = bbox2roi([result.bboxes for result in rpn_results_list])
         answers = self._bbox_forward(x, rois)
         results = self.detect(
             rois, answers, batch_img_metas, rcnn_test_cfg, self.bbox_head
         )
-        return self.finish(x, results, batch_img_metas, rcnn_test_cfg, rescale)
+        return self.finish(x, results, batch_img_metas, rescale)
 
     def detect(
         self,
@@ -211,16 +239,16 @@ class PersonSearchRoIHead(StandardRoIHead):
         cfg: ConfigDict,
         head: BBoxHead,
     ) -> InstanceList:
-        """Detections of every image in network pixels.
+        """Detections of each image, in pixels of the network's input.
 
         Args:
-            rois: (N, 5).
-            answers: a value per RoI under each name: ``cls_score``,
-                ``bbox_pred``, possibly ``embeddings`` and, in place of the
-                class's, ``scores``.
-            batch_img_metas: with ``img_shape``.
-            cfg: thresholds.
-            head: gave the answers.
+            rois (Tensor): the regions that were looked at, (N, 5).
+            answers (dict): what a head said of them: ``cls_score`` (N, K),
+                ``bbox_pred`` (N, 4), possibly ``embeddings`` (N, D), and
+                ``scores`` (N,) where another head's are to count.
+            batch_img_metas (list[dict]): with ``img_shape``.
+            cfg (ConfigDict): thresholds of :func:`select_detections`.
+            head (BBoxHead): the head that answered.
         """
         results = []
         for image, meta in enumerate(batch_img_metas):
@@ -240,8 +268,9 @@ class PersonSearchRoIHead(StandardRoIHead):
         """Detections of one image; arguments as of ``detect``.
 
         Returns:
-            ``bboxes``, ``scores``, ``labels``, the ``rois`` they come from
-            and, where the answers hold them, unit ``embeddings``.
+            InstanceData: ``bboxes`` (n, 4), ``scores`` (n,), ``labels`` (n,),
+            the ``rois`` (n, 5) they come from and, where the answers hold
+            them, unit ``embeddings`` (n, D).
         """
         scores = answers.get('scores')
         if scores is None:
@@ -269,10 +298,19 @@ class PersonSearchRoIHead(StandardRoIHead):
         x: tuple[Tensor],
         results: InstanceList,
         batch_img_metas: list[dict],
-        cfg: ConfigDict,
         rescale: bool,
     ) -> InstanceList:
-        """Original pixels, if asked for, once the embeddings are there."""
+        """Bring detections into the form that they are answered in.
+
+        It is the place of heads that embed what they found afterwards (BSL).
+        Here only the boxes are scaled, if asked for, and the RoIs forgotten.
+
+        Args:
+            x (tuple[Tensor]): one feature map, (B, C, H, W) float.
+            results (list): detections of each image, with their ``rois``.
+            batch_img_metas (list[dict]): with ``scale_factor``.
+            rescale (bool): give boxes in pixels of the original image.
+        """
         for result, meta in zip(results, batch_img_metas):
             del result.rois
             if rescale:
@@ -283,7 +321,7 @@ class PersonSearchRoIHead(StandardRoIHead):
 
 
 def boxes_scale(like: Tensor, img_meta: dict) -> Tensor:
-    """Factors (4,) from original pixels to those of the network's input."""
+    """Factors (4,) from pixels of the original image to the input's."""
     return like.new_tensor(img_meta.get('scale_factor', (1.0, 1.0))).repeat(2)
 
 
@@ -293,13 +331,14 @@ def select_detections(
     """Indices of the detections among scored boxes, best first.
 
     Args:
-        bboxes: decoded and clipped boxes (N, 4) in network pixels.
-        scores: probability of a person, (N,).
-        cfg: ``score_thr`` (exclusive), ``min_bbox_size`` (pixels; 0 keeps
-            empty boxes), ``nms.iou_threshold``, ``max_per_img``.
+        bboxes (Tensor): decoded and clipped boxes, (N, 4) xyxy float32,
+            pixels.
+        scores (Tensor): probability of a person, (N,) float32.
+        cfg (ConfigDict): ``score_thr`` (exclusive), ``min_bbox_size`` (pixels;
+            0 keeps empty boxes), ``nms.iou_threshold``, ``max_per_img``.
 
     Returns:
-        indices (D,) into the boxes.
+        Tensor: indices (n,) int64 into the boxes.
     """
     sides = bboxes[:, 2:] - bboxes[:, :2]
     usable = scores > cfg.score_thr
@@ -316,7 +355,15 @@ def select_detections(
 
 
 def reid_accuracy(losses: list) -> dict[str, Tensor]:
-    """Share of labelled RoIs whose identity came out first, in percent."""
+    """How many identities came out right in the last step.
+
+    Args:
+        losses (list): identity losses, each with its ``accuracy``.
+
+    Returns:
+        dict: ``acc_reid``, in percent of the labelled rows; empty if there
+        were none.
+    """
     values = [
         loss.accuracy
         for loss in losses

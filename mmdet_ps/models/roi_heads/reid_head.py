@@ -12,15 +12,20 @@ from mmdet_ps.utils.errors import UserError
 
 @MODELS.register_module()
 class SeparatedReIDHead(BaseModule):
-    """Max-pooled features, batch-normalised: no projection.
+    """Max-pooled features, batch-normalised: no projection (BSL).
 
     Every level has an identity loss of its own; the losses are averaged and
     the unit embeddings of the levels concatenated.
 
     Args:
-        top: layers on the RoI features (C4) that give C5.
-        loss_reid: identity loss of a level; its ``embed_dims`` is set here.
-        levels: ``'C5'`` and, before it, possibly ``'C4'``.
+        top (dict): layers on the RoI features (C4) that give C5.
+        loss_reid (dict): identity loss of a level; its ``embed_dims`` is set
+            here.
+        levels (tuple[str]): ``'C5'`` and, before it, possibly ``'C4'``.
+        init_cfg (dict, optional): initial weights.
+
+    Raises:
+        UserError: other levels.
     """
 
     def __init__(
@@ -54,7 +59,7 @@ class SeparatedReIDHead(BaseModule):
         """Embeddings (N, C_i) of every level, of any length.
 
         Args:
-            roi_feats: (N, C4, h, w).
+            roi_feats (Tensor): features of the RoIs, (N, C4, h, w) float.
         """
         maps = dict(C4=roi_feats, C5=self.top(roi_feats))
         return [
@@ -63,7 +68,7 @@ class SeparatedReIDHead(BaseModule):
         ]
 
     def embed(self, roi_feats: Tensor) -> Tensor:
-        """Embeddings (N, D) of RoI features (N, C4, h, w), unit length."""
+        """Unit embeddings (N, D) float32 of RoI features (N, C4, h, w)."""
         parts = [F.normalize(part.float()) for part in self(roi_feats)]
         return F.normalize(torch.cat(parts, dim=1))
 

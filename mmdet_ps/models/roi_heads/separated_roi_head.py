@@ -6,7 +6,6 @@ from mmdet.registry import MODELS, TASK_UTILS
 from mmdet.structures import SampleList
 from mmdet.structures.bbox import bbox2roi
 from mmdet.utils import InstanceList
-from mmengine.config import ConfigDict
 from torch import Tensor
 
 from mmdet_ps.models.losses.identity_loss import NO_BOX
@@ -19,13 +18,14 @@ from .person_search_roi_head import PersonSearchRoIHead, reid_accuracy
 class SeparatedRoIHead(PersonSearchRoIHead):
     """A light detection head and a re-ID head that share RoI features only.
 
-    The re-ID head trains on RoIs of its own (``train_cfg.reid_sampler``) and
-    embeds a proposal as it is, not its refined box.
+    The re-ID head trains on RoIs of its own (``train_cfg.reid_sampler``). In
+    testing it embeds the proposal behind a detection as it is, not its refined
+    box: that is what it was trained on.
 
     Args:
-        reid_head: see ``SeparatedReIDHead``.
-        loss_reid: its identity loss; the levels set ``embed_dims``.
-        kwargs: options of ``PersonSearchRoIHead``.
+        reid_head (dict): see ``SeparatedReIDHead``.
+        loss_reid (dict): its identity loss; the levels set ``embed_dims``.
+        **kwargs: options of ``PersonSearchRoIHead``.
     """
 
     def __init__(self, reid_head: dict, loss_reid: dict, **kwargs) -> None:
@@ -63,11 +63,18 @@ class SeparatedRoIHead(PersonSearchRoIHead):
     def sample_reid(
         self, rpn_results_list: InstanceList, batch_data_samples: SampleList
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """RoIs (R, 5) of the re-ID head, their person ids (R,) and the
-        annotated boxes (R,) they stand for.
+        """RoIs of the re-ID head.
 
-        Without any person it is the first image as a whole, IGNORED: so
+        Without any person it is the first image as a whole, IGNORED, so that
         every parameter keeps its place in the graph.
+
+        Args:
+            rpn_results_list (list): proposals of each of B images.
+            batch_data_samples (list): their samples.
+
+        Returns:
+            tuple: RoIs (R, 5) float32, their person ids (R,) int64 and the
+            annotated boxes (R,) int64 they stand for.
         """
         persons, _, _ = unpack_gt_instances(batch_data_samples)
         picked = [
@@ -90,7 +97,7 @@ class SeparatedRoIHead(PersonSearchRoIHead):
         return rois, person_ids, box_indices
 
     def _bbox_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:
-        """Class logits and deltas for RoIs (N, 5)."""
+        """Class logits (N, 2) and deltas (N, 4) of RoIs (N, 5)."""
         cls_score, bbox_pred = self.bbox_head(self.roi_features(x, rois))
         return dict(cls_score=cls_score, bbox_pred=bbox_pred)
 
@@ -115,7 +122,6 @@ class SeparatedRoIHead(PersonSearchRoIHead):
         x: tuple[Tensor],
         results: InstanceList,
         batch_img_metas: list[dict],
-        cfg: ConfigDict,
         rescale: bool,
     ) -> InstanceList:
         """Embed the proposals behind the detections, then as the parent."""
@@ -125,4 +131,4 @@ class SeparatedRoIHead(PersonSearchRoIHead):
             results, embeddings.split([len(part) for part in rois])
         ):
             result.embeddings = rows
-        return super().finish(x, results, batch_img_metas, cfg, rescale)
+        return super().finish(x, results, batch_img_metas, rescale)

@@ -17,13 +17,19 @@ from .person_search_roi_head import PersonSearchRoIHead
 class SequentialRoIHead(PersonSearchRoIHead):
     """Two stages: boxes of the first are the proposals of the second.
 
-    A detection keeps the score of the first stage. ``test_cfg.first`` has
-    the first stage's thresholds; its ``train_cfg`` is the second's.
+    Li and Miao, "Sequential End-to-end Network for Efficient Person Search"
+    (AAAI 2021). Five losses are added up: class and box of the first stage
+    (``loss_first_cls``, ``loss_first_bbox``), and class, box and identity of
+    the second, with the weights of the config (10, 1, 1, 1, 1 as published,
+    the first one for the first stage's boxes).
+
+    A detection keeps the score of the first stage. ``test_cfg.first`` has the
+    first stage's thresholds; its ``train_cfg`` is the second's.
 
     Args:
-        first_top: layers on the RoI features in the first stage.
-        first_head: class and box of the first stage.
-        kwargs: the second stage, options of ``PersonSearchRoIHead``.
+        first_top (dict): layers on the RoI features in the first stage.
+        first_head (dict): class and box of the first stage.
+        **kwargs: the second stage, options of ``PersonSearchRoIHead``.
     """
 
     def __init__(self, first_top: dict, first_head: dict, **kwargs) -> None:
@@ -53,7 +59,8 @@ class SequentialRoIHead(PersonSearchRoIHead):
         return losses
 
     def _first_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:
-        """The first stage's class logits and deltas for RoIs (N, 5)."""
+        """The first stage's class logits (N, 2) and deltas (N, 4) of RoIs (N,
+        5)."""
         roi_feats = self.roi_features(x, rois)
         cls_score, bbox_pred = self.first_head(self.first_top(roi_feats))
         return dict(cls_score=cls_score, bbox_pred=bbox_pred)
@@ -65,7 +72,14 @@ class SequentialRoIHead(PersonSearchRoIHead):
         sampled: list[SamplingResult],
         batch_data_samples: SampleList,
     ) -> InstanceList:
-        """Boxes of the first stage as proposals of every image."""
+        """Boxes of the first stage as proposals of each image.
+
+        Args:
+            answers (dict): of the first stage, for the RoIs.
+            rois (Tensor): (N, 5), pixels of the network's input.
+            sampled (list): the assignment that they come from, of each image.
+            batch_data_samples (list): samples with ``img_shape``.
+        """
         deltas = answers['bbox_pred'].detach().to(rois)
         counts = [len(result.priors) for result in sampled]
         return [
@@ -89,7 +103,7 @@ class SequentialRoIHead(PersonSearchRoIHead):
         rcnn_test_cfg: ConfigDict,
         rescale: bool = False,
     ) -> InstanceList:
-        """Detections of every image from its proposals."""
+        """Detections of each image from its proposals; as of the parent."""
         rois = bbox2roi([result.bboxes for result in rpn_results_list])
         answers = self._first_forward(x, rois)
         first = self.detect(
@@ -111,7 +125,16 @@ class SequentialRoIHead(PersonSearchRoIHead):
         cfg: ConfigDict,
         rescale: bool,
     ) -> InstanceList:
-        """Refine and embed the detections of the first stage."""
+        """Refine and embed the detections of the first stage.
+
+        Args:
+            x (tuple[Tensor]): one feature map, (B, C, H, W) float.
+            batch_img_metas (list[dict]): with ``img_shape`` and
+                ``scale_factor``.
+            first (list): detections of the first stage, of each image.
+            cfg (ConfigDict): thresholds of :func:`select_detections`.
+            rescale (bool): give boxes in pixels of the original image.
+        """
         rois = bbox2roi([result.bboxes for result in first])
         answers = self._bbox_forward(x, rois)
         # The second score trains the embedding; the first one counts.
@@ -119,4 +142,4 @@ class SequentialRoIHead(PersonSearchRoIHead):
         results = self.detect(
             rois, answers, batch_img_metas, cfg, self.bbox_head
         )
-        return self.finish(x, results, batch_img_metas, cfg, rescale)
+        return self.finish(x, results, batch_img_metas, rescale)

@@ -20,9 +20,14 @@ UNUSED = -2
 
 
 def pad(rows: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Rows (n_i, ...) of B images as (B, N, ...), and (B, N) which are real.
+    """Rows of each image as one tensor.
 
-    There is room for one row at least.
+    Args:
+        rows (list[Tensor]): of each of B images, (n_i, ...).
+
+    Returns:
+        tuple[Tensor, Tensor]: (B, N, ...), where N is the most rows of an
+        image, but at least one; and which of them are real, (B, N) bool.
     """
     counts = torch.tensor([len(r) for r in rows], device=rows[0].device)
     padded = pad_sequence(list(rows), batch_first=True)
@@ -35,8 +40,17 @@ def pad(rows: list[Tensor]) -> tuple[Tensor, Tensor]:
 def masked_overlaps(
     boxes: Tensor, usable: Tensor, persons: Tensor, real: Tensor
 ) -> Tensor:
-    """IoU (B, N, M) of (B, N, 4) boxes and (B, M, 4) persons, -1 where the
-    box is not usable (B, N) or the person not real (B, M)."""
+    """Overlaps of boxes with persons.
+
+    Args:
+        boxes (Tensor): (B, N, 4) xyxy, pixels.
+        usable (Tensor): which of them count, (B, N) bool.
+        persons (Tensor): annotated boxes, (B, M, 4) xyxy, pixels.
+        real (Tensor): which of these exist, (B, M) bool.
+
+    Returns:
+        Tensor: IoU (B, N, M) float, -1 where one of the two does not count.
+    """
     overlaps = bbox_overlaps(boxes, persons)
     return overlaps.masked_fill(~(usable[:, :, None] & real[:, None]), -1)
 
@@ -45,12 +59,12 @@ def lies_in(boxes: Tensor, regions: Tensor, share: float) -> Tensor:
     """Whether more than a share of each box lies in one region.
 
     Args:
-        boxes: (..., N, 4).
-        regions: (..., M, 4), M may be 0.
-        share: In [0, 1).
+        boxes (Tensor): (..., N, 4) xyxy, pixels.
+        regions (Tensor): (..., M, 4) xyxy, pixels; M may be 0.
+        share (float): in [0, 1).
 
     Returns:
-        bool (..., N).
+        Tensor: (..., N) bool.
     """
     if regions.size(-2) == 0:
         return torch.zeros_like(boxes[..., 0], dtype=torch.bool)
@@ -63,17 +77,17 @@ def assign_by_overlap(
     background_below: float,
     low_quality_from: float | None = None,
 ) -> Tensor:
-    """Index of the person each box is trained on, BACKGROUND or UNUSED.
+    """The person that each box is trained on.
 
     Args:
-        overlaps (Tensor): (B, N, M), -1 where there is nothing to compare.
+        overlaps (Tensor): IoU (B, N, M), -1 where there is nothing to compare.
         positive_from (float): IoU at which a box becomes a person's.
         background_below (float): IoU below which it is background.
-        low_quality_from (float, optional): Every person also takes the boxes
+        low_quality_from (float, optional): every person also takes the boxes
             that overlap it most, from this IoU on.
 
     Returns:
-        Tensor: (B, N) int64.
+        Tensor: index of the person, BACKGROUND or UNUSED, (B, N) int64.
     """
     best, index = overlaps.max(dim=2)
     assigned = index.masked_fill(best < positive_from, UNUSED)
@@ -93,13 +107,18 @@ def without_ignored(
     batch_ignored: Sequence[InstanceData | None] | None,
     share: float,
 ) -> Tensor:
-    """Assigned boxes (B, N), the background in ignored regions UNUSED.
+    """Take the background in ignored regions out of the training.
 
     Args:
-        assigned: (B, N); see :func:`assign_by_overlap`.
-        boxes: (B, N, 4).
-        batch_ignored: B times ``bboxes`` (m, 4), or None.
-        share: more than this share of a box lies in one ignored region.
+        assigned (Tensor): see :func:`assign_by_overlap`, (B, N) int64.
+        boxes (Tensor): (B, N, 4) xyxy, pixels.
+        batch_ignored (Sequence, optional): regions of each of B images as
+            ``bboxes`` (m, 4), or None.
+        share (float): a box of which more than this share lies in one region
+            is UNUSED.
+
+    Returns:
+        Tensor: (B, N) int64.
     """
     given = [
         boxes.new_zeros(0, 4) if ignored is None else ignored.bboxes
@@ -114,11 +133,16 @@ def without_ignored(
 def sample_boxes(
     assigned: Tensor, number: int, positive_share: float
 ) -> tuple[Tensor, Tensor]:
-    """Sample at most ``number`` boxes of each image of (B, N) assigned ones.
+    """Sample at most some number of boxes of each image.
+
+    Args:
+        assigned (Tensor): see :func:`assign_by_overlap`, (B, N) int64.
+        number (int): of boxes per image.
+        positive_share (float): largest share of the positives among them.
 
     Returns:
-        tuple[Tensor, Tensor]: masks (B, N) of the positives sampled, up to
-        their share, and of the background that fills up.
+        tuple[Tensor, Tensor]: masks (B, N) of the positives sampled, and of
+        the background that fills up.
     """
     limit = torch.full_like(assigned[:, 0], int(number * positive_share))
     positive = sample_places(assigned >= 0, limit)
@@ -127,7 +151,15 @@ def sample_boxes(
 
 
 def sample_places(mask: Tensor, number: Tensor) -> Tensor:
-    """Up to ``number`` (B,) true places of each row of a (B, N) mask."""
+    """Sample true places of each row of a mask, all with the same chance.
+
+    Args:
+        mask (Tensor): (B, N) bool.
+        number (Tensor): at most so many of each row, (B,) int64.
+
+    Returns:
+        Tensor: (B, N) bool.
+    """
     keys = torch.rand(mask.shape, device=mask.device)
     keys = keys.masked_fill(~mask, -1)
     most = min(int(number.max()), mask.size(1))

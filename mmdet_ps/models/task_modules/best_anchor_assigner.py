@@ -12,13 +12,15 @@ from .person_assigner import PersonAssigner
 class BestAnchorAssigner(PersonAssigner):
     """Overlap thresholds; the best anchors of a person are always positive.
 
-    An anchor that is one of the best of any person (ties included) goes to
-    the person it overlaps most, which need not be that person.
+    As torchvision, and with it SeqNet and deep-person-search, does it: an
+    anchor that is one of the best of any person (ties included) goes to the
+    person it overlaps most, which need not be that person. mmdet gives it to
+    that person.
 
     Args:
-        pos_iou_thr: overlap from which an anchor is positive.
-        neg_iou_thr: overlap under which an anchor is negative.
-        kwargs: of ``PersonAssigner``.
+        pos_iou_thr (float): overlap from which an anchor is positive.
+        neg_iou_thr (float): overlap under which an anchor is negative.
+        **kwargs: of ``PersonAssigner``.
     """
 
     def __init__(
@@ -31,7 +33,12 @@ class BestAnchorAssigner(PersonAssigner):
     def assign_wrt_overlaps(
         self, overlaps: Tensor, gt_labels: Tensor
     ) -> AssignResult:
-        """Assign by ``overlaps`` (persons, anchors)."""
+        """Assign by overlaps.
+
+        Args:
+            overlaps (Tensor): IoU, (persons, anchors).
+            gt_labels (Tensor): of the persons, (persons,) int64.
+        """
         result = super().assign_wrt_overlaps(overlaps, gt_labels)
         if overlaps.numel() == 0:
             return result

@@ -12,12 +12,12 @@ from mmdet_ps.structures.fields import UNLABELLED
 class BestOverlapSampler:
     """PK sampling: of every person the K RoIs that overlap it most.
 
-    The person's own box takes part and always comes first. Deterministic.
+    The person's own box takes part and always comes first. Nothing is random.
 
     Args:
-        num_per_person: K.
-        min_iou: overlap a RoI needs to stand for a person.
-        labelled_only: leave out persons without identity.
+        num_per_person (int): K.
+        min_iou (float): overlap a RoI needs to stand for a person.
+        labelled_only (bool): leave out persons without identity.
     """
 
     def __init__(
@@ -36,12 +36,13 @@ class BestOverlapSampler:
         """RoIs of one image, grouped by person, best first.
 
         Args:
-            proposals: (P, 4).
-            bboxes: boxes of the persons, (G, 4).
-            person_ids: (G,).
+            proposals (Tensor): (P, 4) xyxy, pixels.
+            bboxes (Tensor): annotated boxes, (G, 4) xyxy, pixels.
+            person_ids (Tensor): of these, (G,) int64.
 
         Returns:
-            boxes (R, 4) and, of each, the index (R,) of its person.
+            tuple[Tensor, Tensor]: boxes (R, 4) and the index of the annotated
+            box each stands for, (R,) int64.
         """
         if len(bboxes) == 0:
             return proposals[:0], person_ids.new_zeros(0)

@@ -16,7 +16,8 @@ class CappedDeltaXYWHBBoxCoder(DeltaXYWHBBoxCoder):
     and torchvision only upwards. Encoding is the same.
 
     Args:
-        weights: factors of (dx, dy, dw, dh), e.g. (10, 10, 5, 5).
+        weights (tuple[float]): factors of (dx, dy, dw, dh), e.g. (10, 10, 5,
+            5).
     """
 
     def __init__(
@@ -31,9 +32,17 @@ class CappedDeltaXYWHBBoxCoder(DeltaXYWHBBoxCoder):
         max_shape: tuple[int, int] | None = None,
         wh_ratio_clip: float = 16 / 1000,
     ) -> Tensor:
-        """Boxes (N, 4) of ``bboxes`` (N, 4) and deltas (N, 4).
+        """Boxes that deltas make of others.
 
-        Clipped to ``max_shape`` (height, width) if given.
+        Args:
+            bboxes (Tensor): (N, 4) xyxy, pixels.
+            pred_bboxes (Tensor): deltas, (N, 4).
+            max_shape (tuple[int, int], optional): height and width, pixels;
+                the boxes are clipped to them.
+            wh_ratio_clip (float): the inverse of the largest growth.
+
+        Returns:
+            Tensor: (N, 4) xyxy, pixels.
         """
         deltas = pred_bboxes * pred_bboxes.new_tensor(self.stds)
         sizes = bboxes[:, 2:] - bboxes[:, :2]

@@ -16,9 +16,9 @@ class PersonAssigner(MaxIoUAssigner):
     that person's (mmdet's own option would drop them).
 
     Args:
-        ignore_iof_thr: A background box is not trained on if more than this
-            share of it lies in one ignored region.
-        args, kwargs: Of mmdet's ``MaxIoUAssigner``.
+        *args, **kwargs: of mmdet's ``MaxIoUAssigner``.
+        ignore_iof_thr (float): a background box is not trained on if more than
+            this share of it lies in one ignored region.
     """
 
     def __init__(self, *args, ignore_iof_thr: float = 0.5, **kwargs) -> None:

@@ -10,9 +10,10 @@ class RoundedAnchorGenerator(AnchorGenerator):
     """Anchors of sizes in pixels, rounded, around the top-left of a cell.
 
     Args:
-        sizes: sides of the square anchors in pixels.
-        ratios: height / width, the outer order of a cell's anchors.
-        stride: pixels between two cells.
+        sizes (list[float]): sides of the square anchors, pixels.
+        ratios (list[float]): height / width, the outer order of a cell's
+            anchors.
+        stride (int): pixels between two cells.
     """
 
     def __init__(

@@ -186,6 +186,6 @@ def test_boxes_are_not_rounded_to_the_type_of_the_maps(model):
         head.embed_boxes(maps, [DetDataSample(metainfo=meta)], [boxes])
         found = InstanceData(bboxes=boxes.clone(), rois=boxes.clone())
         found.embeddings = torch.zeros(1, 4)
-        (found,) = head.finish(maps, [found], [meta], {}, rescale=True)
+        (found,) = head.finish(maps, [found], [meta], rescale=True)
     torch.testing.assert_close(seen[0][:, 1:], boxes * scale)
     torch.testing.assert_close(found.bboxes, boxes / scale)

@@ -12,14 +12,18 @@ from .pooled_bbox_head import PooledBBoxHead
 
 
 class EmbeddingLayer(BaseModule):
-    """A linear projection and batch norm per level, levels concatenated.
+    """From pooled features to embeddings: a linear projection and batch norm
+    per level, the levels concatenated.
 
     Args:
-        in_channels: channels of each level.
-        embed_dims: length of the embedding, shared evenly by the levels.
-        bias: the projection has a bias.
-        norm_std: standard deviation of the norm's initial weights; ones if
-            not given.
+        in_channels (list[int]): channels of each level.
+        embed_dims (int): length of the embedding, shared evenly by the levels.
+        bias (bool): the projection has a bias.
+        norm_std (float, optional): standard deviation of the norm's initial
+            weights; ones if not given.
+
+    Raises:
+        UserError: a length that the levels cannot share evenly.
     """
 
     def __init__(
@@ -70,13 +74,13 @@ class EmbeddingBBoxHead(PooledBBoxHead):
     """Three linear branches on max-pooled features.
 
     Args:
-        in_channels: channels of the top's output (C5).
-        embed_dims: length of the embedding.
-        c4_channels: channels of the RoI's input features (C4) if these make
-            up one half of the embedding.
-        embedding_bias: the embedding's projection has a bias.
-        embedding_norm_std: see ``EmbeddingLayer``.
-        kwargs: further options of mmdet's ``BBoxHead``.
+        in_channels (int): channels of the top's output (C5).
+        embed_dims (int): length of the embedding.
+        c4_channels (int, optional): channels of the RoI's input features (C4)
+            if these make up one half of the embedding.
+        embedding_bias (bool): the embedding's projection has a bias.
+        embedding_norm_std (float, optional): see ``EmbeddingLayer``.
+        **kwargs: further options of mmdet's ``BBoxHead``.
     """
 
     def __init__(
@@ -99,14 +103,14 @@ class EmbeddingBBoxHead(PooledBBoxHead):
     def forward(
         self, top_feats: Tensor, roi_feats: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Answer for RoI features after the top and before it.
+        """Answer for RoI features.
 
         Args:
-            top_feats: (N, C5, h, w).
-            roi_feats: (N, C4, H, W).
+            top_feats (Tensor): features after the top, (N, C5, h, w) float.
+            roi_feats (Tensor): features before it, (N, C4, H, W) float.
 
         Returns:
-            class logits (N, 2), person first; deltas (N, 4); embeddings
+            tuple: class logits (N, 2), person first; deltas (N, 4); embeddings
             (N, D) of any length.
         """
         pooled = top_feats.amax(dim=(2, 3))
@@ -114,6 +118,6 @@ class EmbeddingBBoxHead(PooledBBoxHead):
         return self.fc_cls(pooled), self.fc_reg(pooled), embeddings
 
     def embed_pooled(self, pooled: Tensor, roi_feats: Tensor) -> Tensor:
-        """Embeddings (N, D) of pooled C5 (N, C5) and C4 (N, C4, H, W)."""
+        """Embeddings (N, D) of pooled C5 (N, C5) and of C4 (N, C4, H, W)."""
         levels = [roi_feats.amax(dim=(2, 3)), pooled]
         return self.embedding(levels if self.with_c4 else levels[1:])

@@ -12,10 +12,10 @@ class LightBBoxHead(PooledBBoxHead):
     """1x1 convolution of stride 2, one hidden layer, class and box.
 
     Args:
-        in_channels: channels of the RoI features.
-        roi_feat_size: (height, width) of the RoI features.
-        channels: width of convolution and hidden layer.
-        kwargs: further options of mmdet's ``BBoxHead``.
+        in_channels (int): channels of the RoI features.
+        roi_feat_size (tuple[int, int]): height and width of the RoI features.
+        channels (int): width of convolution and hidden layer.
+        **kwargs: further options of mmdet's ``BBoxHead``.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class LightBBoxHead(PooledBBoxHead):
         """Class logits (N, 2), person first, and deltas (N, 4).
 
         Args:
-            roi_feats: (N, C, h, w).
+            roi_feats (Tensor): features of the RoIs, (N, C, h, w) float.
         """
         hidden = self.fc(self.reduce(roi_feats).flatten(1)).relu()
         return self.fc_cls(hidden), self.fc_reg(hidden)

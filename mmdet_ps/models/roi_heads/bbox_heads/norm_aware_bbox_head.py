@@ -11,13 +11,23 @@ from .embedding_bbox_head import EmbeddingBBoxHead
 
 @MODELS.register_module()
 class NormAwareBBoxHead(EmbeddingBBoxHead):
-    """Norm-aware embedding (Chen et al., CVPR 2020).
+    """Norm-aware embedding: detect by length, identify by direction.
+
+    Chen et al., "Norm-Aware Embedding for Efficient Person Search" (CVPR
+    2020), section 3. An embedding x is split into its length r and its
+    direction x / r. The direction is compared with other persons; the length,
+    batch-normalised to one logit, says whether this is a person at all:
+
+        p(person) = sigmoid(gamma * (r - mean(r)) / std(r) + beta).
+
+    So the two tasks do not pull the same quantity in opposite directions.
 
     Args:
-        loss_cls: binary loss of the rescaled norm.
-        loss_bbox: box loss.
-        reg_std: deviation of the initial weights of regression and its norm.
-        kwargs: further options of ``EmbeddingBBoxHead``.
+        loss_cls (dict, optional): binary loss of the rescaled length.
+        loss_bbox (dict, optional): box loss.
+        reg_std (float): standard deviation of the initial weights of
+            regression and its norm.
+        **kwargs: further options of ``EmbeddingBBoxHead``.
     """
 
     def __init__(
@@ -50,11 +60,14 @@ class NormAwareBBoxHead(EmbeddingBBoxHead):
     def forward(
         self, top_feats: Tensor, roi_feats: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Person logits (N, 1), deltas (N, 4), unit embeddings (N, D).
+        """Answer for RoI features.
 
         Args:
-            top_feats: (N, C5, h, w).
-            roi_feats: (N, C4, H, W).
+            top_feats (Tensor): features after the top, (N, C5, h, w) float.
+            roi_feats (Tensor): features before it, (N, C4, H, W) float.
+
+        Returns:
+            tuple: person logits (N, 1); deltas (N, 4); unit embeddings (N, D).
         """
         pooled = top_feats.amax(dim=(2, 3))
         embeddings = self.embed_pooled(pooled, roi_feats)
@@ -78,10 +91,11 @@ class NormAwareBBoxHead(EmbeddingBBoxHead):
         """mmdet's losses, with the accuracy of a binary decision.
 
         Args:
-            cls_score: logits (N, 1).
-            bbox_pred: deltas (N, 4).
-            rois: (N, 5).
-            labels: (N,), 0 for persons and 1 for background.
+            cls_score (Tensor): logits, (N, 1) float.
+            bbox_pred (Tensor): deltas, (N, 4) float.
+            rois (Tensor): (N, 5), pixels of the network's input.
+            labels (Tensor): 0 for persons and 1 for background, (N,) int64.
+            *args, **kwargs: of mmdet's ``BBoxHead.loss``.
         """
         losses = super().loss(
             cls_score, bbox_pred, rois, labels, *args, **kwargs

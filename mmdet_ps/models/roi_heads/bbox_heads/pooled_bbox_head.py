@@ -10,8 +10,8 @@ class PooledBBoxHead(BBoxHead):
     """Two linear layers after global max pooling; persons are the one class.
 
     Args:
-        in_channels: channels of the features.
-        kwargs: further options of mmdet's ``BBoxHead``.
+        in_channels (int): channels of the features.
+        **kwargs: further options of mmdet's ``BBoxHead``.
     """
 
     def __init__(self, in_channels: int = 2048, **kwargs) -> None:
@@ -27,7 +27,7 @@ class PooledBBoxHead(BBoxHead):
         """Class logits (N, 2), person first, and deltas (N, 4).
 
         Args:
-            top_feats: (N, C, h, w).
+            top_feats (Tensor): features of the RoIs, (N, C, h, w) float.
         """
         pooled = top_feats.amax(dim=(2, 3))
         return self.fc_cls(pooled), self.fc_reg(pooled)
