@@ -148,6 +148,7 @@ class DomainAlignment(nn.Module):
         present = one_hot(sources, self.num_sources).any(dim=0)
         stands_in = ~present[queued_sources.clamp(min=0)]
         queued_sources = queued_sources.where(stands_in, NO_SOURCE)
+        # Detached: this term is the classifier's alone.
         every = torch.cat([features.detach(), queued.to(features)])
         every_source = torch.cat([sources, queued_sources])
         logits = self.domain_classifier(every)
@@ -189,6 +190,8 @@ class DomainAlignment(nn.Module):
 
     def _adversarial_loss(self, features: Tensor, sources: Tensor) -> Tensor:
         """Cross-entropy whose gradient reaches the features (N, C) alone."""
+        # A copy of the classifier without gradients: this term must train the
+        # features and leave the classifier to the other one.
         classifier = {
             name: parameter.detach()
             for name, parameter in self.domain_classifier.named_parameters()

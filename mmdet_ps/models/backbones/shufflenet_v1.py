@@ -280,6 +280,7 @@ class ShuffleNetV1Top(BaseModule):
         super().__init__(init_cfg)
         self.in_channels = stage_width(LAST_STAGE - 1, groups, widen_factor)
         self.out_channels = stage_width(LAST_STAGE, groups, widen_factor)
+        # Placeholders, so that the stage has the number it has there.
         self.layers = nn.ModuleList(nn.Identity() for _ in range(LAST_STAGE))
         self.layers.append(
             make_stage(

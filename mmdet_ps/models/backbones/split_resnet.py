@@ -78,6 +78,8 @@ class SplitResNet(ResNet):
             **kwargs,
         )
         kept = num_c4_blocks(depth, c4_blocks)
+        # Cut by name, so that the blocks keep their numbers and the top goes
+        # on with the next one.
         self.layer3 = nn.Sequential(
             OrderedDict(list(self.layer3.named_children())[:kept])
         )

@@ -190,6 +190,7 @@ class AlignPSHead(FCOSHead):
         boxes = torch.cat([gt.bboxes for gt in batch_gt_instances])
         labels = torch.cat([gt.labels for gt in batch_gt_instances])
         person_ids = torch.cat([gt.person_ids for gt in batch_gt_instances])
+        # Boxes of all images are numbered in a row; len(boxes) is none.
         assigned = self._assign(boxes, batch_gt_instances, grid)
         positive = assigned < len(boxes)
         image, location = positive.nonzero(as_tuple=True)
@@ -205,6 +206,7 @@ class AlignPSHead(FCOSHead):
             self._counted(positive, batch_gt_instances_ignore, grid),
         )
         counts = box.new_tensor(list(map(len, batch_gt_instances)))
+        # From the number among all boxes to that within the image.
         first_boxes = counts.cumsum(0) - counts
         rows = PersonRows(
             self._embeddings(embedding_maps, image, location),
@@ -254,10 +256,12 @@ class AlignPSHead(FCOSHead):
         cls_scores, bbox_preds, centernesses = outputs
         image, location, boxes, labels = positives
         device = boxes.device
+        # mmdet counts the background as the class after the last one.
         targets = labels.new_full(cls_scores.shape[:2], self.num_classes)
         targets[image, location] = labels
 
         sides = distances_to_sides(grid.points(device)[location], boxes)
+        # The towers predict distances in strides, of any level alike.
         if self.norm_on_bbox:
             sides = sides / grid.strides_of_points(device)[location, None]
         side_preds = bbox_preds[image, location]

@@ -74,6 +74,7 @@ class BatchedRPNHead(RPNHead):
             [size], device=logits.device
         )
         images = len(logits)
+        # The order of the anchors: row by row, and all of a cell together.
         logits = logits.permute(0, 2, 3, 1).reshape(images, -1, 1)
         deltas = deltas.permute(0, 2, 3, 1).reshape(images, -1, 4)
         persons, real = pad([gt.bboxes for gt in batch_gt_instances])

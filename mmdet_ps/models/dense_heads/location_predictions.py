@@ -69,6 +69,8 @@ def detections_of_image(
         rescale (bool): Boxes in pixels of the original image, in which the
             overlaps of the NMS are computed then.
     """
+    # The published threshold is on the class score alone, although the
+    # ranking is by its product with the centerness.
     confident = candidates.scores > cfg.get('score_thr', 0)
     candidates = Candidates(*(field[confident] for field in candidates))
     index = candidates.locations

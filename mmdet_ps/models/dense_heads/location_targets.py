@@ -87,6 +87,7 @@ def assign_to_boxes(
     start = 0
     for size, stride, limits in zip(grid.sizes, grid.strides, regress_ranges):
         height, width = size
+        # A level whose range ends below zero takes no box at all.
         if limits[1] >= 0 and len(boxes):
             box, cell = _level_candidates(boxes, size, stride, limits, radius)
             candidates.append(
@@ -100,6 +101,8 @@ def assign_to_boxes(
         box, location = torch.cat(candidates, dim=1)
         area = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1)
         smallest = area.new_full((len(assigned),), float('inf'))
+        # Of the boxes that want a location the smallest gets it; of equally
+        # small ones the first.
         smallest.scatter_reduce_(0, location, area[box], 'amin')
         winner = area[box] == smallest[location]
         assigned.scatter_reduce_(0, location[winner], box[winner], 'amin')
@@ -116,6 +119,8 @@ def _level_candidates(
     """Pairs (box, cell) of a level that may be trained on each other."""
     height, width = size
     centers = (boxes[:, :2] + boxes[:, 2:]) / 2
+    # Around each box a window of cells that is sure to hold the centre
+    # region, instead of all cells of the map.
     if radius is None:
         first = torch.zeros_like(centers).long()
         window = (width, height)

@@ -78,6 +78,8 @@ class ROIAlignPS(AlignPS):
         proposals have ``roi_`` and ``rpn`` in their names."""
         batch_data_samples = with_usable_boxes(batch_data_samples)
         maps = self.extract_maps(batch_inputs)
+        # RoIs are cut out of the backbone's third stage, not of the neck's
+        # maps; the RoI head has a fourth stage of its own.
         stage = (maps.stages[self.roi_stage],)
         losses, dense = self.bbox_head.loss_and_rows(
             maps.pyramid, batch_data_samples
@@ -89,6 +91,7 @@ class ROIAlignPS(AlignPS):
             stage, proposals, batch_data_samples
         )
         losses.update(rpn_losses)
+        # Both heads name their losses alike.
         losses.update({f'roi_{k}': v for k, v in roi_losses.items()})
         if self.mutual_information is not None:
             losses['loss_reid_mutual_information'] = self.mutual_information(

@@ -13,6 +13,7 @@ class SmallBatchNorm1d(nn.BatchNorm1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise (N, C)."""
+        # With the running statistics, which stay as they are.
         if self.training and len(x) < 2:
             return F.batch_norm(
                 x,

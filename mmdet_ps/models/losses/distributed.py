@@ -18,6 +18,7 @@ def all_gather_rows(rows: Tensor) -> Tensor:
         return rows
     count = torch.tensor([len(rows)], device=rows.device)
     counts = torch.cat(dist.all_gather(count)).tolist()
+    # all_gather wants equal shapes: pad to the longest, cut afterwards.
     padding = [0, 0] * (rows.dim() - 1) + [0, max(counts) - len(rows)]
     gathered = dist.all_gather(F.pad(rows, padding).contiguous())
     return torch.cat([part[:n] for part, n in zip(gathered, counts)])
@@ -37,6 +38,7 @@ def all_gather_live_rows(rows: Tensor) -> Tensor:
     counts = torch.cat(dist.all_gather(count)).tolist()
     joined = all_gather_rows(rows)
     start = sum(counts[: dist.get_rank()])
+    # The value of the rows, and world_size times their gradient.
     live = rows.detach() + world_size * (rows - rows.detach())
     return torch.cat([joined[:start], live, joined[start + len(rows) :]])
 

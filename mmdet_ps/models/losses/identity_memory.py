@@ -73,6 +73,8 @@ class IdentityMemory(nn.Module):
         self.table_update = table_update
         self.normalize_reads = normalize_reads
         self.filled_only = filled_only
+        # Buffers, not parameters: no optimizer moves them. Numbers are
+        # buffers too, so that a resumed training goes on at the same slot.
         self.register_buffer(
             'lookup_table', torch.zeros(num_identities, embed_dims)
         )
@@ -152,6 +154,8 @@ class IdentityMemory(nn.Module):
             embeddings (Tensor): gathered samples, (M, D) float32.
             person_ids (Tensor): their persons, (M,) int64.
         """
+        # One step per identity and not per sample, on the GPU as well: the
+        # samples of an identity stand in one row of a padded table.
         labelled = person_ids >= 0
         groups = group_by_identity(embeddings[labelled], person_ids[labelled])
         if len(groups.identities) == 0:
@@ -178,6 +182,8 @@ class IdentityMemory(nn.Module):
         if self.queue_size == 0 or len(strangers) == 0:
             return
         number = len(strangers)
+        # Of more strangers than there are slots only the newest stay, at the
+        # slots they would have ended in.
         slots = self.tail + torch.arange(number, device=strangers.device)
         newest = slice(-self.queue_size, None)
         slots = slots[newest] % self.queue_size

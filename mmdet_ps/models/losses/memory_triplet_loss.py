@@ -60,6 +60,8 @@ class MemoryTripletLoss(nn.Module):
         with torch.autocast(embeddings.device.type, enabled=False):
             labelled = person_ids >= 0
             embeddings = embeddings.float()
+            # The farthest and the nearest are sought among the persons of all
+            # ranks, as one process would do.
             anchors = all_gather_live_rows(embeddings[labelled])
             ids = all_gather_rows(person_ids[labelled])
             with_row = ids[ids > 0] if self.skip_identity_zero else ids
@@ -81,6 +83,8 @@ class MemoryTripletLoss(nn.Module):
             Tensor: (A,) float32.
         """
         length = anchors.pow(2).sum(dim=1)
+        # |a - b|^2 = |a|^2 + |b|^2 - 2ab, and above zero, where alone the root
+        # has a finite gradient.
         squared = torch.addmm(
             length[:, None] + length, anchors, anchors.t(), alpha=-2
         )

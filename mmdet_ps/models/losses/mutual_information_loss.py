@@ -73,6 +73,8 @@ class MutualInformationLoss(BaseModule):
         with torch.autocast(first[0].device.type, enabled=False):
             first, ids = self._labelled_of_all_ranks(*first)
             second, second_ids = self._labelled_of_all_ranks(*second)
+            # A person has many rows in each branch, and not the same number:
+            # both are averaged to one row per person.
             ids, index = torch.cat([ids, second_ids]).unique(
                 return_inverse=True
             )
@@ -91,6 +93,7 @@ class MutualInformationLoss(BaseModule):
                 )[shared]
                 for x, i in zip((first, second), index)
             ]
+            # Drawn on every path, so that all ranks take part in the exchange.
             seed = shared_random_seed(first.device)
             if not bool(shared.any()):
                 unused = sum(p.sum() for p in self.parameters())
@@ -116,10 +119,13 @@ class MutualInformationLoss(BaseModule):
             seed (int): of the random persons, the same on all ranks.
         """
         generator = torch.Generator().manual_seed(seed)
+        # The bound is tight only for a trained network; the features follow
+        # it in one step of three.
         draw = torch.rand((), generator=generator)
         if draw >= self.feature_probability:
             first, second = first.detach(), second.detach()
         number = len(first)
+        # Pairs of random persons; a person may meet itself.
         others = torch.randint(number, (number,), generator=generator)
         pairs = torch.cat([first, second], dim=1)
         mixed = torch.cat([first, second[others.to(second.device)]], dim=1)

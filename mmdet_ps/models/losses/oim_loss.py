@@ -102,14 +102,19 @@ class OIMLoss(IdentityLoss):
         DistributedDataParallel takes, is the loss of the joined batch.
         """
         check_person_ids(person_ids, self.memory.num_identities)
+        # Products with thousands of rows overflow in half precision, and a
+        # memory averages over many steps.
         with torch.autocast(embeddings.device.type, enabled=False):
             embeddings = F.normalize(embeddings.float())
+            # A validation that asks for the loss must not teach the memory.
             if self.training:
                 samples = self.memory.gather(embeddings, person_ids)
                 if self.queue_first:
                     self.memory.update_queue(*samples)
             labelled = person_ids >= 0
             losses = self._losses(embeddings[labelled], person_ids[labelled])
+            # After the similarities: a person is compared with what was known
+            # of it before this batch.
             if self.training:
                 self.memory.update_table(*samples)
                 if not self.queue_first:
@@ -136,6 +141,7 @@ class OIMLoss(IdentityLoss):
         self.note_accuracy(logits, person_ids)
         log_prob = F.log_softmax(logits, dim=1)
         log_prob = log_prob.gather(1, person_ids[:, None]).squeeze(1)
+        # pow(0) would be the same, with a gradient of nan where p is 1.
         if self.gamma == 0:
             return -log_prob
         return -(1 - log_prob.exp()).pow(self.gamma) * log_prob

@@ -127,6 +127,7 @@ class AlignedFeatureAggregation(BaseModule):
             conv(x)
             for conv, x in zip(self.lateral_convs, inputs[self.start_level :])
         ]
+        # From the coarsest level down: each takes in all that lie above it.
         for level in range(len(merged) - 1, 0, -1):
             below = merged[level - 1]
             above = F.interpolate(merged[level], size=below.shape[2:])
@@ -141,6 +142,7 @@ class AlignedFeatureAggregation(BaseModule):
                 self.fpn_convs[: min(wanted, self.num_laterals)], merged
             )
         ]
+        # As in mmdet's FPN with relu_before_extra_convs: not before the first.
         for conv in self.fpn_convs[len(outs) : wanted]:
             last = outs[-1]
             is_first_extra = len(outs) == self.num_laterals

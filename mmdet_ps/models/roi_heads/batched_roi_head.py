@@ -92,6 +92,7 @@ class BatchedRoIHead(PersonSearchRoIHead):
         )
         image, index = (positive | negative).nonzero(as_tuple=True)
         rois = torch.cat([image[:, None], boxes[image, index]], dim=1)
+        # Background has no person: any will do, its row is masked below.
         person = assigned[image, index].clamp(min=0)
         is_person = positive[image, index]
         person_ids = ids[image, person].masked_fill(~is_person, IGNORED)

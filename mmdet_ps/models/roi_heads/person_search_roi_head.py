@@ -280,6 +280,7 @@ class PersonSearchRoIHead(StandardRoIHead):
             answers['bbox_pred'].to(rois),
             max_shape=img_meta['img_shape'],
         )
+        # Suppressed boxes leave first: only what is answered is normalised.
         kept = select_detections(bboxes, scores, cfg)
         result = InstanceData(
             bboxes=bboxes[kept],

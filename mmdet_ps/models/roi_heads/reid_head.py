@@ -90,4 +90,5 @@ class SeparatedReIDHead(BaseModule):
             self.losses[level](part, person_ids, image_indices, box_indices)
             for level, part in zip(self.levels, self(roi_feats))
         ]
+        # The mean, so that a second level does not double the loss.
         return sum(losses) / len(losses)

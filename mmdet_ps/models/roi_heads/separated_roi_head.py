@@ -125,6 +125,8 @@ class SeparatedRoIHead(PersonSearchRoIHead):
         rescale: bool,
     ) -> InstanceList:
         """Embed the proposals behind the detections, then as the parent."""
+        # Only what is left after the NMS is embedded; the RoI and not the
+        # refined box, which is what the re-ID head was trained on.
         rois = [result.rois for result in results]
         embeddings = self.embed_rois(x, torch.cat(rois))
         for result, rows in zip(

@@ -80,6 +80,8 @@ class SequentialRoIHead(PersonSearchRoIHead):
             sampled (list): the assignment that they come from, of each image.
             batch_data_samples (list): samples with ``img_shape``.
         """
+        # The second stage takes its proposals as given: its losses do not
+        # train the boxes of the first.
         deltas = answers['bbox_pred'].detach().to(rois)
         counts = [len(result.priors) for result in sampled]
         return [

@@ -93,6 +93,7 @@ def assign_by_overlap(
     assigned = index.masked_fill(best < positive_from, UNUSED)
     assigned = assigned.masked_fill(best < background_below, BACKGROUND)
     if low_quality_from is not None:
+        # As mmdet: a box that two persons want goes to the last of them.
         most = overlaps.amax(dim=1, keepdim=True)
         taken = (overlaps == most) & (most >= low_quality_from)
         number = torch.arange(1, overlaps.size(2) + 1, device=taken.device)
@@ -160,6 +161,7 @@ def sample_places(mask: Tensor, number: Tensor) -> Tensor:
     Returns:
         Tensor: (B, N) bool.
     """
+    # The largest of random keys are a random choice without replacement.
     keys = torch.rand(mask.shape, device=mask.device)
     keys = keys.masked_fill(~mask, -1)
     most = min(int(number.max()), mask.size(1))

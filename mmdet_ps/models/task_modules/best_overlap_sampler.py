@@ -53,6 +53,8 @@ class BestOverlapSampler:
         usable = overlaps >= self.min_iou
         if self.labelled_only:
             usable &= person_ids[persons] > UNLABELLED
+        # Sorted by overlap, then stably by person: so within a person the
+        # best come first.
         order = overlaps.argsort(descending=True, stable=True)
         order = order[usable[order]]
         order = order[persons[order].argsort(stable=True)]

@@ -48,6 +48,7 @@ class CappedDeltaXYWHBBoxCoder(DeltaXYWHBBoxCoder):
         sizes = bboxes[:, 2:] - bboxes[:, :2]
         centers = bboxes[:, :2] + 0.5 * sizes
         centers = deltas[:, :2] * sizes + centers
+        # exp of an untrained delta would overflow; its shrinking cannot.
         growth = deltas[:, 2:].clamp(max=-math.log(wh_ratio_clip))
         half = 0.5 * growth.exp() * sizes
         decoded = torch.cat([centers - half, centers + half], dim=1)

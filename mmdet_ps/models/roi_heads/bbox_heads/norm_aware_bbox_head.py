@@ -46,6 +46,7 @@ class NormAwareBBoxHead(EmbeddingBBoxHead):
             or dict(type='SmoothL1Loss', beta=1.0, loss_weight=10.0),
             **kwargs,
         )
+        # As published: the deltas are batch-normalised, too.
         self.fc_reg = nn.Sequential(self.fc_reg, SmallBatchNorm1d(4))
         self.norm_scale = SmallBatchNorm1d(1)
         self.reg_std = reg_std
@@ -71,6 +72,7 @@ class NormAwareBBoxHead(EmbeddingBBoxHead):
         """
         pooled = top_feats.amax(dim=(2, 3))
         embeddings = self.embed_pooled(pooled, roi_feats)
+        # Before it is normalised the length is the answer of detection.
         norms = embeddings.norm(dim=1, keepdim=True)
         logits = self.norm_scale(norms)
         return logits, self.fc_reg(pooled), F.normalize(embeddings)
