@@ -12,12 +12,18 @@ from torch import Tensor
 
 
 def all_gather_rows(rows: Tensor) -> Tensor:
-    """Join (N_r, ...) tensors of all ranks to (sum N_r, ...), no gradient."""
+    """Join (N_r, ...) tensors of all ranks to (sum N_r, ...), no gradient.
+
+    A rank may have no rows. Where none has any, nothing is exchanged, since
+    NCCL refuses to.
+    """
     rows = rows.detach()
     if dist.get_world_size() == 1:
         return rows
     count = torch.tensor([len(rows)], device=rows.device)
     counts = torch.cat(dist.all_gather(count)).tolist()
+    if not any(counts):
+        return rows
     # all_gather wants equal shapes: pad to the longest, cut afterwards.
     padding = [0, 0] * (rows.dim() - 1) + [0, max(counts) - len(rows)]
     gathered = dist.all_gather(F.pad(rows, padding).contiguous())
@@ -57,3 +63,24 @@ def shared_random_seed(device: torch.device) -> int:
     seed = torch.randint(2**31 - 1, (1,)).to(device)
     dist.broadcast(seed)
     return int(seed)
+
+
+def over_all_ranks(losses: dict, number: int, device: torch.device) -> dict:
+    """Means over this rank's rows as parts of the means over all ranks'.
+
+    Averaged over the ranks, the results are the means over all rows, however
+    unevenly these are spread.
+
+    Args:
+        losses: Means, by name; names without ``loss`` stay as they are.
+        number: Rows of this rank.
+        device: Where the ranks communicate from.
+    """
+    if dist.get_world_size() == 1:
+        return losses
+    mean = mean_over_ranks(torch.tensor(number, device=device))
+    part = number / mean.clamp(min=1 / dist.get_world_size())
+    return {
+        key: value * part if 'loss' in key else value
+        for key, value in losses.items()
+    }

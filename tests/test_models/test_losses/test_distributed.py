@@ -10,6 +10,10 @@ from mmdet_ps.models.losses import (
     OIMLoss,
     SoftmaxIdentityLoss,
 )
+from mmdet_ps.models.losses.distributed import (
+    all_gather_live_rows,
+    all_gather_rows,
+)
 from tests.distributed import run_distributed
 
 STEPS = 2
@@ -108,3 +112,28 @@ def test_mutual_information():
     for expected, *parts in zip(grads, *(rank[1] for rank in ranks)):
         mean = sum(map(torch.as_tensor, parts)) / len(parts)
         torch.testing.assert_close(mean, torch.as_tensor(expected))
+
+
+def gather_as_nccl(rank, numbers):
+    """Rows of all ranks, where nobody may exchange an empty tensor."""
+    exchange = dist.all_gather
+
+    def all_gather(tensors, tensor, *args, **kwargs):
+        assert tensor.numel(), 'NCCL refuses empty tensors'
+        return exchange(tensors, tensor, *args, **kwargs)
+
+    dist.all_gather = all_gather
+    rows = torch.full((numbers[rank], 2), float(rank), requires_grad=True)
+    return [
+        gather(rows).detach().numpy()
+        for gather in (all_gather_rows, all_gather_live_rows)
+    ]
+
+
+@pytest.mark.parametrize('numbers', [(2, 0), (0, 1), (0, 0)])
+def test_ranks_without_rows_exchange_nothing_empty(numbers):
+    expected = [float(r) for r in range(2) for _ in range(numbers[r])]
+    for gathered in run_distributed(gather_as_nccl, numbers):
+        for rows in gathered:
+            assert rows.shape == (sum(numbers), 2)
+            assert rows[:, 0].tolist() == expected
