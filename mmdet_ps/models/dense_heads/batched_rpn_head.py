@@ -6,6 +6,7 @@ from mmdet.registry import MODELS
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mmdet_ps.models.losses.distributed import mean_over_ranks
 from mmdet_ps.utils.errors import UserError
 
 from ..task_modules.batched_assignment import (
@@ -90,7 +91,7 @@ class BatchedRPNHead(RPNHead):
         )
         counts = torch.stack([positive.sum(dim=1), negative.sum(dim=1)])
         # As mmdet counts: an empty part of an image is one.
-        divisor = counts.clamp(min=1).sum()
+        divisor = mean_over_ranks(counts.clamp(min=1).sum())
         sampled = positive | negative
         image, anchor = positive.nonzero(as_tuple=True)
         targets = self.bbox_coder.encode(

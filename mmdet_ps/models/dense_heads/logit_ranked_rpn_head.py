@@ -8,6 +8,8 @@ from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mmdet_ps.models.losses.distributed import mean_over_ranks
+
 
 @MODELS.register_module()
 class LogitRankedRPNHead(RPNHead):
@@ -31,6 +33,14 @@ class LogitRankedRPNHead(RPNHead):
         """
         logits, deltas = super().forward_single(x)
         return logits.float(), deltas.float()
+
+    def get_targets(self, *args, **kwargs) -> tuple:
+        """mmdet's targets, with the divisor of the losses (the fifth entry)
+        over all ranks; see ``mean_over_ranks``."""
+        targets = list(super().get_targets(*args, **kwargs))
+        device = targets[0][0].device
+        targets[4] = mean_over_ranks(torch.tensor(targets[4], device=device))
+        return tuple(targets)
 
     def _predict_by_feat_single(
         self,

@@ -47,7 +47,7 @@ class TwoViewLoss(BaseModule):
         self.loss_weight = loss_weight
         self.predictor = nn.Sequential(
             nn.Linear(in_channels, hidden_channels, bias=False),
-            SmallBatchNorm1d(hidden_channels),
+            SmallBatchNorm1d(hidden_channels, jointly=False),
             nn.ReLU(inplace=True),
             nn.Linear(hidden_channels, in_channels),
         )

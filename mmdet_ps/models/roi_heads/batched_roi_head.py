@@ -7,6 +7,7 @@ from mmdet.utils import InstanceList
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mmdet_ps.models.losses.distributed import over_all_ranks
 from mmdet_ps.models.losses.identity_loss import NO_BOX, PersonRows
 from mmdet_ps.structures.fields import IGNORED
 
@@ -56,6 +57,7 @@ class BatchedRoIHead(PersonSearchRoIHead):
         losses = self.bbox_head.loss(
             answers['cls_score'], answers['bbox_pred'], rois, *targets
         )
+        losses = over_all_ranks(losses, len(rois), rois.device)
         rows = PersonRows(
             answers['embeddings'], person_ids, rois[:, 0].long(), box_indices
         )

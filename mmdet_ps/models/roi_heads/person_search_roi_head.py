@@ -15,6 +15,7 @@ from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mmdet_ps.models.losses.distributed import over_all_ranks
 from mmdet_ps.models.losses.identity_loss import NO_BOX, REID_KEYS, PersonRows
 from mmdet_ps.structures.fields import IGNORED
 
@@ -91,13 +92,14 @@ class PersonSearchRoIHead(StandardRoIHead):
                 network's input.
             sampled (list): the assignment that they come from, of each image.
         """
-        return self.bbox_head.loss_and_target(
+        losses = self.bbox_head.loss_and_target(
             answers['cls_score'],
             answers['bbox_pred'],
             rois,
             sampled,
             self.train_cfg,
         )['loss_bbox']
+        return over_all_ranks(losses, len(rois), rois.device)
 
     def sample(
         self, rpn_results_list: InstanceList, batch_data_samples: SampleList

@@ -55,17 +55,25 @@ class SeparatedReIDHead(BaseModule):
             }
         )
 
-    def forward(self, roi_feats: Tensor) -> list[Tensor]:
+    def forward(
+        self, roi_feats: Tensor, number: int | None = None
+    ) -> list[Tensor]:
         """Embeddings (N, C_i) of every level, of any length.
 
         Args:
             roi_feats (Tensor): features of the RoIs, (N, C4, h, w) float.
+            number (int, optional): how many of them count, all by default;
+                the rest is in the graph alone.
         """
+        if number is None:
+            number = len(roi_feats)
         maps = dict(C4=roi_feats, C5=self.top(roi_feats))
-        return [
-            self.norms[level](maps[level].amax(dim=(2, 3)))
-            for level in self.levels
-        ]
+        embeddings = []
+        for level in self.levels:
+            pooled = maps[level].amax(dim=(2, 3))
+            rows = self.norms[level](pooled[:number])
+            embeddings.append(rows + 0 * pooled[number:].sum())
+        return embeddings
 
     def embed(self, roi_feats: Tensor) -> Tensor:
         """Unit embeddings (N, D) float32 of RoI features (N, C4, h, w)."""
@@ -82,13 +90,15 @@ class SeparatedReIDHead(BaseModule):
         """Identity loss of RoI features (N, C4, h, w).
 
         Args:
-            roi_feats (Tensor): features of the RoIs, (N, C4, h, w) float.
+            roi_feats (Tensor): features of the RoIs, (N, C4, h, w) float;
+                one of nobody where there is no person.
             person_ids, image_indices, box_indices (Tensor): persons of the
                 RoIs, (N,) int64 each; see ``IdentityLoss.forward``.
         """
+        parts = self(roi_feats, len(person_ids))
         losses = [
             self.losses[level](part, person_ids, image_indices, box_indices)
-            for level, part in zip(self.levels, self(roi_feats))
+            for level, part in zip(self.levels, parts)
         ]
         # The mean, so that a second level does not double the loss.
         return sum(losses) / len(losses)

@@ -8,9 +8,6 @@ from mmdet.structures.bbox import bbox2roi
 from mmdet.utils import InstanceList
 from torch import Tensor
 
-from mmdet_ps.models.losses.identity_loss import NO_BOX
-from mmdet_ps.structures.fields import IGNORED
-
 from .person_search_roi_head import PersonSearchRoIHead, reid_accuracy
 
 
@@ -54,7 +51,7 @@ class SeparatedRoIHead(PersonSearchRoIHead):
         losses['loss_reid'] = self.reid_head.loss(
             self.roi_features(x, rois),
             person_ids,
-            rois[:, 0].long(),
+            rois[: len(person_ids), 0].long(),
             box_indices,
         )
         losses.update(reid_accuracy(self.reid_head.losses.values()))
@@ -65,8 +62,8 @@ class SeparatedRoIHead(PersonSearchRoIHead):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """RoIs of the re-ID head.
 
-        Without any person it is the first image as a whole, IGNORED, so that
-        every parameter keeps its place in the graph.
+        Without any person there is one of nobody, the first image as a
+        whole, so that every parameter keeps its place in the graph.
 
         Args:
             rpn_results_list (list): proposals of each of B images.
@@ -92,8 +89,6 @@ class SeparatedRoIHead(PersonSearchRoIHead):
         if len(rois) == 0:
             height, width = batch_data_samples[0].img_shape[:2]
             rois = rois.new_tensor([[0, 0, 0, width, height]])
-            person_ids = person_ids.new_tensor([IGNORED])
-            box_indices = box_indices.new_tensor([NO_BOX])
         return rois, person_ids, box_indices
 
     def _bbox_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:

@@ -10,6 +10,8 @@ from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mmdet_ps.models.losses.distributed import over_all_ranks
+
 from .person_search_roi_head import PersonSearchRoIHead
 
 
@@ -50,6 +52,7 @@ class SequentialRoIHead(PersonSearchRoIHead):
         first = self.first_head.loss_and_target(
             *answers.values(), rois, sampled, self.train_cfg
         )['loss_bbox']
+        first = over_all_ranks(first, len(rois), rois.device)
         refined = self.refined(answers, rois, sampled, batch_data_samples)
         losses = super().loss(x, refined, batch_data_samples)
         losses.update(
