@@ -14,9 +14,8 @@ With MMDET_PS_OFFLINE=1 nothing is ever downloaded.
 import argparse
 from pathlib import Path
 
-from mmengine.config import Config
-
 from mmdet_ps.utils.command_line import ArgumentParser, run_command
+from mmdet_ps.utils.configuration import read_config
 from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.weights_store import (
     address_of,
@@ -51,11 +50,7 @@ def wanted_weights(configs: list[Path]) -> list[str]:
     """Names and addresses of weights, each once."""
     names = [] if configs else published_backbones()
     for path in configs or sorted(CONFIGS.glob('[!_]*/*.py')):
-        if not path.is_file():
-            raise UserError(
-                f'{path}: no such configuration; `ls configs/*` lists them'
-            )
-        names += remote_weights(Config.fromfile(path)._cfg_dict)
+        names += remote_weights(read_config(path)._cfg_dict)
     return list(dict.fromkeys(names))
 
 

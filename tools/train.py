@@ -11,6 +11,7 @@ from mmdet_ps.utils.command_line import (
     run_command,
     seed_number,
 )
+from mmdet_ps.utils.configuration import check_optimizers
 from mmdet_ps.utils.data_check import check_data, check_start
 from mmdet_ps.utils.launch import (
     add_run_arguments,
@@ -104,11 +105,12 @@ def main() -> None:
     import mmdet_ps.registration  # noqa: F401
     from mmdet_ps.engine.rehearsal import rehearse
 
-    if args.check:
-        rehearse(cfg)
-        return
-    start_processes(cfg)
+    check_optimizers(cfg)
     with explained(args.config):
+        if args.check:
+            rehearse(cfg)
+            return
+        start_processes(cfg)
         Runner.from_cfg(cfg).train()
 
 

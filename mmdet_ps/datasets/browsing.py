@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 from mmdet.registry import DATASETS
-from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 from tqdm import tqdm
 
 from mmdet_ps.structures.annotated_image import AnnotatedImage
+from mmdet_ps.utils.building import explained
+from mmdet_ps.utils.configuration import read_config
 from mmdet_ps.utils.errors import UserError
 
 from .annotation_file import load_crops
@@ -56,12 +57,13 @@ def config_items(
     config: Path, split: str, count: int, seed: int
 ) -> list[AnnotatedImage]:
     """Images as they leave the pipeline of a config's dataloader."""
-    cfg = Config.fromfile(config)
+    cfg = read_config(config)
     loader = cfg.get(f'{split}_dataloader')
     if not loader:
         raise UserError(f'{config}: no {split}_dataloader')
     np.random.seed(max(seed, 0))
-    dataset = _build(loader.dataset)
+    with explained(config):
+        dataset = _build(loader.dataset)
     packed = [
         dataset[k] for k in tqdm(choose(len(dataset), count, seed), delay=2)
     ]

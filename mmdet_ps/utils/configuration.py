@@ -16,8 +16,6 @@ from os import PathLike
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
-from mmengine.runner import Runner
-from torch.utils.data import DataLoader
 
 from .errors import UserError
 
@@ -29,18 +27,7 @@ READ_APART = (
     *('custom_imports', 'efficient_conv_bn_eval', 'find_unused_parameters'),
     *('model_wrapper_cfg', 'sync_bn'),
 )
-# Parts of a configuration that may go without a type -> what reads them.
-UNTYPED: dict[str, tuple[Callable | str, ...]] = {
-    'train_dataloader': (DataLoader,),
-    'val_dataloader': (DataLoader,),
-    'test_dataloader': (DataLoader,),
-    'train_cfg': ('EpochBasedTrainLoop', 'IterBasedTrainLoop'),
-    'val_cfg': ('ValLoop',),
-    'test_cfg': ('TestLoop',),
-    'optim_wrapper': ('OptimWrapper', 'AmpOptimWrapper'),
-    'randomness': (Runner.set_randomness,),
-    'env_cfg': (Runner.setup_env,),
-}
+# ... and of parts of it besides what builds them.
 READ_BESIDE = {
     'optim_wrapper': ('constructor', 'optimizer', 'paramwise_cfg', 'parts'),
     'train_cfg': ('by_epoch',),
@@ -209,13 +196,15 @@ def paths_of(place: object, path: str = '') -> Iterator[str]:
 def readable_keys(place: object, path: str) -> Parameters:
     """What reads a group of settings may read of it, with annotations."""
     if not path:
+        from mmengine.runner import Runner
+
         return {
             **parameters_of(Runner),
             **dict.fromkeys(READ_APART, UNSTATED),
         }
     if not isinstance(place, Mapping):
         return {}
-    kinds = [place['type']] if 'type' in place else UNTYPED.get(path, ())
+    kinds = [place['type']] if 'type' in place else readers_of(path)
     found = dict.fromkeys(READ_BESIDE.get(path, ()), UNSTATED)
     if kinds:
         found['type'] = UNSTATED
@@ -224,6 +213,24 @@ def readable_keys(place: object, path: str) -> Parameters:
         if kind is not None:
             found.update(parameters_of(kind))
     return found
+
+
+def readers_of(path: str) -> Sequence[Callable | str]:
+    """What reads a part of a configuration that may go without a type."""
+    # Here, so that reading a configuration stays quick.
+    from mmengine.runner import Runner
+    from torch.utils.data import DataLoader
+
+    if path.endswith('_dataloader'):
+        return [DataLoader]
+    return {
+        'train_cfg': ['EpochBasedTrainLoop', 'IterBasedTrainLoop'],
+        'val_cfg': ['ValLoop'],
+        'test_cfg': ['TestLoop'],
+        'optim_wrapper': ['OptimWrapper', 'AmpOptimWrapper'],
+        'randomness': [Runner.set_randomness],
+        'env_cfg': [Runner.setup_env],
+    }.get(path, [])
 
 
 def registered(name: str) -> Callable | None:
@@ -346,6 +353,30 @@ def kind_of(value: object) -> str:
         if isinstance(value, kind):
             return words
     return f'a {type(value).__name__}'
+
+
+def check_optimizers(cfg: Config) -> None:
+    """Refuse an optimizer of a name that nobody knows.
+
+    Every other part is asked for by a registry, which says so.
+    """
+    from mmengine.registry import OPTIMIZERS
+
+    wrapper = cfg.get('optim_wrapper') or {}
+    for path in paths_of(wrapper):
+        *groups, last = path.split('.')
+        if last != 'type' or not groups or groups[-1] != 'optimizer':
+            continue
+        place: object = wrapper
+        for group in groups:
+            place = children(place)[group]
+        name = place['type']
+        if isinstance(name, str) and OPTIMIZERS.get(name) is None:
+            near = difflib.get_close_matches(name, OPTIMIZERS.module_dict, n=1)
+            raise UserError(
+                f'optim_wrapper.{path}: there is no optimizer {name}'
+                + (f'; did you mean {near[0]}?' if near else '')
+            )
 
 
 def _short(value: object) -> str:

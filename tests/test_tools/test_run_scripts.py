@@ -77,6 +77,7 @@ def test_an_unknown_configuration_is_named():
     'command',
     [
         ['run_train.sh', '64'],
+        ['run_train.sh', '--work-dir'],
         ['tools/install.sh', '--tset'],
         ['tools/format_epoch_weights_for_pretraining.sh'],
         ['tools/format_epoch_weights_for_pretraining.sh', '/nowhere'],

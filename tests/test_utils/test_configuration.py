@@ -10,6 +10,7 @@ from mmdet_ps.utils.command_line import ArgumentParser
 from mmdet_ps.utils.configuration import (
     OptionsAction,
     apply_options,
+    check_optimizers,
     check_option,
     follow_num_workers,
     paths_of,
@@ -134,6 +135,18 @@ def test_every_configuration_fits_itself():
                 check_option(Config(config), key, place)
             except UserError as error:
                 assert 'variable of the configuration' in str(error)
+
+
+def test_an_optimizer_that_nobody_knows_is_named(config):
+    changed = Config(config.to_dict())
+    check_optimizers(changed)
+    changed.optim_wrapper.optimizer.type = 'AdamWW'
+    with pytest.raises(UserError, match=r'no optimizer AdamWW; .* AdamW\?'):
+        check_optimizers(changed)
+    part = dict(optimizer=dict(type='SDG'))
+    changed.optim_wrapper = dict(parts=dict(reid=part))
+    with pytest.raises(UserError, match=r'parts.reid.*SDG; did you mean SGD'):
+        check_optimizers(changed)
 
 
 def test_loaders_without_processes_need_none(config):
