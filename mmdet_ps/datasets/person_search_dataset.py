@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from mmdet_ps.structures.fields import UNLABELLED
 from mmdet_ps.utils.errors import UserError
-from mmdet_ps.utils.images import image_size
+from mmdet_ps.utils.images import image_size, read_image
 
 from .annotation_file import (
     AnnotationFile,
@@ -156,6 +156,20 @@ class PersonSearchDataset(BaseDetDataset):
                 f'{self.ann_file}: set data_root (or DATA_ROOT=) to the '
                 'folder that was prepared'
             )
+
+    def prepare_data(self, idx: int) -> dict | None:
+        """One image through the pipeline.
+
+        Raises:
+            UserError: The image cannot be decoded; it is named.
+        """
+        try:
+            return super().prepare_data(idx)
+        except Exception:
+            path = self.get_data_info(idx).get('img_path', '')
+            if os.path.isfile(path):
+                read_image(path)
+            raise  # the image is whole: another error
 
     def get_data_info(self, idx: int) -> dict:
         """One image; identities with the offset."""

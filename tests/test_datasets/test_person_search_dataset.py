@@ -1,17 +1,21 @@
 """The dataset and its pipelines, on prepared trees and on COCO-style files."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
+from torch.utils.data import DataLoader
 
 import mmdet_ps  # noqa: F401
 from mmdet_ps.datasets import PersonSearchDataset
 from mmdet_ps.datasets.native import find_form
 from mmdet_ps.datasets.native.prepare import prepare
+from mmdet_ps.utils.command_line import one_line
+from mmdet_ps.utils.errors import UserError
 
 from . import native_trees as trees
 
@@ -129,3 +133,34 @@ def test_a_wrong_image_folder_shows_at_the_start(prw, monkeypatch):
 def test_a_missing_annotation_file_names_the_command(tmp_path):
     with pytest.raises(FileNotFoundError, match='tools/prepare_data.py'):
         PersonSearchDataset(ann_file=str(tmp_path / 'train.json'))
+
+
+@pytest.mark.parametrize('content', [b'', b'no picture', None])
+@pytest.mark.parametrize('workers', [0, 1])
+def test_an_image_that_cannot_be_read_is_named(
+    prw, monkeypatch, content, workers
+):
+    dataset = from_config('prw', prw, monkeypatch)
+    path = Path(dataset.get_data_info(0)['img_path'])
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content)
+    loader = DataLoader(
+        dataset, num_workers=workers, collate_fn=pseudo_collate
+    )
+    with pytest.raises((UserError, FileNotFoundError)) as error:
+        list(loader)
+    line = one_line(error.value)
+    assert path.name in line and 'Traceback' not in line
+
+
+def test_other_errors_of_the_pipeline_stay_what_they_are(prw, monkeypatch):
+    dataset = from_config('prw', prw, monkeypatch)
+
+    def broken(results):
+        raise ZeroDivisionError
+
+    dataset.pipeline.transforms.append(broken)
+    with pytest.raises(ZeroDivisionError):
+        dataset[0]
