@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 from mmdet.registry import HOOKS
+from mmengine.registry import init_default_scope
 from mmengine.visualization import Visualizer
 
 from mmdet_ps.structures import RankedQueries, Ranking
@@ -44,6 +45,11 @@ class Metric:
 
     def forget(self):
         self.ranked = None
+
+
+@pytest.fixture(autouse=True)
+def _scope():
+    init_default_scope('mmdet')
 
 
 @pytest.fixture
