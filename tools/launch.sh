@@ -57,18 +57,28 @@ GPUS=${GPUS:-$FOUND}
 
 NAME=$(basename "$CONFIG" .py)
 WORK_DIR=${WORK_DIR:-work_dirs/$NAME}
+NNODES=${NNODES:-1}
 
-# launch TOOL ARGUMENT...: on the CPU, one GPU, or GPUS processes; a check of
-# what would run takes one.
+# launch TOOL ARGUMENT...: on the CPU, one GPU, or GPUS processes on each of
+# NNODES nodes; a check of what would run takes one.
 launch() {
     case " $* " in
-    *' --check '*) [ "$GPUS" -le 1 ] || GPUS=1 ;;
+    *' --check '*)
+        NNODES=1
+        [ "$GPUS" -le 1 ] || GPUS=1
+        ;;
     esac
-    if [ "$GPUS" -gt 1 ]; then
+    [ "$GPUS" -gt 0 ] || export CUDA_VISIBLE_DEVICES=''
+    if [ "$NNODES" -gt 1 ]; then
+        "$PYTHON" tools/start_processes.py --nnodes="$NNODES" \
+            --node_rank="${NODE_RANK:?which of the $NNODES nodes this is, from 0}" \
+            --master_addr="${MASTER_ADDR:?name of the first node}" \
+            --master_port="${MASTER_PORT:-29500}" \
+            --nproc_per_node="$((GPUS > 1 ? GPUS : 1))" \
+            "$@" --launcher pytorch
+    elif [ "$GPUS" -gt 1 ]; then
         "$PYTHON" tools/start_processes.py --standalone \
             --nproc_per_node="$GPUS" "$@" --launcher pytorch
-    elif [ "$GPUS" -eq 0 ]; then
-        CUDA_VISIBLE_DEVICES='' "$PYTHON" "$@"
     else
         "$PYTHON" "$@"
     fi

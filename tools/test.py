@@ -18,6 +18,9 @@ from mmdet_ps.utils.launch import (
     add_run_arguments,
     load_config,
     require_complete_weights,
+)
+from mmdet_ps.utils.processes import (
+    naming_lost_processes,
     start_processes,
 )
 from mmdet_ps.utils.safe_load import trust_file
@@ -93,7 +96,7 @@ def main() -> None:
     import mmdet_ps.registration  # noqa: F401
 
     start_processes(cfg)
-    with explained(args.config):
+    with explained(args.config), naming_lost_processes():
         runner = Runner.from_cfg(cfg)
         metrics = runner.test()
     if args.json and runner.rank == 0:

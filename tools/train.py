@@ -16,6 +16,9 @@ from mmdet_ps.utils.data_check import check_data, check_start
 from mmdet_ps.utils.launch import (
     add_run_arguments,
     load_config,
+)
+from mmdet_ps.utils.processes import (
+    naming_lost_processes,
     process_rank,
     start_processes,
 )
@@ -106,7 +109,7 @@ def main() -> None:
     from mmdet_ps.engine.rehearsal import rehearse
 
     check_optimizers(cfg)
-    with explained(args.config):
+    with explained(args.config), naming_lost_processes():
         if args.check:
             rehearse(cfg)
             return

@@ -1,10 +1,9 @@
-"""What the command-line tools share: arguments, configuration, processes."""
+"""What the command-line tools share: arguments and configuration."""
 
 import argparse
 import os
 from pathlib import Path
 
-import torch
 from mmengine.config import Config
 
 from .configuration import (
@@ -12,10 +11,6 @@ from .configuration import (
     apply_options,
     follow_num_workers,
     read_config,
-)
-
-RANK_VARIABLES = dict(
-    pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK'
 )
 
 
@@ -70,17 +65,6 @@ def load_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
-def process_rank(launcher: str) -> int:
-    """Number of this process among those started together.
-
-    Known before they have met.
-
-    Args:
-        launcher: See ``--launcher``.
-    """
-    return int(os.environ.get(RANK_VARIABLES.get(launcher, ''), 0))
-
-
 def require_complete_weights(cfg: Config) -> None:
     """Let a run refuse weights that do not make a whole model.
 
@@ -98,24 +82,3 @@ def require_complete_weights(cfg: Config) -> None:
         checked = cfg.custom_hooks[-1:]
     for hook in checked:
         hook['complete'] = True
-
-
-def start_processes(cfg: Config) -> None:
-    """Join the process group when several processes run on CPUs.
-
-    With a GPU mmengine does this itself; its start-up asks CUDA for a device
-    even where the group talks through gloo, and gives the model's wrapper a
-    device number. Both fail without a GPU.
-    """
-    distributed = torch.distributed
-    if cfg.launcher != 'pytorch' or torch.cuda.is_available():
-        return
-    if not distributed.is_initialized():
-        distributed.init_process_group(backend='gloo')
-    if cfg.get('model_wrapper_cfg') is None:
-        cfg.model_wrapper_cfg = dict(
-            type='MMDistributedDataParallel',
-            device_ids=None,
-            broadcast_buffers=False,
-            find_unused_parameters=cfg.get('find_unused_parameters', False),
-        )
