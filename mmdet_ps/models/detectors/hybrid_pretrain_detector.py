@@ -9,11 +9,12 @@ from mmdet.models.detectors import BaseDetector
 from mmdet.models.utils import rename_loss_dict, reweight_loss_dict
 from mmdet.registry import MODELS
 from mmdet.structures import SampleList
-from mmengine.dist import get_world_size
+from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor
 
 from mmdet_ps.structures.fields import IGNORED, UNLABELLED
 from mmdet_ps.utils.errors import UserError
+from mmdet_ps.utils.standing_in import standing_in
 
 from ..forward_capture import (
     capture_forward,
@@ -147,6 +148,7 @@ class HybridPretrainDetector(BaseDetector):
         """
         losses = {}
         self._sampled = {branch: [] for branch in BRANCHES}
+        elsewhere = self._branches_of_all_ranks(batch_data_samples)
         for branch in BRANCHES:
             passes = []
             data_samples = batch_data_samples.get(branch, [])
@@ -155,6 +157,12 @@ class HybridPretrainDetector(BaseDetector):
                     branch, batch_inputs[branch], data_samples
                 )
                 losses.update(branch_losses)
+            elif branch in elsewhere:
+                losses.update(
+                    self._stand_in_loss(
+                        branch, batch_inputs, batch_data_samples
+                    )
+                )
             if self.alignment is not None:
                 losses.update(self.alignment(branch, passes))
         if get_world_size() > 1:
@@ -165,6 +173,60 @@ class HybridPretrainDetector(BaseDetector):
                 if parameter.requires_grad
             )
         return losses
+
+    def _branches_of_all_ranks(
+        self, batch_data_samples: dict[str, SampleList]
+    ) -> list[str]:
+        """The branches of which any rank has an image."""
+        found = [bool(batch_data_samples.get(b)) for b in BRANCHES]
+        if get_world_size() > 1:
+            device = next(self.parameters()).device
+            flags = torch.tensor(found, dtype=torch.float, device=device)
+            all_reduce(flags, 'max')
+            found = flags.tolist()
+        return [branch for branch, flag in zip(BRANCHES, found) if flag]
+
+    def _stand_in_loss(
+        self,
+        branch: str,
+        batch_inputs: dict[str, Tensor],
+        batch_data_samples: dict[str, SampleList],
+    ) -> dict:
+        """What a rank without images of a branch adds to its losses.
+
+        It makes the forward pass of the others on an image of its other
+        branch, without persons, to exchange with them what they exchange.
+        Losses that every rank computes from the rows of all count; those of
+        its own image do not.
+        """
+        if self.split_sources:
+            raise UserError(
+                f'a process has no image of the branch {branch}, but '
+                'split_sources needs some of every source in every process: '
+                'use ResumableMultiSourceSampler'
+            )
+        (other,) = (b for b in BRANCHES if batch_data_samples.get(b))
+        sample = batch_data_samples[other][0].new()
+        sample.gt_instances = sample.gt_instances[:0]
+        with (
+            standing_in(),
+            capture_forward(self.detector, self.map_names) as captured,
+        ):
+            found = self.detector.loss(batch_inputs[other][:1], [sample])
+            shared = self._reid_losses(found)
+            if (
+                self.two_views is not None
+                and branch in self.two_views.branches
+            ):
+                shared.update(
+                    self.two_views(self.detector, captured.maps, [sample])
+                )
+        if branch == DETECTION:
+            shared = {**reweight_loss_dict(dict(found), 0.0), **shared}
+        weight = self.loss_weights[branch]
+        return rename_loss_dict(
+            f'{branch}_', reweight_loss_dict(shared, weight)
+        )
 
     @property
     def sampled_rois(self) -> dict[str, tuple[Tensor, Tensor]]:

@@ -6,6 +6,8 @@ from mmengine.dist import get_world_size
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 
+from mmdet_ps.utils.standing_in import stands_in
+
 
 class SmallBatchNorm1d(nn.BatchNorm1d):
     """``BatchNorm1d`` over the rows of all processes, however few.
@@ -44,11 +46,12 @@ class SmallBatchNorm1d(nn.BatchNorm1d):
 
     def _normalise_jointly(self, x: Tensor) -> Tensor:
         rows = x.float()
-        sums = torch.cat([rows.new_tensor([len(x)]), rows.sum(dim=0)])
-        sums = all_reduce(sums)
+        counted = rows[:0] if stands_in() else rows
+        sums = [counted.new_tensor([len(counted)]), counted.sum(dim=0)]
+        sums = all_reduce(torch.cat(sums))
         count = sums[0].detach()
         mean = sums[1:] / count.clamp(min=1)
-        variance = all_reduce((rows - mean).square().sum(dim=0))
+        variance = all_reduce((counted - mean).square().sum(dim=0))
         variance = variance / count.clamp(min=1)
         enough = count >= 2
         mean = torch.where(enough, mean, self.running_mean)

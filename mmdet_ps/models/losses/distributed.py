@@ -2,13 +2,16 @@
 
 Rows are always joined in rank order, so that every process computes the same
 values, and the ones a single process would compute on the joined batch.
-Without ``torch.distributed`` nothing is communicated.
+Without ``torch.distributed`` nothing is communicated. A rank that stands in
+(see ``standing_in``) adds no row.
 """
 
 import torch
 import torch.nn.functional as F
 from mmengine import dist
 from torch import Tensor
+
+from mmdet_ps.utils.standing_in import stands_in
 
 
 def all_gather_rows(rows: Tensor) -> Tensor:
@@ -20,6 +23,8 @@ def all_gather_rows(rows: Tensor) -> Tensor:
     rows = rows.detach()
     if dist.get_world_size() == 1:
         return rows
+    if stands_in():
+        rows = rows[:0]
     count = torch.tensor([len(rows)], device=rows.device)
     counts = torch.cat(dist.all_gather(count)).tolist()
     if not any(counts):
@@ -40,6 +45,8 @@ def all_gather_live_rows(rows: Tensor) -> Tensor:
     world_size = dist.get_world_size()
     if world_size == 1:
         return rows
+    if stands_in():
+        rows = rows[:0]
     count = torch.tensor([len(rows)], device=rows.device)
     counts = torch.cat(dist.all_gather(count)).tolist()
     joined = all_gather_rows(rows)
@@ -53,6 +60,8 @@ def mean_over_ranks(value: Tensor) -> Tensor:
     """Mean of a scalar over the ranks: normalising by it, each rank's loss
     averages to the loss of the joined batch."""
     value = value.detach().float().clone()
+    if stands_in():
+        value.zero_()
     if dist.get_world_size() > 1:
         dist.all_reduce(value, 'mean')
     return value
@@ -78,6 +87,8 @@ def over_all_ranks(losses: dict, number: int, device: torch.device) -> dict:
     """
     if dist.get_world_size() == 1:
         return losses
+    if stands_in():
+        number = 0
     mean = mean_over_ranks(torch.tensor(number, device=device))
     part = number / mean.clamp(min=1 / dist.get_world_size())
     return {
