@@ -1,5 +1,6 @@
 """Trainings of a few steps in processes that can be killed."""
 
+import itertools
 import multiprocessing
 import os
 import random
@@ -22,6 +23,7 @@ from tests.tiny_search_detector import (
 SOURCES = dict(det=['street', 'square'], reid=['market', 'campus'])
 SIZE = 14
 STEPS = 12
+RUNS = itertools.count()
 
 
 class Scenes(torch.utils.data.Dataset):
@@ -261,7 +263,8 @@ def runner_of(
         resume=resume,
         randomness=dict(seed=seed),
         default_scope='mmdet',
-        experiment_name='small',
+        # Runs of one name share their message hub, the best score included.
+        experiment_name=f'small-{next(RUNS)}',
         log_level='ERROR',
     )
 

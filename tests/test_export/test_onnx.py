@@ -65,9 +65,11 @@ def test_boxes_scores_and_embeddings_are_equal(exported, size, resize):
     wanted = detect(model, image, resize)
     found = detect(other, image, resize)
     assert len(wanted.scores) > 3
-    for name in ('bboxes', 'scores', 'embeddings'):
+    # Weights that were never trained throw boxes far, and their rounding with
+    # them: a hundredth of a pixel.
+    for name, error in dict(bboxes=1e-2, scores=1e-3, embeddings=1e-3).items():
         assert getattr(found, name) == pytest.approx(
-            getattr(wanted, name), abs=1e-3
+            getattr(wanted, name), abs=error
         ), name
 
 
