@@ -19,14 +19,19 @@ def _start(rank, function, world_size, port, results, args):
     dist.destroy_process_group()
 
 
+def free_port():
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
 def run_distributed(function, *args, world_size=2):
     """Results of ``function(rank, *args)`` of every rank, in rank order.
 
     The function must be importable (a module-level function of a test).
     """
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with mp.Manager() as manager:
         results = manager.dict()
         mp.start_processes(

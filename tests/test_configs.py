@@ -36,6 +36,13 @@ def test_name_and_length(path):
     assert len(path.stem) <= 70
 
 
+@pytest.mark.parametrize('path', CONFIGS, ids=str)
+def test_every_training_can_be_killed_and_resumed(path):
+    hooks = Config.fromfile(ROOT / path).default_hooks
+    assert hooks.checkpoint.type == 'WholeCheckpointHook'
+    assert hooks.exact_resume.type == 'ExactResumeHook'
+
+
 def bases_of(path):
     return [
         (path.parent / base).resolve() for base in Config._get_base_files(path)

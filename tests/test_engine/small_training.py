@@ -14,6 +14,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmdet_ps.utils.work_folder import latest_checkpoint
+from tests.distributed import free_port
 from tests.tiny_search_detector import (
     PREPROCESSOR,
     TinySearchDetector,
@@ -212,6 +213,7 @@ def runner_of(
     checkpoint_hook='WholeCheckpointHook',
     hooks=(),
     resume=False,
+    processes=1,
 ):
     """A runner of a few steps; see the options of the tests."""
     loop = loop_of(kind)
@@ -261,6 +263,14 @@ def runner_of(
         ),
         custom_hooks=custom_hooks,
         resume=resume,
+        launcher='none' if processes == 1 else 'pytorch',
+        cfg=dict(
+            model_wrapper_cfg=dict(
+                type='MMDistributedDataParallel',
+                device_ids=None,
+                broadcast_buffers=False,
+            )
+        ),
         randomness=dict(seed=seed),
         default_scope='mmdet',
         # Runs of one name share their message hub, the best score included.
@@ -269,20 +279,38 @@ def runner_of(
     )
 
 
-def _run(work_dir, moment, options):
+def _run(rank, port, work_dir, moment, options):
     torch.set_num_threads(1)
+    processes = options.get('processes', 1)
+    if processes > 1:
+        os.environ['LOCAL_RANK'] = str(rank)
+        torch.distributed.init_process_group(
+            'gloo',
+            init_method=f'tcp://127.0.0.1:{port}',
+            rank=rank,
+            world_size=processes,
+        )
     hooks = [KillHook(moment)] if moment else []
     runner_of(work_dir, hooks=hooks, **options).train()
 
 
 def train(work_dir, moment=None, **options):
-    """Train in a process of its own, and return its exit code."""
-    process = multiprocessing.get_context('fork').Process(
-        target=_run, args=(work_dir, moment, options)
-    )
-    process.start()
-    process.join()
-    return process.exitcode
+    """Train in processes of its own, and return the first one's exit code."""
+    port = free_port()
+    processes = [
+        multiprocessing.get_context('fork').Process(
+            target=_run, args=(rank, port, work_dir, moment, options)
+        )
+        for rank in range(options.get('processes', 1))
+    ]
+    for process in processes:
+        process.start()
+    processes[0].join()
+    for process in processes[1:]:
+        if processes[0].exitcode:
+            process.kill()
+        process.join()
+    return processes[0].exitcode
 
 
 def end_of(work_dir):

@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import signal
-import socket
 import time
 
 import pytest
@@ -18,6 +17,7 @@ from mmdet_ps.utils.processes import (
     process_rank,
     start_processes,
 )
+from tests.distributed import free_port
 
 NAMES = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT')
 
@@ -79,9 +79,7 @@ def exchange_until_lost(rank, port, patience, results):
 
 @pytest.mark.parametrize('end', [signal.SIGKILL, signal.SIGSTOP])
 def test_a_lost_process_ends_the_others_with_a_message(end):
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     fork = multiprocessing.get_context('fork')
     results = [fork.SimpleQueue(), fork.SimpleQueue()]
     processes = [

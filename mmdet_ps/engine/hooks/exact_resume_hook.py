@@ -49,11 +49,7 @@ class ExactResumeHook(Hook):
         state = self.before_validation or random_state()
         self.states = dist.all_gather_object(state)
         if not runner.optim_wrapper.should_update():
-            self.gradients = {
-                name: mean_over_processes(parameter.grad)
-                for name, parameter in bare(runner.model).named_parameters()
-                if parameter.grad is not None
-            }
+            self.gradients = joined_gradients(bare(runner.model))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Put into the checkpoint what an exact continuation needs.
@@ -195,11 +191,24 @@ def sampler_of(loader: DataLoader) -> Sampler:
     return getattr(loader.batch_sampler, 'sampler', loader.sampler)
 
 
-def mean_over_processes(gradient: torch.Tensor) -> torch.Tensor:
-    """A gradient of the joined batch, where each process has its part."""
-    gradient = gradient.clone()
-    dist.all_reduce(gradient, 'mean')
-    return gradient.cpu()
+def joined_gradients(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """The gradients accumulated so far, means over the processes.
+
+    Each process holds those of its own images. What they add up to is the
+    same when every process goes on from the mean.
+    """
+    gradients = {}
+    alone = dist.get_world_size() == 1
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad or (alone and parameter.grad is None):
+            continue
+        # All processes have to exchange the same ones.
+        gradient = torch.zeros_like(parameter)
+        if parameter.grad is not None:
+            gradient.copy_(parameter.grad)
+        dist.all_reduce(gradient, 'mean')
+        gradients[name] = gradient.cpu()
+    return gradients
 
 
 def validation_is_due(runner: Runner) -> bool:
