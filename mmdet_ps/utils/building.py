@@ -16,6 +16,7 @@ from .errors import UserError
 
 PACKAGE = Path(__file__).resolve().parents[1].as_posix()
 BUILDER = 'mmengine/registry/build_functions.py'
+RUNNER = 'mmengine/runner/runner.py'
 UNKNOWN_OPTION = re.compile(r"unexpected keyword argument '(\w+)'")
 LACKING_OPTION = re.compile(r'missing \d+ required .*?arguments?: (.*)')
 
@@ -25,6 +26,7 @@ def explained(config: str | Path) -> Iterator[None]:
     """Turn what a configuration's parts are refused for into one line.
 
     An error that arises elsewhere, or within this package, stays what it is.
+    What a file does not let a training resume is the file's mistake.
 
     Args:
         config: The configuration, as the user names it.
@@ -41,6 +43,7 @@ def explained(config: str | Path) -> Iterator[None]:
         AssertionError,
         AttributeError,
         IndexError,
+        RuntimeError,
     ) as error:
         text = mistake_of(error)
         if isinstance(error, UserError) or text is None:
@@ -51,6 +54,12 @@ def explained(config: str | Path) -> Iterator[None]:
 def mistake_of(error: Exception) -> str | None:
     """What is wrong with the part that could not be built; None: a bug."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    if any(is_resuming(frame) for frame in frames):
+        return (
+            'the checkpoint holds no state that this training can resume '
+            f'({type(error).__name__}: {error}); start from it by '
+            f'--load-from instead; {TRACEBACK_VARIABLE}=1 shows where'
+        )
     builders = [f for f in frames if f.f_code.co_filename.endswith(BUILDER)]
     if not builders:
         return None
@@ -81,6 +90,12 @@ def mistake_of(error: Exception) -> str | None:
         f'{name} does not take its settings ({type(error).__name__}: '
         f'{message}); {TRACEBACK_VARIABLE}=1 shows where'
     )
+
+
+def is_resuming(frame: FrameType) -> bool:
+    """Whether a frame is mmengine's that takes a state out of a file."""
+    code = frame.f_code
+    return code.co_name == 'resume' and code.co_filename.endswith(RUNNER)
 
 
 def unknown_part(builder: FrameType) -> str:

@@ -88,6 +88,14 @@ def load_from_store(name: str, map_location: object = None) -> dict:
             f'{path}: holds a {type(content).__name__}, not a dict of '
             'weights; save the state_dict of a model'
         )
+    weights = content.get('state_dict', content)
+    if not isinstance(weights, dict) or not all(
+        isinstance(key, str) for key in weights
+    ):
+        raise CheckpointError(
+            f'{path}: its state_dict is no dict of weights by their names; '
+            'save that of a model'
+        )
     for *keys, last in CONFIG_TEXTS:
         part = content
         for key in keys:
@@ -95,7 +103,6 @@ def load_from_store(name: str, map_location: object = None) -> dict:
         if isinstance(part, dict):
             part.pop(last, None)
     if str(name).startswith('mmcls://'):  # of a classifier, its backbone
-        weights = content.get('state_dict', content)
         content = dict(
             state_dict={
                 key.removeprefix('backbone.'): value

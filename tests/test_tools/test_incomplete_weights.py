@@ -8,6 +8,7 @@ import torch
 import mmdet_ps.registration  # noqa: F401  registers every part
 from mmdet_ps.apis import init_model
 from mmdet_ps.utils.checkpoint import CheckpointError
+from mmdet_ps.utils.errors import UserError
 
 from .toy_run import CONFIG, ToyModel, call_tool
 
@@ -72,5 +73,10 @@ def test_resuming_needs_the_state_of_this_training(run):
         run('train', state)
     hub = dict(log_scalars={}, runtime_info={}, resumed_keys={})
     parts = dict(meta=dict(epoch=1, iter=2), optimizer={}, message_hub=hub)
+    with pytest.raises(UserError, match='no state .* can resume .*KeyError'):
+        run('train', state, **parts)
+    strange = dict(parts, meta=dict(epoch='x', iter=2))
+    with pytest.raises(CheckpointError, match="its epoch is 'x'"):
+        run('train', state, **strange)
     with pytest.raises(CheckpointError, match='another conf.*lookup_table'):
         run('train', ToyModel(num_identities=7).state_dict(), **parts)

@@ -224,3 +224,11 @@ def test_weights_of_a_configuration_are_found():
         'torchvision://r',
         'open-mmlab://y',
     ]
+
+
+@pytest.mark.parametrize('weights', [[1], {3: torch.ones(1)}, None])
+def test_names_that_are_no_text_are_refused(weights, tmp_path):
+    path = tmp_path / 'net.pth'
+    torch.save(dict(state_dict=weights), path)
+    with pytest.raises(CheckpointError, match='by their names'):
+        load_from_store(str(path))

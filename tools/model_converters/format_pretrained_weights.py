@@ -58,7 +58,9 @@ def main() -> None:
     """Format one checkpoint."""
     args = parse_args()
     checkpoint = read_checkpoint(args.src, args.trust)
-    source_meta = checkpoint.get('meta') or {}
+    source_meta = checkpoint.get('meta')
+    if not isinstance(source_meta, dict):
+        source_meta = {}
     identity_state = source_meta.get(IDENTITY_STATE)
     for keep in args.keep:
         path = Path(args.dst.replace('{keep}', keep))

@@ -126,6 +126,13 @@ class CheckedLoadHook(Hook):
                 f'{source}: holds weights, but no state of a training (no '
                 f'{lacking[0]}); start from it by --load-from instead'
             )
+        for key in ('epoch', 'iter'):
+            number = checkpoint['meta'].get(key)
+            if not isinstance(number, int) or number < 0:
+                raise CheckpointError(
+                    f'{source}: its {key} is {number!r}, not a number of '
+                    'steps done; start from it by --load-from instead'
+                )
         if wrong := report.differences():
             raise CheckpointError(
                 f'{source}: is of another configuration: {wrong}; resume '

@@ -34,7 +34,8 @@ def load(model, state, resume=False, **options):
         _load_from='weights.pth',
         _resume=resume,
     )
-    checkpoint = dict(state_dict=state, meta={}, message_hub={})
+    meta = dict(epoch=1, iter=2)
+    checkpoint = dict(state_dict=state, meta=meta, message_hub={})
     CheckedLoadHook(**options).after_load_checkpoint(runner, checkpoint)
     return checkpoint['state_dict'], '\n'.join(lines)
 
