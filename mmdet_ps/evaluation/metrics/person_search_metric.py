@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from mmdet.registry import METRICS
@@ -12,15 +13,17 @@ from mmengine.logging import print_log
 from mmdet_ps.structures import (
     RankedQueries,
     Ranking,
+    SearchProtocol,
+    SearchResults,
     load_protocols,
 )
 
 from ..records import record_of
 from ..report import FIGURES, describe, format_scores, score_table
 from ..results_file import align_records, to_results
-from ..search import average_precision, rank, rank_all
+from ..search import SearchScores, average_precision, rank, rank_all
 from ..search.detection_scores import detection_scores
-from ..settings import resolve
+from ..settings import SearchSettings, resolve
 
 
 @METRICS.register_module()
@@ -41,6 +44,11 @@ class PersonSearchMetric(BaseMetric):
             ``evaluation/settings.py``.
         detection_score_thr (float): detections of a lower score do not count
             for ``detection/AP`` and ``detection/recall``.
+        annotated_boxes (bool): also score the first protocol with the
+            annotated boxes in place of the detections, as
+            ``search/annotated_boxes/mAP`` and so on: what a perfect detector
+            would reach with these embeddings. Nothing is added where the
+            model embeds no annotated boxes.
         device (str): where similarities are computed; ``cpu``, or what torch
             takes.
         collect_device (str): see mmengine's ``BaseMetric``.
@@ -66,6 +74,7 @@ class PersonSearchMetric(BaseMetric):
         protocols: Sequence[str] | None = None,
         preset: str | None = None,
         detection_score_thr: float = 0.01,
+        annotated_boxes: bool = False,
         device: str = 'cpu',
         collect_device: str = 'cpu',
         prefix: str | None = None,
@@ -75,6 +84,7 @@ class PersonSearchMetric(BaseMetric):
         self.protocol_file = protocol_file
         self.protocol_names = protocols
         self.detection_score_thr = detection_score_thr
+        self.annotated_boxes = annotated_boxes
         self.device = device
         self.keep_results = False
         self.ranked: RankedQueries | None = None
@@ -121,6 +131,10 @@ class PersonSearchMetric(BaseMetric):
                     for key in FIGURES
                 }
             )
+        if self.annotated_boxes and found.has_given_boxes:
+            figures.update(
+                self._annotated_figures(protocols[0], found, settings)
+            )
         if found.given is not None:
             figures.update(
                 {
@@ -131,6 +145,23 @@ class PersonSearchMetric(BaseMetric):
                 }
             )
         return figures
+
+    def _annotated_figures(
+        self,
+        protocol: SearchProtocol,
+        found: SearchResults,
+        settings: SearchSettings,
+    ) -> dict[str, float]:
+        """The figures of a detector that finds the annotated boxes."""
+        rankings = rank(
+            protocol,
+            found,
+            replace(settings, gt_boxes=True),
+            top_k=0,
+            device=self.device,
+        )
+        means = SearchScores.of(rankings).means()
+        return {f'search/annotated_boxes/{key}': means[key] for key in FIGURES}
 
     def first_places(
         self, queries: Sequence[int], top_k: int

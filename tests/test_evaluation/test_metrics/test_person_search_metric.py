@@ -12,7 +12,7 @@ from mmdet_ps.structures import save_protocols
 from mmdet_ps.utils.errors import UserError
 from tests.distributed import run_distributed
 
-from ..small_world import FAR, PERSON, QUERY, SmallWorld
+from ..small_world import FAR, PERSON, QUERY, SmallWorld, boxes_of
 
 BOX = [100, 100, 40, 100]
 
@@ -88,6 +88,30 @@ def test_figures_of_all_protocols(protocol_file):
     # one has the same score.
     assert found['detection/recall'] == 1
     assert found['detection/AP'] == pytest.approx(1 / 5)
+
+
+def test_annotated_boxes_take_the_place_of_detections(protocol_file):
+    metric = METRICS.build(
+        dict(
+            type='PersonSearchMetric',
+            protocol_file=protocol_file,
+            annotated_boxes=True,
+        )
+    )
+    persons = boxes_of([[(BOX, 0.5), (FAR, 0.2)]])
+    for sample in samples():
+        if sample['img_path'].endswith(('a.jpg', 'b.jpg')):
+            # The right person, and a stranger who looks less like it.
+            sample['gt_instances'] = dict(
+                bboxes=torch.from_numpy(persons.bboxes),
+                person_ids=torch.tensor([PERSON, -1]),
+                embeddings=torch.from_numpy(persons.embeddings['default']),
+            )
+        metric.process(None, [sample])
+    found = metric.evaluate(size=4)
+    assert found['search/mAP'] == pytest.approx((1 + 2 / 3) / 2)
+    assert found['search/annotated_boxes/mAP'] == 1
+    assert found['search/annotated_boxes/top1'] == 1
 
 
 def test_order_of_the_images_does_not_matter(protocol_file):
