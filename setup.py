@@ -46,11 +46,14 @@ setup(
             'faiss-cpu>=1.8',
             'onnx>=1.16',
             'onnxruntime>=1.18',
+            'timm>=1.0.20',
         ],
         'cuhk03': ['h5py>=3'],
         'luperson': ['lmdb>=1.4'],
         'onnx': ['onnx>=1.16', 'onnxruntime>=1.18'],
         'faiss': ['faiss-cpu>=1.8'],
+        # ConvNeXt and plain vision transformers as backbones.
+        'timm': ['timm>=1.0.20'],
         'trackers': ['trackers>=2.0', 'supervision>=0.26'],
     },
 )

@@ -26,8 +26,13 @@ LIKELY_IDENTITY_STATE = re.compile(r'(^|\.)loss(es)?(_\w+)?\.')
 # RoIs, where the backbone has stages of the same names trained on images.
 ROI_STAGES = 'roi_stages'
 # A two-stage detector may run the backbone's last stages on each RoI; they
-# keep the names they have in the backbone.
-TOP_STAGES = re.compile(r'^roi_head\.(?:.*\.)?((?:layer[34]|layers\.2)\..*)$')
+# keep the names they have in the backbone. Names that other layers may have,
+# too, count directly below `shared_head` or a name that ends with `top`.
+TOP_STAGES = re.compile(
+    r'^roi_head\.(?:.*?\.)?((?:layer[34]|layers\.2|'
+    r'(?:(?<=top\.)|(?<=shared_head\.))'
+    r'(?:stages|layers\.3|blocks|norm3|semantic_embed_[wb]))\..*)$'
+)
 
 
 def format_weights(

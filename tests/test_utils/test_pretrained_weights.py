@@ -99,3 +99,27 @@ def test_a_stage_trained_on_rois_goes_to_the_roi_head(prefix):
     assert values(spread_backbone(backbone, wanted, '', on_rois)) == values(
         wanted
     )
+
+
+def test_the_last_stage_of_every_family_is_told_by_its_module():
+    stages = [
+        'layer4.0.conv1.weight',  # ResNet
+        'layers.2.0.weight',  # ShuffleNet
+        'stages.3.blocks.0.norm.weight',  # ConvNeXt, Swin
+        'stages.2.downsample.norm.weight',
+        'semantic_embed_w.2.weight',
+        'layers.3.1.0.ffn.layers.4.weight',  # PVT
+        'blocks.11.attn.qkv.weight',  # a plain vision transformer
+        'norm3.weight',
+    ]
+    for place in ('shared_head', 'first_top', 'reid_head.top'):
+        state = {'backbone.x': torch.zeros(1)} | {
+            f'roi_head.{place}.{key}': torch.ones(1) for key in stages
+        }
+        kept = format_weights(state, 'backbone')
+        assert sorted(kept) == sorted(['x', *stages])
+    # A head's own layers of the same names are no stages of a backbone.
+    state = {'backbone.x': torch.zeros(1)} | {
+        f'roi_head.bbox_head.{key}': torch.ones(1) for key in stages[2:]
+    }
+    assert sorted(format_weights(state, 'backbone')) == ['x']
