@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Install into .venv, check style, spelling, types and scripts, and run tests:
+# Install into .venv, check style, spelling, types, scripts and documentation,
+# and run tests:
 # bash run_tests.sh [pytest arguments], e.g. bash run_tests.sh tests/test_ops
 set -euo pipefail
 cd "$(dirname -- "${BASH_SOURCE[0]}")"
@@ -10,6 +11,8 @@ sh tools/install.sh --test
 .venv/bin/codespell
 .venv/bin/mypy
 .venv/bin/shellcheck --external-sources ./*.sh tools/*.sh .ci/run
+# Pages, links, anchors and formulas; the notice is about a future MkDocs.
+NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
 # Not an error: measuring again takes hours.
 .venv/bin/python tools/analysis_tools/check_results.py
 

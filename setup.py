@@ -10,6 +10,13 @@ VERSION = re.search(
     r"__version__ = '([^']+)'", (ROOT / 'mmdet_ps/version.py').read_text()
 ).group(1)
 
+DOCS = [
+    'mkdocs-material>=9.5,<10',
+    'mkdocstrings[python]>=0.27',
+    # Formulas, without a script in the page.
+    'latex2mathml>=3.77',
+]
+
 setup(
     name='mmdet_ps',
     version=VERSION,
@@ -47,7 +54,10 @@ setup(
             'onnx>=1.16',
             'onnxruntime>=1.18',
             'timm>=1.0.20',
+            # The documentation is built with the tests.
+            *DOCS,
         ],
+        'docs': DOCS,
         'cuhk03': ['h5py>=3'],
         'luperson': ['lmdb>=1.4'],
         'onnx': ['onnx>=1.16', 'onnxruntime>=1.18'],
