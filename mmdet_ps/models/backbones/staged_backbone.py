@@ -34,8 +34,9 @@ class StagedBackbone(BaseModule):
     have in the whole, so that one checkpoint fills both.
 
     A family of backbones derives from this class, takes its layers from the
-    library that has them, and says :meth:`embed`, :meth:`run_stage`,
-    :meth:`layers_of` and :meth:`in_own_layout`.
+    library that has them, says :meth:`embed`, :meth:`run_stage`,
+    :meth:`layers_of` and :meth:`in_own_layout`, and ends its ``__init__``
+    with ``self.train()``, which freezes.
 
     Args:
         channels (tuple[int, ...]): of the maps of the four stages.

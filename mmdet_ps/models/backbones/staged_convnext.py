@@ -114,6 +114,7 @@ class StagedConvNeXt(StagedBackbone):
             model.stages[i] if i in self.stages_here else nn.Identity()
             for i in range(self.stages_here[-1] + 1)
         )
+        self.train()  # freezes
 
     def embed(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W) to (B, C, H / 4, W / 4)."""

@@ -107,9 +107,7 @@ def test_a_file_of_something_else_is_refused(tmp_path):
 
 
 def test_frozen_stages_do_not_learn():
-    stem = StagedConvNeXt(
-        **THIN, part='stem', frozen_stages=1, norm_out=True
-    ).train()
+    stem = StagedConvNeXt(**THIN, part='stem', frozen_stages=1, norm_out=True)
     frozen = {n for n, p in stem.named_parameters() if not p.requires_grad}
     assert frozen == {
         n
@@ -117,7 +115,7 @@ def test_frozen_stages_do_not_learn():
         if n.startswith(('stem', 'stages.0'))
     }
     assert not stem.stages[0].training and stem.stages[1].training
-    top = StagedConvNeXt(**THIN, part='top', frozen_stages=4).train()
+    top = StagedConvNeXt(**THIN, part='top', frozen_stages=4)
     assert not any(p.requires_grad for p in top.parameters())
 
 
