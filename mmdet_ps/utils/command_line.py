@@ -19,6 +19,7 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
+from ..resources import as_installed
 from .errors import UserError
 
 FAILED = 1
@@ -46,6 +47,10 @@ WORKER_ERROR = re.compile(r'^Caught \w+ in .*\.\s+Original Traceback', re.S)
 
 class ArgumentParser(argparse.ArgumentParser):
     """Turns a wrong option into a :class:`UserError`, in one line."""
+
+    def format_help(self) -> str:
+        """The help, with commands as they are where this is installed."""
+        return as_installed(super().format_help())
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse has to say, with the nearest known option."""
@@ -122,7 +127,7 @@ def run_command(main: Callable[[], int | None]) -> NoReturn:
             status = report_mistake(error)
         else:
             traceback.print_exc()
-            print(f'\n{REPORT}', file=sys.stderr)
+            print(f'\n{as_installed(REPORT)}', file=sys.stderr)
             status = FAILED
     sys.exit(status)
 
@@ -159,7 +164,7 @@ def one_line(error: BaseException) -> str:
         text = re.sub(r'^[\w.]+: ', '', text.strip().splitlines()[-1])
     if is_out_of_memory(error) or isinstance(error, MemoryError):
         text = f'out of memory ({text}); take a smaller batch or fewer images'
-    return ' '.join(text.split())
+    return as_installed(' '.join(text.split()))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

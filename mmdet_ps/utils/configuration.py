@@ -13,10 +13,10 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
-from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
+from ..resources import find_config
 from .errors import UserError
 
 OPTION = '--cfg-options'
@@ -50,16 +50,15 @@ Parameters = dict[str, object]  # name -> annotation
 
 
 def read_config(path: str | PathLike) -> Config:
-    """Read a configuration file.
+    """Read a configuration.
+
+    Args:
+        path: Its file, or its name, see ``resources.find_config``.
 
     Raises:
         UserError: It does not exist, or is no configuration.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(
-            f'{path}: no such configuration; `ls configs/*` lists them'
-        )
+    path = find_config(path)
     try:
         return Config.fromfile(path)
     except Exception as error:  # it is a program of the user's

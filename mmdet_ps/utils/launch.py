@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from ..resources import find_config
 from .configuration import (
     OptionsAction,
     apply_options,
@@ -16,7 +17,9 @@ from .configuration import (
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that training and testing have in common."""
-    parser.add_argument('config', help='configuration file')
+    parser.add_argument(
+        'config', help='configuration: its file, or the name of that alone'
+    )
     parser.add_argument(
         '--work-dir',
         help='folder of logs and checkpoints '
@@ -59,7 +62,7 @@ def load_config(args: argparse.Namespace) -> Config:
     cfg.work_dir = (
         args.work_dir
         or cfg.get('work_dir')
-        or str(Path('work_dirs') / Path(args.config).stem)
+        or str(Path('work_dirs') / find_config(args.config).stem)
     )
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return cfg
