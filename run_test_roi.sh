@@ -11,5 +11,5 @@ CONFIG=configs/roi_alignps/roi-alignps_r50_1xb5-24e_cuhk-sysu.py
 RESULTS=$WORK_DIR/results_cuhk-sysu.pkl
 launch tools/test.py "$CONFIG" "${CHECKPOINT:-$WORK_DIR}" --work-dir "$WORK_DIR" \
     --out "$RESULTS" "$@"
-"$PYTHON" tools/test_results.py "$RESULTS" \
+"$PYTHON" "${PACKAGED}tools/test_results.py" "$RESULTS" \
     --data-root "${DATA_ROOT:-data}/CUHK-SYSU" --json "$WORK_DIR/scores_cuhk-sysu.json"

@@ -11,5 +11,5 @@ CONFIG=configs/roi_alignps/roi-alignps_r50_1xb5-24e_prw.py
 RESULTS=$WORK_DIR/results_prw.pkl
 launch tools/test.py "$CONFIG" "${CHECKPOINT:-$WORK_DIR}" --work-dir "$WORK_DIR" \
     --out "$RESULTS" "$@"
-"$PYTHON" tools/test_results_prw.py "$RESULTS" \
+"$PYTHON" "${PACKAGED}tools/test_results_prw.py" "$RESULTS" \
     --data-root "${DATA_ROOT:-data}/PRW" --protocol all --json "$WORK_DIR/scores_prw.json"

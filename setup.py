@@ -1,9 +1,11 @@
 """Packaging of mmdet_ps; the tested pins stand in requirements.txt."""
 
 import re
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 VERSION = re.search(
@@ -17,6 +19,48 @@ DOCS = [
     'latex2mathml>=3.77',
 ]
 
+# Tools that install and document the repository; nobody else needs them.
+REPOSITORY_ALONE = ('install.sh', 'site_hooks.py')
+
+
+class BuildWithResources(build_py):
+    """Puts configurations, tools and run scripts into the package.
+
+    ``mmdet_ps/resources.py`` finds them there. An editable installation
+    needs no copy: they lie beside the package.
+    """
+
+    def run(self) -> None:
+        """Build the package, then copy what lies beside it."""
+        super().run()
+        if self.editable_mode:
+            return
+        target = Path(self.build_lib, 'mmdet_ps', '.mim')
+        shutil.rmtree(target, ignore_errors=True)
+        for path in packed_files():
+            copy = target / path.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+
+
+def packed_files() -> list[Path]:
+    """Files beside the package that a wheel carries.
+
+    Tools that are built on the laboratory stay in the repository, too.
+    """
+    found = [ROOT / 'run_train.sh', *ROOT.glob('run_t*_*.sh')]
+    for folder in ('configs', 'tools'):
+        found += [
+            path
+            for path in (ROOT / folder).rglob('*')
+            if path.is_file()
+            and '__pycache__' not in path.parts
+            and path.name not in REPOSITORY_ALONE
+            and not (path.suffix == '.py' and 'from lab' in path.read_text())
+        ]
+    return sorted(set(found))
+
+
 setup(
     name='mmdet_ps',
     version=VERSION,
@@ -28,6 +72,8 @@ setup(
     # Without it, type checkers ignore the annotations of a package.
     package_data={'mmdet_ps': ['py.typed']},
     python_requires='>=3.10',
+    cmdclass=dict(build_py=BuildWithResources),
+    entry_points=dict(console_scripts=['mmdet-ps = mmdet_ps.cli:main']),
     install_requires=[
         'torch>=2.4,!=2.13.0',
         'torchvision>=0.19',

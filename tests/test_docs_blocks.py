@@ -213,7 +213,9 @@ def check_command(words: list[str], own_files: set[str]) -> None:
         assert (ROOT / tool).is_file(), f'no file {tool}'
         check_options(tool, arguments[1:])
     elif program == 'mmdet-ps':
-        known = options_of_console_command(words[1])
+        # A converter has options of its own.
+        count = 3 if words[1] == 'convert' else 2
+        known = options_of_console_command(*words[1:count])
         unknown = options_among(words[2:]) - known
         assert not unknown, f'mmdet-ps {words[1]} knows no {unknown}'
     else:
@@ -248,14 +250,14 @@ def check_settings(config: str, words: list[str]) -> None:
 
 
 @functools.cache
-def options_of_console_command(name: str) -> set[str]:
+def options_of_console_command(*names: str) -> set[str]:
     """Options of ``mmdet-ps NAME``."""
     done = subprocess.run(
-        [Path(sys.executable).with_name('mmdet-ps'), name, '--help'],
+        [sys.executable, '-m', 'mmdet_ps', *names, '--help'],
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, f'mmdet-ps {name}: {done.stderr}'
+    assert done.returncode == 0, f'mmdet-ps {names}: {done.stderr}'
     return set(re.findall(r'--?[\w-]+', done.stdout))
 
 

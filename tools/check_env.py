@@ -16,7 +16,13 @@ from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
-REINSTALL = 'run: sh tools/install.sh'
+# Of the repository; an installed package has none.
+SETUP = ROOT / 'setup.py'
+REINSTALL = (
+    'run: sh tools/install.sh'
+    if SETUP.is_file()
+    else 'run: pip install --upgrade mmdet_ps'
+)
 # Import name of each distribution; the order is that of dependence.
 PACKAGES = {
     'torch': 'torch',
@@ -71,10 +77,20 @@ def try_import(name: str) -> BaseException | None:
 
 def required_ranges() -> dict[str, str]:
     """Version ranges by distribution, as ``setup.py`` states them."""
-    text = (ROOT / 'setup.py').read_text()
-    block = re.search(r'install_requires=\[(.*?)\]', text, re.DOTALL).group(1)
-    found = re.findall(r"'([\w-]+)([^']*)'", block)
-    return dict(found)
+    if SETUP.is_file():
+        block = re.search(
+            r'install_requires=\[(.*?)\]', SETUP.read_text(), re.DOTALL
+        ).group(1)
+        return dict(re.findall(r"'([\w-]+)([^']*)'", block))
+    try:
+        lines = metadata.requires('mmdet_ps') or []
+    except metadata.PackageNotFoundError:
+        return {}
+    return dict(
+        re.match(r'([\w-]+) *(.*)', line).groups()
+        for line in lines
+        if ';' not in line
+    )
 
 
 def is_within(version: str, wanted: str) -> bool:
@@ -173,7 +189,8 @@ def check_gpu(report: Report) -> None:
 
 def check_operators(report: Report) -> None:
     """Where each operator comes from, and a call of each."""
-    sys.path.insert(0, str(ROOT))
+    if SETUP.is_file():
+        sys.path.insert(0, str(ROOT))
     error = try_import('mmdet_ps.registration')
     if error is not None:
         report.wrong(

@@ -8,11 +8,27 @@
 # A script sets USAGE and CONFIG (its default) first. Arguments are told apart
 # by their form, so their order does not matter: *.py is CONFIG, a whole
 # number is GPUS, anything else is CHECKPOINT; from the first option on
-# (-...), everything is handed to the Python tool as it is.
+# (-...), everything is handed to the Python tool as it is. CONFIG may be the
+# name of a configuration alone, without its folder and without .py.
 # Sets CONFIG, CHECKPOINT, GPUS (number of processes, 0 = CPU), NAME, WORK_DIR.
+#
+# PACKAGED is empty in the repository. In a folder that `mmdet-ps new-project`
+# made it is where the installed package keeps configs/ and tools/.
 
 ROOT=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 cd "$ROOT" || exit
+: "${PACKAGED:=}"
+
+# find_config NAME: sets FILE to the file of a configuration, or to nothing.
+find_config() {
+    for FILE in "$1" "configs/${1%.py}.py" configs/*/"${1%.py}.py" \
+        "$PACKAGED$1" "${PACKAGED}configs"/*/"${1%.py}.py"; do
+        case $FILE in
+        *.py) [ ! -f "$FILE" ] || return 0 ;;
+        esac
+    done
+    FILE=''
+}
 
 CHECKPOINT=''
 GPUS=''
@@ -25,7 +41,11 @@ while [ $# -gt 0 ]; do
     -*) break ;;
     *.py) CONFIG=$1 ;;
     '') ;;
-    *[!0-9]*) CHECKPOINT=$1 ;;
+    *[!0-9]*)
+        FILE=''
+        [ -e "$1" ] || find_config "$1"
+        if [ -n "$FILE" ]; then CONFIG=$FILE; else CHECKPOINT=$1; fi
+        ;;
     *) GPUS=$1 ;;
     esac
     shift
@@ -44,7 +64,10 @@ fail() {
     exit 1
 }
 
-[ -f "$CONFIG" ] || fail "$CONFIG: no such configuration; 'ls configs/*'"
+find_config "$CONFIG"
+[ -n "$FILE" ] || fail "$CONFIG: no such configuration;" \
+    "'ls ${PACKAGED}configs/*' lists them"
+CONFIG=$FILE
 
 # One start of Python for both questions: each costs seconds.
 FOUND=$("$PYTHON" -c 'if True:
@@ -62,6 +85,8 @@ NNODES=${NNODES:-1}
 # launch TOOL ARGUMENT...: on the CPU, one GPU, or GPUS processes on each of
 # NNODES nodes; a check of what would run takes one.
 launch() {
+    tool=$PACKAGED$1
+    shift
     case " $* " in
     *' --check '*)
         NNODES=1
@@ -70,16 +95,16 @@ launch() {
     esac
     [ "$GPUS" -gt 0 ] || export CUDA_VISIBLE_DEVICES=''
     if [ "$NNODES" -gt 1 ]; then
-        "$PYTHON" tools/start_processes.py --nnodes="$NNODES" \
+        "$PYTHON" "${PACKAGED}tools/start_processes.py" --nnodes="$NNODES" \
             --node_rank="${NODE_RANK:?which of the $NNODES nodes this is, from 0}" \
             --master_addr="${MASTER_ADDR:?name of the first node}" \
             --master_port="${MASTER_PORT:-29500}" \
             --nproc_per_node="$((GPUS > 1 ? GPUS : 1))" \
-            "$@" --launcher pytorch
+            "$tool" "$@" --launcher pytorch
     elif [ "$GPUS" -gt 1 ]; then
-        "$PYTHON" tools/start_processes.py --standalone \
-            --nproc_per_node="$GPUS" "$@" --launcher pytorch
+        "$PYTHON" "${PACKAGED}tools/start_processes.py" --standalone \
+            --nproc_per_node="$GPUS" "$tool" "$@" --launcher pytorch
     else
-        "$PYTHON" "$@"
+        "$PYTHON" "$tool" "$@"
     fi
 }
