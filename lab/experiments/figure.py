@@ -23,7 +23,7 @@ def draw_rows(
     Args:
         rows: With ``method``, ``target``, ``seed`` and ``mAP``.
         column: What is compared: ``start``, a colour each within a group per
-            method and target; or ``variant``, a line each.
+            method and target; or ``name``, a line each.
         columns: Its values, in order.
         path: The file.
     """
@@ -44,6 +44,53 @@ def draw_rows(
     axes.set_xlabel('mAP in percent; bar: mean, dots: seeds')
     for side in ('top', 'right'):
         axes.spines[side].set_visible(False)
+    _save(figure, path)
+
+
+def draw_curves(
+    rows: list[dict],
+    column: str,
+    values: Sequence[str],
+    along: str,
+    path: Path,
+) -> None:
+    """Write a PNG with mAP along the number of steps, or of labels.
+
+    Args:
+        rows: With ``method``, ``target``, ``seed``, ``mAP`` and the keys that
+            ``column`` and ``along`` name.
+        column: What is compared, a line each.
+        values: Its values, in order.
+        along: What the horizontal axis shows.
+        path: The file.
+    """
+    figure = Figure((6.5, 4), layout='tight')
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.grid(color='#e4e4e4')
+    for value, colour in zip(values, (COLOURS[0], COLOURS[-1])):
+        points: dict[float, list[float]] = {}
+        for row in rows:
+            if row[column] == value:
+                points.setdefault(row[along], []).append(100 * row['mAP'])
+        places = sorted(points)
+        means = [mean(points[place]) for place in places]
+        axes.plot(places, means, color=colour, label=value)
+        for place in places:
+            scores = points[place]
+            axes.plot([place] * len(scores), scores, 'o', ms=4, color=colour)
+    axes.set_xlabel(
+        'steps on the target' if along == 'steps' else 'share of the labels'
+    )
+    axes.set_ylabel('mAP in percent; line: mean, dots: seeds')
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False)
+    for side in ('top', 'right'):
+        axes.spines[side].set_visible(False)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
     with replacing(path) as beside:
         figure.savefig(beside, dpi=110, format='png')
 

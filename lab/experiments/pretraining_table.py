@@ -1,9 +1,12 @@
 """What hybrid pre-training is worth: tables from many short trainings.
 
-Each method is pre-trained once per seed and fine-tuned on every target from
-there, from the same random start, and from that start with the compute of
-both stages. --ablation compares parts of the pre-training instead. Finished
-runs are kept in --work-dir and not repeated; killed ones go on.
+Of --tables, ``starts`` pre-trains each method once per seed and fine-tunes it
+on every target from there, from the same random start, and from that start
+with the compute of both stages. The others take the first of --methods and of
+--targets: ``curve`` shows how many steps on the target are enough, ``labels``
+what labelled scenes are worth, ``ablation`` compares parts of the
+pre-training. Finished runs are kept in --work-dir and not repeated; killed
+ones go on. Rows measured elsewhere are taken in with --add-rows.
 
     python tools/make_synthetic.py data --size quick
     python tools/prepare_data.py all data
@@ -23,14 +26,8 @@ from mmdet_ps.utils.errors import UserError
 
 from ..run_queue import RunQueue, current_commit, environment_of_runs
 from .result_table import ResultTable, read_scores
-from .trainings import (
-    METHODS,
-    VARIANTS,
-    Training,
-    ablation_runs,
-    number_of_images,
-    table_runs,
-)
+from .tables import TABLES
+from .trainings import METHODS, Training, number_of_images
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -55,10 +52,7 @@ def parse_args() -> argparse.Namespace:
         '--starts', nargs='+', choices=STARTS, default=list(STARTS)
     )
     parser.add_argument(
-        '--ablation',
-        action='store_true',
-        help='compare parts and amounts of the pre-training, for the first '
-        'of the methods and of the targets',
+        '--tables', nargs='+', choices=TABLES, default=['starts']
     )
     parser.add_argument('--pretrain-iters', type=whole_number(1), default=200)
     parser.add_argument('--finetune-iters', type=whole_number(1), default=150)
@@ -79,6 +73,15 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--out', type=Path, default=Path('docs/results'))
     parser.add_argument(
+        '--add-rows',
+        type=Path,
+        nargs='+',
+        default=[],
+        metavar='DIR',
+        help='take in the rows of the tables in these folders, written with '
+        '--out on other machines; run nothing',
+    )
+    parser.add_argument(
         '--report-only',
         action='store_true',
         help='write the tables of the rows that --out holds, run nothing',
@@ -90,17 +93,22 @@ def main() -> None:
     """Run what is missing and write the tables."""
     args = parse_args()
     args.work_dir = args.work_dir.resolve()
-    name, column = 'pretraining', 'start'
-    columns = list(STARTS)
-    if args.ablation:
-        name, column = 'ablation', 'variant'
-        columns = VARIANTS
-    table = ResultTable(args.out / f'{name}.json', column, columns)
-    if args.report_only:
-        table.write()
+    tables = {n: ResultTable(args.out, TABLES[n]) for n in args.tables}
+    if args.report_only or args.add_rows:
+        for table in tables.values():
+            for folder in args.add_rows:
+                table.rows.update(ResultTable(folder, table.table).rows)
+            table.write()
         return
     number_of_images(args.data_root / 'CrowdHuman' / 'prepared/train.json')
-    runs = ablation_runs(args) if args.ablation else table_runs(args)
+    # A run may stand in several tables.
+    runs: dict[str, Training] = {}
+    rows: dict[str, list[tuple[ResultTable, dict]]] = {}
+    for name, table in tables.items():
+        for run in TABLES[name].runs(args):
+            runs.setdefault(run.name, run)
+            if run.row is not None:
+                rows.setdefault(run.name, []).append((table, run.row))
     queue = RunQueue(
         args.work_dir,
         cwd=ROOT,
@@ -109,13 +117,14 @@ def main() -> None:
         say_every=60,
     )
 
-    def add_row(run: Training) -> None:
-        if run.row is not None:
+    def add_rows(run: Training) -> None:
+        for table, row in rows.get(run.name, []):
             commit = queue.finished[run.name]['commit']
             scores = read_scores(args.work_dir / run.name)
-            table.add(dict(run.row, **scores, commit=commit))
+            table.add(dict(row, **scores, commit=commit))
 
-    failures = queue.execute(runs, args.jobs, add_row)
+    failures = queue.execute(list(runs.values()), args.jobs, add_rows)
     if failures:
         raise UserError('; '.join(failures))
-    print(f'{table.path}: {len(table.rows)} rows')
+    for table in tables.values():
+        print(f'{table.path}: {len(table.rows)} rows')

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
@@ -11,10 +10,22 @@ from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import write_json, write_text
 from mmdet_ps.utils.results_table import NOTHING, markdown_table, percent
 
-from .figure import draw_rows
+from .figure import draw_curves, draw_rows
+from .tables import Table
 
 PRETRAINED = 'pretrained'
-SCORES = {'mAP': 'mAP', 'top-1': 'top1'}  # in a table -> in a row
+# In a table -> in a row; older rows lack the third.
+SCORES = {
+    'mAP': 'mAP',
+    'top-1': 'top1',
+    'mAP, annotated boxes': 'mAP_gt_boxes',
+}
+FIGURES = {
+    'mAP': 'search/mAP',
+    'top1': 'search/top1',
+    'mAP_gt_boxes': 'search/annotated_boxes/mAP',
+    'detection_AP': 'detection/AP',
+}
 
 
 class ResultTable:
@@ -23,23 +34,28 @@ class ResultTable:
     Rows that an earlier call wrote stay, unless they are run again.
 
     Args:
-        path: The JSON file; markdown and picture lie beside it.
-        column: What is compared: ``start`` or ``variant``.
-        columns: Its values, in order.
+        folder: Of the JSON file; markdown and picture lie beside it.
+        table: What is compared.
     """
 
-    def __init__(
-        self, path: Path, column: str, columns: Sequence[str]
-    ) -> None:
-        self.path, self.column, self.columns = path, column, list(columns)
-        self.rows = {}
-        if path.is_file():
-            for row in json.loads(path.read_text()):
+    def __init__(self, folder: Path, table: Table) -> None:
+        self.path = folder / f'{table.stem}.json'
+        self.table = table
+        self.rows: dict[tuple, dict] = {}
+        if self.path.is_file():
+            for row in json.loads(self.path.read_text()):
                 self.rows[self._key(row)] = row
 
     def _key(self, row: dict) -> tuple:
-        place = self.columns.index(row[self.column])
-        return row['method'], row['target'], place, row['seed']
+        column, along = self.table.column, self.table.along
+        if row.get(column) not in self.table.values:
+            raise UserError(
+                f'{self.path}: {column} {row.get(column)!r} is not among '
+                'those compared today; remove the row, or the file'
+            )
+        place = self.table.values.index(row[column])
+        step = row[along] if along else 0
+        return row['method'], row['target'], step, place, row['seed']
 
     def add(self, row: dict) -> None:
         """Take in a row and write both files."""
@@ -51,36 +67,43 @@ class ResultTable:
         rows = [self.rows[key] for key in sorted(self.rows)]
         write_json(self.path, rows, indent=1)
         picture = self.path.with_suffix('.png')
-        draw_rows(rows, self.column, self.columns, picture)
-        text = report(rows, self.column, self.columns)
+        table = self.table
+        values = [v for v in table.values if _has(rows, table.column, v)]
+        if table.along:
+            draw_curves(rows, table.column, values, table.along, picture)
+        else:
+            draw_rows(rows, table.column, values, picture)
+        text = report(rows, table, values)
         text += f'\n![mAP of every row]({picture.name})\n'
         write_text(self.path.with_suffix('.md'), text)
 
 
 def read_scores(folder: Path) -> dict[str, float]:
-    """The last scores in the logs of a training."""
+    """The last scores in the logs of a training, by their keys in a row."""
     logs = sorted(folder.glob('*/vis_data/scalars.json'))
     for log in reversed(logs):
         for line in reversed(log.read_text().splitlines()):
             entry = json.loads(line)
             if 'search/mAP' in entry:
-                return dict(
-                    mAP=round(entry['search/mAP'], 4),
-                    top1=round(entry['search/top1'], 4),
-                )
+                return {
+                    key: round(entry[figure], 4)
+                    for key, figure in FIGURES.items()
+                    if figure in entry
+                }
     raise UserError(
         f'the logs in {folder} hold no search/mAP: remove the folder and run '
         'again'
     )
 
 
-def report(rows: list[dict], column: str, columns: Sequence[str]) -> str:
-    """A table of mAP and top-1 over the seeds.
+def report(rows: list[dict], table: Table, values: list[str]) -> str:
+    """A table of the scores over the seeds.
 
     Args:
-        rows: With ``method``, ``target``, ``seed``, ``mAP`` and ``top1``.
-        column: What is compared: ``start`` or ``variant``.
-        columns: Its values, in order.
+        rows: With ``method``, ``target``, ``seed``, the scores, and what the
+            table compares.
+        table: The table.
+        values: Those of its values that have rows.
     """
     seeds = sorted({row['seed'] for row in rows})
     commits = sorted({row['commit'] for row in rows})
@@ -92,51 +115,61 @@ def report(rows: list[dict], column: str, columns: Sequence[str]) -> str:
         f'percent; commit {_listed(commits)}.',
         '',
     ]
-    if column == 'start':
-        lines += _by_start(rows, [c for c in columns if _has(rows, c)])
+    if table.along:
+        lines += _along(rows, table, values)
+    elif table.column == 'start':
+        lines += _by_start(rows, values)
     else:
-        lines += _by_variant(rows, [c for c in columns if _has(rows, c)])
+        lines += _by_variant(rows, table.column, values)
     return '\n'.join(lines) + '\n'
 
 
-def _has(rows: list[dict], value: str) -> bool:
-    return any(value in (r.get('start'), r.get('variant')) for r in rows)
+def _has(rows: list[dict], column: str, value: str) -> bool:
+    return any(row[column] == value for row in rows)
 
 
 def _cells(
-    rows: list[dict], column: str, columns: Sequence[str]
-) -> dict[tuple[str, str], dict[str, list[dict]]]:
-    """(method, target) -> value of the column -> its rows, one per seed."""
-    cells: dict[tuple[str, str], dict[str, list[dict]]] = {}
+    rows: list[dict], column: str, values: list[str], *keys: str
+) -> dict[tuple, dict[str, list[dict]]]:
+    """Values of the keys -> value of the column -> its rows, one per seed."""
+    cells: dict[tuple, dict[str, list[dict]]] = {}
     for row in rows:
         place = cells.setdefault(
-            (row['method'], row['target']), {value: [] for value in columns}
+            tuple(row[key] for key in keys), {value: [] for value in values}
         )
         place[row[column]].append(row)
     return cells
 
 
 def _by_start(rows: list[dict], starts: list[str]) -> list[str]:
-    """One line per method and target, two columns per start."""
+    """One line per method and target; how far pre-training is ahead."""
     others = [start for start in starts if start != PRETRAINED]
-    header = ['method', 'target']
-    header += [f'{start} {key}' for start in starts for key in SCORES]
+    header = ['method', 'target', *starts]
     header += [f'gain over {start}' for start in others]
-    lines = []
+    cells = _cells(rows, 'start', starts, 'method', 'target')
     ahead: dict[str, dict[str, bool]] = {start: {} for start in others}
-    for (method, target), cell in _cells(rows, 'start', starts).items():
-        texts = [_score(cell[s], key) for s in starts for key in SCORES]
-        for start in others:
-            gain = _gain(cell[start], cell.get(PRETRAINED, []))
-            texts.append(NOTHING if gain is None else f'{100 * gain:+.1f}')
-            if gain is not None:
-                ahead[start][f'{method} on {target}'] = gain > 0
-        lines.append([method, target, *texts])
-    return [
-        markdown_table(header, lines),
-        '',
-        *(_verdict(*item) for item in ahead.items() if item[1]),
-    ]
+    parts = [_steps(rows, starts), '']
+    for name, score in SCORES.items():
+        lines = []
+        for (method, target), cell in cells.items():
+            texts = [_score(cell[start], score) for start in starts]
+            for start in others:
+                gain = _gain(cell[start], cell.get(PRETRAINED, []), score)
+                texts.append(NOTHING if gain is None else f'{100 * gain:+.1f}')
+                if gain is not None and score == 'mAP':
+                    ahead[start][f'{method} on {target}'] = gain > 0
+            lines.append([method, target, *texts])
+        parts += [f'{name}:', '', markdown_table(header, lines), '']
+    return parts + [_verdict(*item) for item in ahead.items() if item[1]]
+
+
+def _steps(rows: list[dict], starts: list[str]) -> str:
+    """How many steps on the target each start had."""
+    texts = []
+    for start in starts:
+        steps = {r.get('steps') for r in rows if r['start'] == start}
+        texts.append(f'{start} {_listed(sorted(filter(None, steps)))}')
+    return f'Steps on the target: {"; ".join(texts)}.'
 
 
 def _verdict(start: str, ahead: dict[str, bool]) -> str:
@@ -149,12 +182,38 @@ def _verdict(start: str, ahead: dict[str, bool]) -> str:
     return text + (f'; not for {", ".join(behind)}.' if behind else '.')
 
 
-def _by_variant(rows: list[dict], variants: list[str]) -> list[str]:
+def _along(rows: list[dict], table: Table, values: list[str]) -> list[str]:
+    """One line per number of steps or share, for each method and target."""
+    parts = []
+    for (method, target), _ in _cells(
+        rows, table.column, values, 'method', 'target'
+    ).items():
+        own = [
+            r for r in rows if (r['method'], r['target']) == (method, target)
+        ]
+        header = [table.along]
+        header += [f'{value}: {key}' for value in values for key in SCORES]
+        lines = [
+            [
+                step,
+                *(_score(cell[v], s) for v in values for s in SCORES.values()),
+            ]
+            for (step,), cell in _cells(
+                own, table.column, values, table.along
+            ).items()
+        ]
+        parts += [f'{method}, {target}:', '', markdown_table(header, lines)]
+        parts.append('')
+    return parts
+
+
+def _by_variant(rows: list[dict], column: str, names: list[str]) -> list[str]:
     """One line per variant, for each method and target."""
     parts = []
-    for (method, target), cell in _cells(rows, 'variant', variants).items():
+    cells = _cells(rows, column, names, 'method', 'target')
+    for (method, target), cell in cells.items():
         lines = [
-            [name, len(found), *(_score(found, key) for key in SCORES)]
+            [name, len(found), *(_score(found, s) for s in SCORES.values())]
             for name, found in cell.items()
         ]
         header = ['pre-training', 'seeds', *SCORES]
@@ -163,14 +222,14 @@ def _by_variant(rows: list[dict], variants: list[str]) -> list[str]:
     return parts
 
 
-def _gain(before: list[dict], after: list[dict]) -> float | None:
-    if not before or not after:
-        return None
-    return mean(r['mAP'] for r in after) - mean(r['mAP'] for r in before)
+def _gain(before: list[dict], after: list[dict], score: str) -> float | None:
+    old = [row[score] for row in before if score in row]
+    new = [row[score] for row in after if score in row]
+    return mean(new) - mean(old) if old and new else None
 
 
 def _score(rows: list[dict], score: str) -> str:
-    return percent([row[SCORES[score]] for row in rows])
+    return percent([row[score] for row in rows if score in row])
 
 
 def _listed(values: list) -> str:

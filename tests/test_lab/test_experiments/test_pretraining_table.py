@@ -4,10 +4,12 @@ from types import SimpleNamespace
 
 import cv2
 import pytest
+from mmengine.config import Config
 
-from lab.experiments import trainings
+from lab.experiments import pretraining_table, tables
 from lab.experiments.result_table import ResultTable, read_scores
-from lab.experiments.trainings import METHODS, table_runs
+from lab.experiments.tables import TABLES, start_runs
+from lab.experiments.trainings import METHODS, PRETRAIN_CONFIG
 from mmdet_ps.utils.comparison import TARGETS
 
 ROOT = Path(__file__).parents[3]
@@ -17,33 +19,34 @@ def test_the_last_scores_of_a_training_are_read(tmp_path):
     for name, score in (('20250101', 0.125), ('20250102', 0.25)):
         log = tmp_path / name / 'vis_data/scalars.json'
         log.parent.mkdir(parents=True)
-        entries = [{'loss': 1.0}, {'search/mAP': score, 'search/top1': 0.5}]
+        entries = [{'loss': 1.0}, {'search/mAP': score, 'search/top1': 0.5,
+                   'search/annotated_boxes/mAP': 0.75}]  # fmt: skip
         log.write_text('\n'.join(map(json.dumps, entries)))
-    assert read_scores(tmp_path) == dict(mAP=0.25, top1=0.5)
+    assert read_scores(tmp_path) == dict(mAP=0.25, top1=0.5, mAP_gt_boxes=0.75)
     with pytest.raises(ValueError, match='hold no search/mAP'):
         read_scores(tmp_path / 'nothing')
 
 
 def row(start, seed, score, target='prw'):
     return dict(method='nae', target=target, start=start, seed=seed,
-                mAP=score, top1=score, commit='abc')  # fmt: skip
+                mAP=score, top1=score, steps=120, commit='abc')  # fmt: skip
 
 
 def test_the_table_has_means_spreads_and_gains(tmp_path):
-    starts = ['scratch', 'pretrained']
     path = tmp_path / 'pretraining.json'
-    table = ResultTable(path, 'start', starts)
+    table = ResultTable(tmp_path, TABLES['starts'])
     for seed, (low, high) in enumerate([(0.1, 0.2), (0.2, 0.4)]):
         table.add(row('pretrained', seed, high))
         table.add(row('scratch', seed, low))
     text = path.with_suffix('.md').read_text()
-    assert '| nae | prw | 15.0 ± 7.1 | 15.0 ± 7.1 | 30.0 ± 14.1' in text
-    assert '| +15.0 |' in text and 'scratch: ahead in 1 of 1 cells.' in text
+    assert '| nae | prw | 15.0 ± 7.1 | 30.0 ± 14.1 | +15.0 |' in text
+    assert 'scratch: ahead in 1 of 1 cells.' in text
+    assert 'scratch 120; pretrained 120.' in text
     assert (
         '![' in text and cv2.imread(str(path.with_suffix('.png'))) is not None
     )
     # Rows are kept by later calls, replaced one by one, and in order.
-    table = ResultTable(path, 'start', starts)
+    table = ResultTable(tmp_path, TABLES['starts'])
     table.add(row('pretrained', 1, 0.0))
     assert [r['mAP'] for r in json.loads(path.read_text())] == [
         0.1, 0.2, 0.2, 0.0
@@ -61,7 +64,7 @@ def options(**changes):
 
 
 def test_every_cell_has_its_run_and_its_needs_come_first():
-    runs = table_runs(options())
+    runs = start_runs(options())
     names = [run.name for run in runs]
     assert len(names) == len(set(names)) == 2 * 2 * (1 + 3)
     for index, run in enumerate(runs):
@@ -76,7 +79,7 @@ def test_every_cell_has_its_run_and_its_needs_come_first():
 
 
 def test_configurations_of_the_runs_exist():
-    runs = table_runs(options(methods=list(METHODS), targets=TARGETS))
+    runs = start_runs(options(methods=list(METHODS), targets=TARGETS))
     configs = {
         part
         for run in runs
@@ -88,17 +91,15 @@ def test_configurations_of_the_runs_exist():
 
 
 def test_the_ablation_varies_parts_and_data(monkeypatch):
-    monkeypatch.setattr(trainings, 'number_of_images', lambda p: 400)
-    runs = trainings.ablation_runs(options(seeds=[5]))
-    variants = [run.row['variant'] for run in runs if run.row]
-    assert variants[:4] == [
-        'no pre-training', 'detection only', 're-ID only', 'both'
-    ]  # fmt: skip
-    assert len(variants) == len(set(variants)) == 12
+    monkeypatch.setattr(tables, 'number_of_images', lambda p: 400)
+    runs = tables.ablation_runs(options(seeds=[5]))
+    names = [run.row['name'] for run in runs if run.row]
+    assert names[:4] == ['no pre-training', 'detection', 're-ID', 'both']
+    assert len(names) == len(set(names)) == 15
     full = next(run for run in runs if run.name == 'pretrain_nae_5')
     assert not any('alignment' in part for part in full.commands[0])
     quarter = runs[-4].commands[0]
-    assert '25%' in runs[-3].row['variant']
+    assert '25%' in runs[-3].row['name']
     assert [p for p in quarter if 'indices' in p] == [
         'train_dataloader.dataset.datasets.0.indices=100',
         'train_dataloader.dataset.datasets.1.indices=100',
@@ -107,16 +108,80 @@ def test_the_ablation_varies_parts_and_data(monkeypatch):
     ]
 
 
+def test_options_of_every_variant_exist(monkeypatch):
+    monkeypatch.setattr(tables, 'number_of_images', lambda p: 400)
+    path = ROOT / PRETRAIN_CONFIG.format('nae-r18-c4')
+    for options_of_it in tables.variants(options()).values():
+        config = Config.fromfile(path)
+        changes = dict(o.split('=', 1) for o in options_of_it or [])
+        for key in changes:
+            *parents, last = key.split('.')
+            place = config
+            for part in parents:
+                place = place[int(part) if part.isdigit() else part]
+            known = last in place or last in ('erase', 'indices')
+            assert known or key == 'model.det_persons', key
+
+
+def test_a_curve_shares_the_runs_of_full_length(tmp_path):
+    runs = TABLES['curve'].runs(options(seeds=[0]))
+    rows = [(run.row['start'], run.row['steps']) for run in runs if run.row]
+    assert rows == [
+        (start, steps)
+        for start in ('scratch', 'pretrained')
+        for steps in (30, 60, 120, 180)
+    ]
+    names = {run.name for run in start_runs(options(seeds=[0]))}
+    assert {run.name for run in runs} & names == {
+        'pretrain_nae_0', 'nae_prw_scratch_0', 'nae_prw_pretrained_0'
+    }  # fmt: skip
+    table = ResultTable(tmp_path, TABLES['curve'])
+    for start, steps in reversed(rows):
+        table.add(dict(row(start, 0, steps / 1000), steps=steps))
+    text = (tmp_path / 'curve.md').read_text()
+    assert '| 60 | 6.0 | 6.0 | – | 6.0' in text
+    assert cv2.imread(str(tmp_path / 'curve.png')) is not None
+
+
+def test_labels_are_taken_at_even_distances(monkeypatch):
+    monkeypatch.setattr(tables, 'number_of_images', lambda p: 96)
+    runs = TABLES['labels'].runs(options(seeds=[0]))
+    kept = {
+        run.row['share']: json.loads(run.commands[0][-1].split('=')[1])
+        for run in runs
+        if run.row and run.row['share'] < 1
+    }
+    assert kept[0.25] == list(range(0, 96, 4))
+    assert kept[0.5] == list(range(0, 96, 2))
+    assert len(kept[0.12]) == 12 and kept[0.12][-1] > 80
+
+
+def test_rows_of_other_machines_are_taken_in(tmp_path, monkeypatch):
+    for folder, seed in (('here', 0), ('there', 1)):
+        (tmp_path / folder).mkdir()
+        ResultTable(tmp_path / folder, TABLES['starts']).add(
+            row('scratch', seed, 0.5)
+        )
+    monkeypatch.setattr(
+        'sys.argv',
+        ['table', '--out', str(tmp_path / 'here'), '--add-rows',
+         str(tmp_path / 'there')],
+    )  # fmt: skip
+    pretraining_table.main()
+    rows = json.loads((tmp_path / 'here/pretraining.json').read_text())
+    assert [r['seed'] for r in rows] == [0, 1]
+
+
 def test_variants_say_how_many_seeds_they_rest_on(tmp_path):
-    table = ResultTable(tmp_path / 'ablation.json', 'variant', ['none', 'all'])
+    table = ResultTable(tmp_path, TABLES['ablation'])
     for variant, seed, score in (
-        ('none', 0, 0.1),
-        ('all', 0, 0.2),
-        ('all', 1, 0.4),
+        ('no pre-training', 0, 0.1),
+        ('both', 0, 0.2),
+        ('both', 1, 0.4),
     ):
         entry = row('', seed, score)
         del entry['start']
-        table.add(dict(entry, variant=variant))
+        table.add(dict(entry, name=variant))
     text = (tmp_path / 'ablation.md').read_text()
-    assert '| none | 1 | 10.0 | 10.0 |' in text
-    assert '| all | 2 | 30.0 ± 14.1 | 30.0 ± 14.1 |' in text
+    assert '| no pre-training | 1 | 10.0 | 10.0 |' in text
+    assert '| both | 2 | 30.0 ± 14.1 | 30.0 ± 14.1 |' in text

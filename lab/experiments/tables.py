@@ -1,0 +1,241 @@
+"""Which trainings make each of the tables of hybrid pre-training.
+
+======================  ======================================================
+``starts``              method x target x start
+``curve``               the random start and the pre-trained one after
+                        different numbers of steps on the target
+``labels``              both starts with a share of the labelled scenes
+``ablation``            parts, options and amounts of the pre-training
+======================  ======================================================
+"""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmdet_ps.utils.comparison import STARTS, TARGETS
+
+from .trainings import (
+    STEP_COST,
+    Training,
+    finetuning,
+    number_of_images,
+    pretraining,
+    pretraining_name,
+)
+
+SHARES = (0.12, 0.25, 0.5, 1.0)
+# Steps of the learning curve, as multiples of those of the other tables.
+LENGTHS = (0.25, 0.5, 1.0, 1.5)
+BOTH_STARTS = ('scratch', 'pretrained')
+
+RATIO = 'train_dataloader.sampler.source_ratio'
+SOURCE = 'train_dataloader.dataset.datasets'
+ONE_VIEW = [
+    'model.two_views=None',
+    'model.det_persons=unlabelled',
+    f'{SOURCE}.0.pipeline.2.num_views=1',
+    f'{SOURCE}.1.pipeline.2.num_views=1',
+    # Four scenes of one view take the place of two in two views.
+    f'{RATIO}=[2,2,2,2]',
+    'train_dataloader.batch_size=8',
+    'train_dataloader.sampler.batch_size=8',
+]
+NO_ALIGNMENT = ['model.alignment=None']
+# Variant of the pre-training: options of the configuration; None is none.
+PARTS = {
+    'no pre-training': None,
+    'detection': [*NO_ALIGNMENT, *ONE_VIEW, f'{RATIO}=[4,4,0,0]'],
+    're-ID': [*NO_ALIGNMENT, *ONE_VIEW, f'{RATIO}=[0,0,4,4]'],
+    'both': [*NO_ALIGNMENT, *ONE_VIEW],
+    'both, persons of scenes ignored': [
+        *NO_ALIGNMENT,
+        *ONE_VIEW,
+        'model.det_persons=ignored',
+    ],
+    'both, alignment': ONE_VIEW,
+    'two views': NO_ALIGNMENT,
+    'two views, persons of scenes unlabelled': [
+        *NO_ALIGNMENT,
+        'model.det_persons=unlabelled',
+    ],
+    'two views, erasing': [*NO_ALIGNMENT, 'model.two_views.erase={}'],
+    'two views, image level': ['model.alignment.instance=None'],
+    'two views, instance level': ['model.alignment.image=None'],
+    'two views, image and instance level': [],
+    'two views, both levels, weight 0.3': ['model.alignment.weight=0.3'],
+}
+DATA_SHARES = {
+    f'two views, both levels, {share:.0%} of the data': share
+    for share in (0.25, 0.5)
+}
+
+
+@dataclass
+class Table:
+    """A table: its file, what its columns compare, and its trainings.
+
+    Attributes:
+        stem: Name of its files in ``docs/results``.
+        column: Key of the rows whose values are compared.
+        values: The values, in order.
+        runs: What makes its rows.
+        along: Key of the rows that a curve is drawn along.
+    """
+
+    stem: str
+    column: str
+    values: list
+    runs: Callable[[argparse.Namespace], list[Training]]
+    along: str = ''
+
+
+def start_runs(args: argparse.Namespace) -> list[Training]:
+    """Method x target x start x seed.
+
+    Seed by seed, so that an unfinished table has whole columns; the long
+    runs come last.
+    """
+    runs, long_runs = [], []
+    for seed in args.seeds:
+        if 'pretrained' in args.starts:
+            runs += [pretraining(args, m, seed) for m in args.methods]
+        for method in args.methods:
+            for target in args.targets:
+                for start in args.starts:
+                    row = dict(
+                        method=method, target=target, start=start, seed=seed
+                    )
+                    run = _start_run(args, row)
+                    equal = start == 'scratch-equal-compute'
+                    (long_runs if equal else runs).append(run)
+    return runs + long_runs
+
+
+def _start_run(
+    args: argparse.Namespace,
+    row: dict,
+    length: float = 1.0,
+    suffix: str = '',
+    options: list[str] = (),
+) -> Training:
+    """A fine-tuning from the start of its row."""
+    steps = round(length * args.finetune_iters)
+    if row['start'] == 'scratch-equal-compute':
+        steps += STEP_COST * args.pretrain_iters
+    source = None
+    if row['start'] == 'pretrained':
+        source = pretraining_name(row['method'], row['seed'])
+    name = '{method}_{target}_{start}_{seed}'.format(**row) + suffix
+    return finetuning(args, name, row, source, steps, options)
+
+
+def _of_both_starts(
+    args: argparse.Namespace,
+    more: Callable[[dict], list[Training]],
+) -> list[Training]:
+    """Pre-trainings, and what ``more`` makes of rows of both starts."""
+    method, target = args.methods[0], args.targets[0]
+    runs = []
+    for seed in args.seeds:
+        runs.append(pretraining(args, method, seed))
+        for start in BOTH_STARTS:
+            runs += more(
+                dict(method=method, target=target, start=start, seed=seed)
+            )
+    return runs
+
+
+def curve_runs(args: argparse.Namespace) -> list[Training]:
+    """Steps x start x seed, for the first method and target."""
+    return _of_both_starts(
+        args,
+        lambda row: [
+            # The full length is a run of the table of starts.
+            _start_run(args, row, length, '' if length == 1 else f'_x{length}')
+            for length in LENGTHS
+        ],
+    )
+
+
+def label_runs(args: argparse.Namespace) -> list[Training]:
+    """Share of labelled scenes x start x seed, first method and target."""
+    folder = args.data_root / TARGETS[args.targets[0]]
+    count = number_of_images(folder / 'prepared/train.json')
+
+    def runs(row: dict) -> list[Training]:
+        return [
+            _start_run(
+                args,
+                dict(row, share=share),
+                suffix='' if share == 1 else f'_share{share}',
+                options=_indices(count, share),
+            )
+            for share in SHARES
+        ]
+
+    return _of_both_starts(args, runs)
+
+
+def _indices(count: int, share: float) -> list[str]:
+    """An option that keeps scenes at even distances: all cameras stay."""
+    if share == 1:
+        return []
+    kept = sorted({int(k / share) for k in range(round(share * count))})
+    return ['train_dataloader.dataset.indices=' + str(kept).replace(' ', '')]
+
+
+def ablation_runs(args: argparse.Namespace) -> list[Training]:
+    """Variant x seed, for the first method and target."""
+    method, target = args.methods[0], args.targets[0]
+    runs = []
+    for seed in args.seeds:
+        for index, (name, options) in enumerate(variants(args).items()):
+            source = None
+            if options is not None:
+                # The pre-training without options is that of the tables.
+                number = index if options else 0
+                source = pretraining_name(method, seed, number)
+                runs.append(pretraining(args, method, seed, number, options))
+            row = dict(method=method, target=target, name=name, seed=seed)
+            run = f'ablation_{method}_{target}_{index}_{seed}'
+            runs.append(
+                finetuning(args, run, row, source, args.finetune_iters)
+            )
+    return runs
+
+
+def variants(args: argparse.Namespace) -> dict[str, list[str] | None]:
+    """Options of each pre-training to compare; None is none at all."""
+    return {
+        **PARTS,
+        **{
+            name: data_options(args.data_root, share)
+            for name, share in DATA_SHARES.items()
+        },
+    }
+
+
+def data_options(data_root: Path, share: float) -> list[str]:
+    """Options that keep a share of the scenes and of the crops."""
+    options = []
+    for source, folder in enumerate(
+        ['CrowdHuman', 'CrowdHuman-2', 'Market-1501-v15.09.15', 'MSMT17_V1']
+    ):
+        count = number_of_images(data_root / folder / 'prepared/train.json')
+        inner = '' if folder.startswith('Crowd') else '.dataset'
+        options.append(
+            f'{SOURCE}.{source}{inner}.indices={round(share * count)}'
+        )
+    return options
+
+
+TABLES = {
+    'starts': Table('pretraining', 'start', list(STARTS), start_runs),
+    'curve': Table('curve', 'start', list(BOTH_STARTS), curve_runs, 'steps'),
+    'labels': Table('labels', 'start', list(BOTH_STARTS), label_runs, 'share'),
+    'ablation': Table(
+        'ablation', 'name', [*PARTS, *DATA_SHARES], ablation_runs
+    ),
+}
