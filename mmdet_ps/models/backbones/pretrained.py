@@ -17,7 +17,10 @@ from .shufflenet_v1 import ShuffleNetV1
 
 
 def resnet50(
-    pretrained: bool | str = False, trust: bool = False, **options
+    pretrained: bool | str = False,
+    trust: bool = False,
+    style: str = 'pytorch',
+    **options,
 ) -> nn.Module:
     """ResNet-50: (B, 3, H, W) to maps of 256, 512, 1024, 2048 channels.
 
@@ -27,9 +30,16 @@ def resnet50(
             ``~/.cache/mmdet_ps``) unless they are there; or a file, an
             address, or a name such as ``torchvision://resnet50``.
         trust: Also load a file that could run code of its own.
+        style: Which convolution of a bottleneck halves the map: the second
+            one (``pytorch``, as ``psvis`` builds it) or the first one
+            (``caffe``, as ROI-AlignPS builds it). Weights load into either,
+            and their authors do not say in which they were trained;
+            ``tools/analysis_tools/stride_layout.py`` measures which is
+            likelier.
         options: Of mmdet's ``ResNet``.
     """
-    return _load('resnet50', ResNet(depth=50, **options), pretrained, trust)
+    backbone = ResNet(depth=50, style=style, **options)
+    return _load('resnet50', backbone, pretrained, trust)
 
 
 def resnet18(
