@@ -99,6 +99,9 @@ setup(
             'faiss-cpu>=1.8',
             'onnx>=1.16',
             'onnxruntime>=1.18',
+            'nicegui>=3',
+            # Drives a Chromium that is installed; it brings none.
+            'playwright>=1.40',
             'timm>=1.0.20',
             # The documentation is built with the tests.
             *DOCS,
@@ -108,6 +111,7 @@ setup(
         'luperson': ['lmdb>=1.4'],
         'onnx': ['onnx>=1.16', 'onnxruntime>=1.18'],
         'faiss': ['faiss-cpu>=1.8'],
+        'page': ['nicegui>=3'],
         # ConvNeXt and plain vision transformers as backbones.
         'timm': ['timm>=1.0.20'],
         'trackers': ['trackers>=2.0', 'supervision>=0.26'],

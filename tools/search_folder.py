@@ -253,15 +253,6 @@ def give(query: Query, kind: str, value: object) -> None:
     )
 
 
-def choose_device(name: str) -> str:
-    """A GPU where there is one, unless another device is named."""
-    if name == 'auto':
-        import torch  # takes seconds, which --help does not need
-
-        return 'cuda' if torch.cuda.is_available() else 'cpu'
-    return name
-
-
 def say(message: str) -> None:
     """What the user should know, beside the answer."""
     tqdm.write(f'note: {message}', file=sys.stderr)
@@ -305,8 +296,10 @@ def run(args: argparse.Namespace) -> str:
     """Search; the sentences that sum up the answers."""
     out = Path(args.out)
     queries = read_queries(args)
-    device = choose_device(args.device)
     from mmdet_ps.apis import init_model  # imports MMDetection
+    from mmdet_ps.utils.devices import choose_device
+
+    device = choose_device(args.device)
 
     model = init_model(args.config, args.checkpoint, device, trust=args.trust)
     embedded = [

@@ -29,3 +29,10 @@ def require_device(name: str) -> torch.device:
                 'name cpu, or ask tools/check_env.py why'
             )
     return device
+
+
+def choose_device(name: str) -> str:
+    """The name of a device; ``auto`` is a GPU where there is one."""
+    if name == 'auto':
+        return 'cuda' if torch.cuda.is_available() else 'cpu'
+    return name
