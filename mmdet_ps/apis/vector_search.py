@@ -121,6 +121,16 @@ class FaissSearch:
     def __len__(self) -> int:
         return self._index.ntotal
 
+    @property
+    def lists(self) -> int:
+        """Number of lists that the vectors are sorted into."""
+        return self._index.nlist
+
+    @property
+    def lists_looked_into(self) -> int:
+        """How many of them a search reads, for the wanted recall."""
+        return self._index.nprobe
+
     def _train(self, vectors: np.ndarray) -> None:
         """Choose the lists, and empty them."""
         faiss = import_faiss()
