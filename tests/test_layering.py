@@ -49,7 +49,8 @@ MAY_IMPORT = {
     'evaluation': ('structures', 'utils'),
     'visualization': ('structures', 'utils'),
     'export': ('utils',),
-    'engine': ('structures', 'utils', 'visualization', 'models'),
+    # Estimates memory with the operators of GPUs.
+    'engine': ('structures', 'utils', 'visualization', 'models', 'ops'),
     'apis': (
         'structures',
         'utils',

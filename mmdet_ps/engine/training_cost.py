@@ -1,0 +1,255 @@
+"""What a step of a training needs: memory at its peak, and operations."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from unittest import mock
+
+import torch
+from mmdet.registry import MODELS
+from mmengine.config import Config
+from mmengine.optim import OptimWrapper, build_optim_wrapper
+from mmengine.registry import DefaultScope
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
+
+from mmdet_ps.ops import deform_conv, deform_conv_torchvision
+
+from .live_memory import LiveMemory, tensors_of
+from .random_batch import Pictures, random_batch
+
+GIB = 2**30
+# Operators on fewer bytes are computed: on the boxes of a step, not on maps.
+STAND_IN_FROM = 2**24
+PRECISIONS = {'fp32': None, 'fp16': torch.float16, 'bf16': torch.bfloat16}
+
+
+def deformable_flops(features, weight, *_, out_shape, **__) -> int:
+    """Operations of a deformable convolution, from shapes."""
+    return conv_flop_count(features, weight, out_shape)
+
+
+def deformable_backward_flops(gradient, features, weight, *_, **__) -> int:
+    """Operations of its backward pass: to the input and to the weight."""
+    return 2 * conv_flop_count(features, weight, gradient)
+
+
+DEFORMABLE_FLOPS = {
+    torch.ops.torchvision.deform_conv2d: deformable_flops,
+    torch.ops.torchvision._deform_conv2d_backward: deformable_backward_flops,
+}
+
+
+def bytes_of(tensors: Iterable[Tensor]) -> int:
+    """Bytes of tensors."""
+    return sum(t.numel() * t.itemsize for t in tensors)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one training step; sizes in bytes.
+
+    Attributes:
+        peak: Largest sum of everything that lives at one time.
+        parameters: Of the model.
+        buffers: Of the model: identity memories, queues, norms' statistics.
+        gradients: Of the parameters that train.
+        optimizer: State of the optimizers.
+        average: A second copy of the model, for averaged weights.
+        flops: Operations of the step, two for a multiplication and an
+            addition.
+    """
+
+    peak: int
+    parameters: int
+    buffers: int
+    gradients: int
+    optimizer: int
+    average: int
+    flops: int
+
+
+def step_cost(
+    cfg: Config,
+    pictures: Sequence[Pictures],
+    precision: str = 'fp32',
+    stand_in_from: int | None = STAND_IN_FROM,
+) -> Cost:
+    """What a step of a training needs, from its second one on.
+
+    Args:
+        cfg: Configuration of the training.
+        pictures: The batch.
+        precision: ``'fp32'``, or ``'fp16'`` or ``'bf16'`` for mixed precision.
+        stand_in_from: See :class:`LiveMemory`; None computes the step, on
+            the CPU.
+    """
+    training = SmallTraining(cfg, precision)
+    batch = training.batch(pictures)
+    memory = LiveMemory(stand_in_from)
+    with kernels_of_gpus(), memory:
+        memory.watch(training.tensors())
+        training.begin()
+        counter = FlopCounterMode(
+            display=False, custom_mapping=DEFORMABLE_FLOPS
+        )
+        memory.peak = memory.live
+        with counter:
+            training.step(batch)
+    average = training.averages * (training.parameters + training.buffers)
+    return Cost(
+        peak=memory.peak + average,
+        parameters=training.parameters,
+        buffers=training.buffers,
+        gradients=training.gradients,
+        optimizer=training.optimizer_state(),
+        average=average,
+        flops=counter.get_total_flops(),
+    )
+
+
+def measured_peak(
+    cfg: Config, pictures: Sequence[Pictures], precision: str = 'fp32'
+) -> int:
+    """Bytes that a step really took at its peak, on the current GPU.
+
+    Args:
+        cfg, pictures, precision: As of :func:`step_cost`.
+    """
+    training = SmallTraining(cfg, precision, 'cuda')
+    batch = training.batch(pictures)
+    training.begin()
+    training.step(batch)
+    torch.cuda.reset_peak_memory_stats()
+    training.step(batch)
+    return torch.cuda.max_memory_allocated()
+
+
+class SmallTraining:
+    """A model with its optimizers, and steps of it.
+
+    Args:
+        cfg: Configuration of the training.
+        precision: One of ``PRECISIONS``.
+        device: Where it trains.
+    """
+
+    def __init__(
+        self, cfg: Config, precision: str, device: str = 'cpu'
+    ) -> None:
+        self.device = device
+        self.dtype = PRECISIONS[precision]
+        torch.manual_seed(0)
+        with DefaultScope.overwrite_default_scope('mmdet'):
+            # Weights at random: none of the figures depends on them.
+            self.model: nn.Module = MODELS.build(copy.deepcopy(cfg.model))
+            self.model.to(device).train()
+            self.wrapper = plain_optimizers(self.model, cfg)
+        self.accumulates = cfg.optim_wrapper.get('accumulative_counts', 1) > 1
+        self.averages = sum(
+            hook['type'] == 'EMAHook' for hook in cfg.get('custom_hooks') or ()
+        )
+        self.parameters = bytes_of(self.model.parameters())
+        self.buffers = bytes_of(self.model.buffers())
+        self.gradients = bytes_of(
+            p for p in self.model.parameters() if p.requires_grad
+        )
+
+    def batch(self, pictures: Sequence[Pictures]) -> dict:
+        """A batch of noise."""
+        counts = [
+            module.num_identities
+            for module in self.model.modules()
+            if hasattr(module, 'num_identities')
+        ]
+        return random_batch(pictures, min(counts, default=0))
+
+    def tensors(self) -> Iterator[Tensor]:
+        """Everything that lives between steps, before the first one."""
+        yield from self.model.parameters()
+        yield from self.model.buffers()
+
+    def optimizer_state(self) -> int:
+        """Bytes of the state of all optimizers."""
+        optimizers = getattr(self.wrapper, 'optimizers', None)
+        return sum(
+            bytes_of(tensors_of(list(optimizer.state.values())))
+            for optimizer in optimizers or [self.wrapper.optimizer]
+        )
+
+    def begin(self) -> None:
+        """Let the optimizers have the state they have between steps."""
+        for parameter in self.model.parameters():
+            if parameter.requires_grad:
+                parameter.grad = torch.zeros_like(parameter)
+        self.wrapper.step()
+        self.zero_grad()
+
+    def zero_grad(self) -> None:
+        """Forget the gradients; they keep their memory if some are
+        accumulated over steps."""
+        self.wrapper.zero_grad(set_to_none=not self.accumulates)
+
+    def step(self, batch: dict) -> None:
+        """Train on a batch.
+
+        Where gradients are accumulated, it is a step that finds some.
+        """
+        # The preprocessor changes what it gets.
+        batch = copy.deepcopy(batch)
+        with torch.autocast(
+            self.device, self.dtype, enabled=self.dtype is not None
+        ):
+            data = self.model.data_preprocessor(batch, True)
+            del batch
+            losses = self.model(**data, mode='loss')
+        loss, _ = self.model.parse_losses(losses)
+        del data, losses
+        self.wrapper.backward(loss)
+        self.wrapper.step()
+        self.zero_grad()
+
+
+def plain_optimizers(model: nn.Module, cfg: Config) -> OptimWrapper:
+    """The optimizers of a training, which step on every batch."""
+    options = copy.deepcopy(cfg.optim_wrapper)
+    options.type = 'OptimWrapper'
+    for name in ('loss_scale', 'dtype', 'accumulative_counts'):
+        options.pop(name, None)
+    return build_optim_wrapper(model, options)
+
+
+@contextlib.contextmanager
+def kernels_of_gpus() -> Iterator[None]:
+    """Let the CPU keep what GPUs keep.
+
+    Deformable convolutions are other kernels there, and mixed precision
+    computes these norms in single precision.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(
+            mock.patch.object(
+                deform_conv, 'deform_conv_rows', deform_conv_torchvision
+            )
+        )
+        for name in ('group_norm', 'layer_norm'):
+            plain = getattr(functional, name)
+            stack.enter_context(
+                mock.patch.object(functional, name, in_single(plain))
+            )
+        yield
+
+
+def in_single(norm: Callable) -> Callable:
+    """A norm that takes its input in single precision under autocast."""
+
+    def in_single_precision(x: Tensor, *args, **kwargs) -> Tensor:
+        if torch.is_autocast_enabled('cpu'):
+            x = x.float()
+        return norm(x, *args, **kwargs)
+
+    return in_single_precision

@@ -1,0 +1,133 @@
+"""The estimated memory of a step is what a computed step takes."""
+
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmdet_ps.engine.fitting import Setting, fits, settings
+from mmdet_ps.engine.random_batch import pictures_of, random_batch
+from mmdet_ps.engine.training_cost import GIB, Cost, step_cost
+from mmdet_ps.structures.fields import UNLABELLED
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
+THIN = sorted((CONFIGS / 'synthetic').glob('*_prw.py'))
+HYBRID = sorted((CONFIGS / 'synthetic').glob('hybrid-pretrain_*.py'))
+SMALL = dict(size=(192, 128), persons=5)
+
+
+def thin(name):
+    (path,) = (CONFIGS / 'synthetic').glob(name)
+    return Config.fromfile(path)
+
+
+def both(cfg, batch_size, precision='fp32'):
+    """The cost of a step that is followed, and of one that is computed."""
+    pictures = pictures_of(cfg, batch_size, **SMALL)
+    return [
+        step_cost(cfg, pictures, precision, stand_in_from)
+        for stand_in_from in (2**18, None)
+    ]
+
+
+def check(estimate, computed):
+    assert estimate.peak == pytest.approx(computed.peak, rel=0.15)
+    assert estimate.flops == pytest.approx(computed.flops, rel=0.2)
+    held = estimate.parameters + estimate.buffers + estimate.optimizer
+    assert held < estimate.peak
+    for name in ('parameters', 'buffers', 'gradients', 'optimizer'):
+        assert getattr(estimate, name) == getattr(computed, name)
+
+
+def test_estimate_of_nae():
+    check(*both(thin('nae_*_prw.py'), 2))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('path', THIN, ids=lambda path: path.stem)
+def test_estimate_of_every_method(path):
+    check(*both(Config.fromfile(path), 2))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('path', HYBRID, ids=lambda path: path.stem)
+def test_estimate_of_every_pretraining(path):
+    check(*both(Config.fromfile(path), 4))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', ['nae_*_prw.py', 'alignps_*_prw.py'])
+def test_estimate_in_mixed_precision(name):
+    estimate, computed = both(thin(name), 2, 'bf16')
+    check(estimate, computed)
+    assert estimate.peak < both(thin(name), 2)[0].peak
+
+
+def test_averaged_weights_and_accumulated_gradients_are_counted():
+    plain = step_cost(thin('nae_*_prw.py'), pictures := small_pictures())
+    cfg = thin('nae_*_prw.py')
+    cfg.custom_hooks = [*cfg.custom_hooks, dict(type='EMAHook')]
+    average = step_cost(cfg, pictures)
+    extra = plain.parameters + plain.buffers
+    assert average.peak == plain.peak + extra == plain.peak + average.average
+    cfg = thin('nae_*_prw.py')
+    cfg.optim_wrapper.accumulative_counts = 2
+    accumulated = step_cost(cfg, pictures)
+    # Their gradients live while the activations of a step do.
+    assert plain.peak < accumulated.peak <= plain.peak + plain.gradients
+
+
+def small_pictures():
+    return pictures_of(thin('nae_*_prw.py'), 2, **SMALL)
+
+
+def test_pictures_are_the_largest_of_the_recipe():
+    cfg = Config.fromfile(CONFIGS / 'alignps/alignps_r50_1xb4-24e_prw.py')
+    (group,) = pictures_of(cfg)
+    assert (group.number, group.width, group.height) == (4, 2000, 1200)
+    (group,) = pictures_of(cfg, 1, (30, 20), 3)
+    assert (group.number, group.width, group.height) == (1, 30, 20)
+
+
+def test_pictures_of_a_pretraining():
+    (path,) = (CONFIGS / 'hybrid_pretrain').glob('*_nae-*.py')
+    cfg = Config.fromfile(path)
+    scenes, crops = pictures_of(cfg)
+    assert (scenes.number, scenes.width, scenes.height) == (5, 1333, 800)
+    assert (crops.number, crops.width, crops.height) == (3, 512, 512)
+    assert (scenes.branch, crops.branch) == ('det', 'reid')
+    assert crops.persons == 8
+    for dataset in cfg.train_dataloader.dataset.datasets[:3]:
+        dataset.pipeline[2].num_views = 2
+    assert pictures_of(cfg)[0].number == 10
+    batch = random_batch(pictures_of(cfg, 8, (64, 48), 4), 9)
+    views = [
+        next(filter(None, batch['data_samples'][name])).gt_instances
+        for name in ('det', 'det_second_view')
+    ]
+    assert views[0].bboxes.equal(views[1].bboxes)
+    assert views[0].person_ids.unique().tolist() == [UNLABELLED]
+
+
+def test_settings_keep_the_pictures_of_a_step():
+    cfg = thin('nae_*_prw.py')
+    found = list(settings(cfg, 'fp32', 4))
+    assert str(found[0]) == 'as it is'
+    assert str(found[1]) == '--amp fp16'
+    assert str(found[2]) == '--cfg-options model.backbone.with_cp=True'
+    assert all(s.batch_size * s.accumulate >= 4 for s in found)
+    assert found[-1].batch_size == 1
+    assert found[-1].cfg.optim_wrapper.accumulative_counts == 4
+    assert 'accumulative_counts' not in cfg.optim_wrapper
+
+
+def test_checkpointing_saves_memory():
+    cfg = thin('nae_*_prw.py')
+    plain = Setting(cfg, 'fp32', 2, False).cost(**SMALL)
+    saved = Setting(cfg, 'fp32', 2, True).cost(**SMALL)
+    assert saved.peak < plain.peak
+
+
+def test_a_card_needs_more_than_the_peak():
+    cost = Cost(10 * GIB, *[0] * 6)
+    assert fits(cost, 11.5) and not fits(cost, 11)
