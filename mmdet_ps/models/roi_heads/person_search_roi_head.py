@@ -14,6 +14,7 @@ from mmdet.utils import InstanceList
 from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 from torch import Tensor
+from torchvision.ops import roi_align
 
 from mmdet_ps.models.losses.distributed import over_all_ranks
 from mmdet_ps.models.losses.identity_loss import NO_BOX, REID_KEYS, PersonRows
@@ -146,7 +147,28 @@ class PersonSearchRoIHead(StandardRoIHead):
         maps, and half precision cannot tell neighbouring pixels apart.
         """
         maps = tuple(level.float() for level in x)
-        return self.bbox_roi_extractor(maps, rois.float())
+        if torch.is_grad_enabled() or torch.jit.is_tracing():
+            return self.bbox_roi_extractor(maps, rois.float())
+        return self._roi_features_in_testing(maps, rois.float())
+
+    def _roi_features_in_testing(
+        self, maps: tuple[Tensor], rois: Tensor
+    ) -> Tensor:
+        """The same as of the extractor, which for training fills and copies
+        twice as much memory as the features need."""
+        (layer,) = self.bbox_roi_extractor.roi_layers
+        features = roi_align(
+            maps[0],
+            rois,
+            layer.output_size,
+            layer.spatial_scale,
+            layer.sampling_ratio,
+            layer.aligned,
+        )
+        if features.device.type == 'cpu':
+            # The kernels of the top are faster with channels together.
+            features = features.contiguous(memory_format=torch.channels_last)
+        return features
 
     def _bbox_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:
         """Class logits (N, K), deltas (N, 4), embeddings (N, D) of RoIs (N,
