@@ -10,6 +10,7 @@ from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 
 from mmdet_ps.models.detectors.search_answers import answer
+from mmdet_ps.utils.norm_folding import fold_norms
 from tests.test_golden.golden import (
     FOLDER,
     arrays,
@@ -186,9 +187,12 @@ def test_post_processing_of_recorded_answers(case):
     assert_agrees(found.embeddings, record['given_det_embeddings'], HALF)
 
 
-def test_the_whole_way():
+@pytest.mark.parametrize('norms', ['apart', 'folded'])
+def test_the_whole_way(norms):
     """Detections of the image itself, where the record is usable."""
     model = converted('bsl')
+    if norms == 'folded':
+        assert fold_norms(model) > 40
     record = arrays('bsl_div')
     model.data_preprocessor.std.fill_(255.0)
     model.roi_head.test_cfg.score_thr = float(record['score_thresh'])

@@ -1,0 +1,155 @@
+"""Batch norms computed within the convolutions before them, in testing.
+
+With its running statistics a batch norm is a factor and an offset per channel,
+which the convolution before it can have in its weights. The model keeps its
+own weights: what is saved, loaded or trained is the same with and without.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class FoldedConv2d(nn.Conv2d):
+    """A convolution that does the work of its norm, where that is allowed.
+
+    Where it is not (training, gradients, a graph that is traced), it is the
+    convolution that it was made of, and the norm does its own work.
+    """
+
+    # In a tuple, so that the norm is no part of this module.
+    folded_norm: tuple[FoldedBatchNorm2d]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, O, Ho, Wo), normalised if allowed."""
+        if not folds(self):
+            return super().forward(x)
+        if x.device.type == 'cpu':
+            # The kernels for CPUs are faster with a pixel's channels together.
+            x = x.contiguous(memory_format=torch.channels_last)
+        weight, bias = self._folded_weights(computing_type(x))
+        return F.conv2d(
+            x,
+            weight,
+            bias,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.groups,
+        )
+
+    def _folded_weights(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Weight (O, C / groups, kh, kw) and bias (O,) of a type, made anew
+        whenever one of the tensors that they come from has changed."""
+        (norm,) = self.folded_norm
+        sources = [self.weight, self.bias, norm.weight, norm.bias]
+        sources += [norm.running_mean, norm.running_var]
+        # A step of training tells of its statistics by this alone.
+        sources += [norm.num_batches_tracked]
+        state = dtype, *map(state_of, sources)
+        kept = self.__dict__.get('_kept')
+        if kept is None or kept[0] != state:
+            folded = [tensor.to(dtype) for tensor in fold(self, norm)]
+            kept = self.__dict__['_kept'] = state, folded
+        return kept[1]
+
+    def __getstate__(self) -> dict:
+        return {k: v for k, v in self.__dict__.items() if k != '_kept'}
+
+
+class FoldedBatchNorm2d(nn.BatchNorm2d):
+    """A norm whose work the convolution before it does, where allowed."""
+
+    # In a tuple, so that the convolution is no part of this module.
+    folded_conv: tuple[FoldedConv2d]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) as it is, or normalised."""
+        (conv,) = self.folded_conv
+        return x if folds(conv) else super().forward(x)
+
+
+def folds(conv: FoldedConv2d) -> bool:
+    """Whether a convolution does the work of its norm at this moment."""
+    (norm,) = conv.folded_norm
+    return not (
+        conv.training
+        or norm.training
+        or torch.is_grad_enabled()
+        or torch.jit.is_tracing()
+        or torch.compiler.is_compiling()
+    )
+
+
+def computing_type(x: Tensor) -> torch.dtype:
+    """Type that a convolution of this input computes in."""
+    device = x.device.type
+    if torch.is_autocast_enabled(device):
+        return torch.get_autocast_dtype(device)
+    return x.dtype
+
+
+def state_of(tensor: Tensor | None) -> tuple | None:
+    """What changes with the numbers in a tensor, or where they are."""
+    if tensor is None:
+        return None
+    # What was made in inference mode cannot be changed out of it.
+    version = 0 if tensor.is_inference() else tensor._version
+    return tensor.data_ptr(), version, tensor.dtype, tensor.device
+
+
+@torch.no_grad()
+def fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Weight (O, C / groups, kh, kw) and bias (O,) of a convolution that also
+    normalises, in double precision: they are rounded once, when used."""
+    factor = (norm.running_var.double() + norm.eps).rsqrt()
+    if norm.weight is not None:
+        factor = factor * norm.weight.double()
+    offset = -norm.running_mean.double()
+    if conv.bias is not None:
+        offset = offset + conv.bias.double()
+    offset = offset * factor
+    if norm.bias is not None:
+        offset = offset + norm.bias.double()
+    weight = conv.weight.double() * factor[:, None, None, None]
+    if weight.device.type == 'cpu':
+        weight = weight.contiguous(memory_format=torch.channels_last)
+    return weight, offset
+
+
+def fold_norms(model: nn.Module) -> int:
+    """Fold every batch norm that directly follows a convolution.
+
+    The order of a module's parts is taken for the order of its computation,
+    as it is in the networks of MMDetection and of this project.
+
+    Args:
+        model: Changed in place. Its weights, their names, its training and
+            its gradients stay as they are.
+
+    Returns:
+        int: how many norms were folded.
+    """
+    number = 0
+    for module in model.modules():
+        parts = list(module.children())
+        for conv, norm in zip(parts, parts[1:]):
+            if can_fold(conv, norm):
+                conv.__class__ = FoldedConv2d
+                norm.__class__ = FoldedBatchNorm2d
+                conv.folded_norm, norm.folded_conv = (norm,), (conv,)
+                number += 1
+    return number
+
+
+def can_fold(conv: nn.Module, norm: nn.Module) -> bool:
+    """Whether these are a plain convolution and a norm of its channels."""
+    return (
+        type(conv) is nn.Conv2d
+        and type(norm) is nn.BatchNorm2d
+        and norm.track_running_stats
+        and conv.padding_mode == 'zeros'
+        and conv.out_channels == norm.num_features
+    )
