@@ -36,3 +36,24 @@ def choose_device(name: str) -> str:
     if name == 'auto':
         return 'cuda' if torch.cuda.is_available() else 'cpu'
     return name
+
+
+def half_precision(device: torch.device) -> torch.dtype:
+    """The half-precision type that a device is asked to compute in.
+
+    Raises:
+        UserError: It is a CPU that does not compute in it, which would be
+            slower than in single precision.
+    """
+    if device.type != 'cpu':
+        return torch.float16
+    # PyTorch before 2.9 does not tell.
+    known = getattr(torch.cpu, 'get_capabilities', dict)()
+    if known and not any(
+        there for name, there in known.items() if 'bf16' in name
+    ):
+        raise UserError(
+            'half precision: this CPU does not compute in bfloat16, and would '
+            'only be slower; leave the option out'
+        )
+    return torch.bfloat16
