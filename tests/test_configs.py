@@ -63,6 +63,8 @@ def test_a_reader_opens_few_files(path):
     path = ROOT / path
     assert levels(path) <= 3
     derived = len(bases_of(path)) == 1
+    # A model on another backbone changes the method's on a ResNet.
+    derived |= any(bases_of(base) for base in bases_of(path))
     thin = 'synthetic' in path.parts or 'hybrid_pretrain' in path.parts
     assert len(files(path)) <= (8 if thin else 6 if derived else 5)
 
@@ -319,6 +321,8 @@ def test_model_builds(path):
     assert cfg.default_scope == 'mmdet'
     init_default_scope('mmdet')
     # On the meta device nothing is allocated; building checks every argument.
-    with torch.device('meta'):
+    # mmdet's transformers read numbers of tensors while they are built.
+    transformer = re.search('Staged(Swin|PVT)', str(cfg.model))
+    with torch.device('cpu' if transformer else 'meta'):
         model = MODELS.build(cfg.model)
     assert sum(p.numel() for p in model.parameters()) > 0

@@ -31,8 +31,7 @@ class StagedViT(StagedBackbone):
     puts out a simple feature pyramid (Li et al., "Exploring Plain Vision
     Transformer Backbones for Object Detection", ECCV 2022, section 3): maps of
     a quarter, a half, one and two times the stride of the patches, made of the
-    last map alone, and behind them the map at the cut, for a RoI head
-    (``roi_stage`` of ROI-AlignPS).
+    last map alone.
 
     Args:
         architecture (str): name of the model in timm, such as
@@ -42,6 +41,9 @@ class StagedViT(StagedBackbone):
             resampled.
         top_blocks (int): how many blocks the top has.
         pyramid (tuple[int, ...]): levels that the whole puts out, 0 to 3.
+        cut_map (bool): the whole puts out the map at the cut, too, behind
+            them: what a RoI head with this top looks at (``roi_stage`` of
+            ROI-AlignPS).
         **kwargs: further options of :class:`StagedBackbone`.
 
     Raises:
@@ -55,6 +57,7 @@ class StagedViT(StagedBackbone):
         options: dict | None = None,
         top_blocks: int = 3,
         pyramid: tuple[int, ...] = (1, 2, 3),
+        cut_map: bool = False,
         **kwargs,
     ) -> None:
         self.library = dict(architecture=architecture, **(options or {}))
@@ -67,7 +70,7 @@ class StagedViT(StagedBackbone):
             )
         super().__init__(
             channels=(width // 4, width // 2, width, width),
-            out_indices=(CUT, LAST),
+            out_indices=(CUT, LAST) if cut_map else (LAST,),
             norm_eps=1e-6,
             **kwargs,
         )
@@ -97,21 +100,24 @@ class StagedViT(StagedBackbone):
 
     def run_stages(self, x: Tensor) -> list[Tensor]:
         """Maps of the part, (B, C, H, W) each: of the stem that at the cut, of
-        the top the last one, of the whole the pyramid and that at the cut."""
+        the top the last one, of the whole the pyramid and, if asked for,
+        that at the cut."""
         if self.part == 'top':
             shape = x.shape[2:]
             tokens = x.flatten(2).transpose(1, 2)
-            tokens = self._run(self.cut, LAST, tokens, shape)
+            tokens = self._run(LAST, tokens, shape)
             return [self.put_out(LAST, to_map(tokens, shape))]
         tokens, shape = self._tokens(x)
         others = tokens.shape[1] - shape[0] * shape[1]
-        tokens = self._run(0, CUT, tokens, shape)
-        at_cut = self.put_out(CUT, to_map(tokens[:, others:], shape))
+        tokens = self._run(CUT, tokens, shape)
+        at_cut = []
+        if CUT in self.out_indices:
+            at_cut = [self.put_out(CUT, to_map(tokens[:, others:], shape))]
         if self.part == 'stem':
-            return [at_cut]
-        tokens = self._run(self.cut, LAST, tokens, shape)
+            return at_cut
+        tokens = self._run(LAST, tokens, shape)
         last = self.put_out(LAST, to_map(tokens[:, others:], shape))
-        return [*self.pyramid(last), at_cut]
+        return [*self.pyramid(last), *at_cut]
 
     def _tokens(self, images: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """What the first block receives of images (B, 3, H, W).
@@ -144,9 +150,9 @@ class StagedViT(StagedBackbone):
         return self.norm_pre(x), shape
 
     def _run(
-        self, first: int, stage: int, tokens: Tensor, shape: tuple[int, int]
+        self, stage: int, tokens: Tensor, shape: tuple[int, int]
     ) -> Tensor:
-        """Tokens (B, N, C) through the blocks of a stage, from ``first``."""
+        """Tokens (B, N, C) through the blocks of a stage."""
         options = {}
         if self.rope is not None:
             options['rope'] = self.rope.get_embed(shape=tuple(shape))

@@ -58,7 +58,8 @@ def test_the_maps_are_those_of_timm(model):
         indices=[depth - 1 - model['top_blocks'], depth - 1],
         intermediates_only=True,
     )
-    whole = filled(model, 'whole', library, norm_out=False).double()
+    options = dict(norm_out=False, cut_map=True)
+    whole = filled(model, 'whole', library, **options).double()
     *maps, cut = whole(images)
     for got, expected in ((maps[1], last), (cut, at_cut)):
         torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-5)
@@ -87,7 +88,7 @@ def test_the_top_attends_to_the_grid_alone(model):
     stem = filled(model, 'stem', library)
     names = {*top.state_dict(), *stem.state_dict()}
     assert not {*top.state_dict()} & {*stem.state_dict()}
-    whole = filled(model, 'whole', library)
+    whole = filled(model, 'whole', library, cut_map=True)
     assert names <= {*whole.state_dict()}
     regions = torch.randn(3, top.in_channels, 6, 3)
     found = top(regions)

@@ -1,0 +1,28 @@
+"""NAE on ConvNeXt-T, ImageNet weights."""
+
+_base_ = './nae_r50-c4.py'
+
+# Its first layers are frozen, as in SeqNeXt.
+convnext = dict(
+    type='StagedConvNeXt',
+    depths=(3, 3, 9, 3),
+    dims=(96, 192, 384, 768),
+    frozen_stages=0,
+    init_cfg=dict(type='Pretrained', checkpoint='torchvision://convnext_tiny'),
+)
+
+model = dict(
+    # Weights of ImageNet: RGB in units of the standard deviation.
+    data_preprocessor=dict(
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=True,
+    ),
+    backbone=dict(_delete_=True, part='stem', **convnext),
+    rpn_head=dict(in_channels=384, feat_channels=384),
+    roi_head=dict(
+        bbox_roi_extractor=dict(out_channels=384),
+        shared_head=dict(_delete_=True, part='top', **convnext),
+        bbox_head=dict(in_channels=768),
+    ),
+)

@@ -1,0 +1,126 @@
+"""Which backbone works with which method: all do. The table of
+docs/backbones.md is made of these tests."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmdet_ps.utils.pretrained_weights import (
+    format_weights,
+    roi_stages,
+    spread_backbone,
+)
+
+from .backbone_families import FAMILIES, PAIRS, on_backbone
+from .thin_methods import METHODS
+from .two_stage import batch, build, losses_of
+
+pytest.importorskip('timm')
+
+PAGE = Path(__file__).parents[2] / 'docs/backbones.md'
+TITLES = dict(
+    oim='OIM', nae='NAE', bsl='BSL', seqnet='SeqNet', alignps='AlignPS'
+) | {'roi-alignps': 'ROI-AlignPS'}
+
+
+def model_of(method, family):
+    model = build(on_backbone(method, family))
+    model.init_weights()
+    return model
+
+
+@pytest.mark.parametrize(
+    'method, family',
+    [
+        pytest.param(
+            *pair,
+            marks=() if pair[0] in ('nae', 'alignps') else pytest.mark.slow,
+        )
+        for pair in PAIRS
+    ],
+)
+def test_trains_and_copes_with_nobody(method, family):
+    model = model_of(method, family).train()
+    losses = losses_of(model, batch([3, 5, -1], [-1, 7]))
+    total, _ = model.parse_losses(losses)
+    assert torch.isfinite(total)
+    total.backward()
+    own = {
+        key: parameter
+        for key, parameter in model.named_parameters()
+        if re.search(r'^backbone|top\.|shared_head', key)
+    }
+    # Every layer of the backbone learns, and no parameter is left over,
+    # which several processes would wait for.
+    assert len(own) > 20
+    assert all(p.grad is not None for p in own.values())
+    still = [k for k, p in own.items() if not p.grad.any()]
+    assert all(key.endswith('bias') for key in still), still
+
+    total, _ = model.parse_losses(losses_of(model, batch([], [])))
+    assert torch.isfinite(total)
+    total.backward()
+
+    model.eval()
+    with torch.no_grad():
+        (found, _) = model.test_step(batch([], [4]))
+    embeddings = found.pred_instances.embeddings
+    assert torch.isfinite(embeddings).all()
+    boxes = [torch.tensor([[10.0, 10, 40, 70]]), torch.zeros(0, 4)]
+    data = model.data_preprocessor(batch([], [4]), training=False)
+    with torch.no_grad():
+        rows, none = model.embed_boxes(
+            data['inputs'], data['data_samples'], boxes
+        )
+    assert rows.shape == (1, embeddings.shape[1]) and len(none) == 0
+
+
+@pytest.mark.parametrize('family', FAMILIES)
+def test_a_pretrained_backbone_fills_every_method(family, tmp_path):
+    """Formatted as after a pre-training, it comes back by ``load_from`` and
+    by ``init_cfg``, the last stage as it learnt on RoIs."""
+    torch.manual_seed(3)
+    source = model_of('nae', family)
+    for parameter in source.parameters():
+        torch.nn.init.normal_(parameter)
+    state = {f'detector.{k}': v for k, v in source.state_dict().items()}
+    backbone, on_rois = format_weights(state, 'backbone'), roi_stages(state)
+    assert on_rois == {}
+    path = tmp_path / 'pretrained_backbone.pth'
+    torch.save({'state_dict': backbone}, path)
+    for method in METHODS:
+        config = on_backbone(method, family)
+        if method == 'nae':
+            pretrained = dict(type='Pretrained', checkpoint=str(path))
+            config['backbone']['init_cfg'] = pretrained
+            config['roi_head']['shared_head']['init_cfg'] = pretrained
+            model = build(config)
+            model.init_weights()
+            for part in ('backbone.', 'roi_head.shared_head.'):
+                for key, value in model.state_dict().items():
+                    if key.startswith(part):
+                        expected = source.state_dict()[key]
+                        assert torch.equal(value, expected), key
+        wanted = build(config).state_dict()
+        spread = spread_backbone(backbone, wanted)
+        # All of the backbone and every top, but for what only a whole has
+        # and what depends on the size of patches.
+        lacking = [
+            key
+            for key in wanted
+            if re.search(r'(^backbone|top|shared_head)\.', key)
+            and (key not in spread or spread[key].shape != wanted[key].shape)
+        ]
+        assert all(
+            re.search(r'norm[0-2]\.|pyramid\.|pos_embed|patch_embed', key)
+            for key in lacking
+        ), lacking
+
+
+def test_the_page_has_the_table_of_these_tests():
+    rows = re.findall(r'^\| (\S+) \|((?: yes \|)+)$', PAGE.read_text(), re.M)
+    assert [name for name, _ in rows] == [TITLES[m] for m in METHODS]
+    # ResNet and ShuffleNet are tested with their methods.
+    assert all(cells.count('yes') == len(FAMILIES) + 1 for _, cells in rows)
