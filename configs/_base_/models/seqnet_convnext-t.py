@@ -8,7 +8,10 @@ convnext = dict(
     depths=(3, 3, 9, 3),
     dims=(96, 192, 384, 768),
     frozen_stages=0,
-    init_cfg=dict(type='Pretrained', checkpoint='torchvision://convnext_tiny'),
+    init_cfg=dict(
+        type='Pretrained',
+        checkpoint='torchvision://convnext_tiny.imagenet1k_v1',
+    ),
 )
 
 model = dict(

@@ -182,7 +182,7 @@ class StagedBackbone(BaseModule):
 
         Args:
             name (str): path, address, or name such as
-                ``torchvision://convnext_tiny``.
+                ``torchvision://convnext_tiny.imagenet1k_v1``.
 
         Raises:
             CheckpointError: nothing in the file fits this part.

@@ -67,7 +67,8 @@ class StagedConvNeXt(StagedBackbone):
     """ConvNeXt (Liu et al., "A ConvNet for the 2020s", CVPR 2022).
 
     The layers are timm's and keep their names; the weights of timm, of
-    torchvision (``torchvision://convnext_tiny``) and of the authors load.
+    torchvision (``torchvision://convnext_tiny.imagenet1k_v1``) and of the
+    authors load.
     SeqNeXt (Jaffe and Zakhor, WACV 2023) cuts it at the same place and
     normalises nothing in between, which is the default here.
 
