@@ -11,8 +11,9 @@ sh tools/install.sh --test
 .venv/bin/codespell
 .venv/bin/mypy
 .venv/bin/shellcheck --external-sources ./*.sh tools/*.sh .ci/run
-# Pages, links, anchors and formulas; the notice is about a future MkDocs.
-NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
+# Pages, links, anchors and formulas. With --quiet it would overlook warnings;
+# the variable silences a notice about a future MkDocs.
+NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 # Not an error: measuring again takes hours.
 .venv/bin/python tools/analysis_tools/check_results.py
 
