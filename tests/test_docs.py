@@ -1,5 +1,6 @@
 """Commands and code in the documentation are run, so that they stay true."""
 
+import ast
 import os
 import re
 import subprocess
@@ -67,7 +68,7 @@ def test_the_method_of_add_a_method_trains_and_is_scored(tmp_path):
 PAGES = [
     ROOT / 'README.md',
     ROOT / 'CONTRIBUTING.md',
-    *sorted(ROOT.glob('docs/*.md')),
+    *sorted(ROOT.glob('docs/**/*.md')),
 ]
 
 
@@ -94,3 +95,44 @@ def test_tools_named_in_the_documentation_exist():
 def test_the_citation_names_the_version_of_the_package():
     citation = yaml.safe_load((ROOT / 'CITATION.cff').read_text())
     assert citation['version'] == mmdet_ps.__version__
+
+
+def printed_texts():
+    """Every text of the code, with `…` in the place of what varies."""
+
+    def text_of(node):
+        if isinstance(node, ast.Constant):
+            return node.value if isinstance(node.value, str) else ''
+        return ''.join(
+            part.value if isinstance(part, ast.Constant) else '…'
+            for part in node.values
+        )
+
+    texts = []
+    for folder in ('mmdet_ps', 'tools'):
+        for path in (ROOT / folder).rglob('*.py'):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, (ast.Constant, ast.JoinedStr)):
+                    texts.append(text_of(node))
+    for path in (*ROOT.glob('*.sh'), *ROOT.glob('tools/*.sh')):
+        # Texts go over several lines, in quotes of both kinds.
+        text = re.sub(r'\s*\\\n\s*', ' ', path.read_text())
+        text = re.sub(r'[\'"] [\'"]', ' ', text)
+        texts.append(re.sub(r'\$\{?\w+[^ ]*', '…', text))
+    return texts
+
+
+def test_messages_that_are_explained_are_printed():
+    page = (ROOT / 'docs/faq.md').read_text()
+    messages = re.findall(r'^\| `([^`]+)` \|', page, re.MULTILINE)
+    assert len(messages) > 40
+    texts = printed_texts()
+    missing = [
+        message
+        for message in messages
+        if not any(
+            all(part.strip() in text for part in message.split('…'))
+            for text in texts
+        )
+    ]
+    assert not missing, '\n'.join(missing)
