@@ -26,6 +26,11 @@ OUTSIDE = {'index.md': 'README.md', 'contributing.md': 'CONTRIBUTING.md'} | {
     f'configs/{readme.parent.name}.md': readme.relative_to(ROOT).as_posix()
     for readme in sorted(ROOT.glob('configs/*/README.md'))
 }
+# Folders that the site has a page about.
+FOLDERS = {
+    'configs': 'reference/configurations.md',
+    'tools': 'reference/commands.md',
+}
 # Packages of the reference, and what each is there for.
 PACKAGES = {
     'apis': 'A model as functions, and search in footage of your own.',
@@ -114,7 +119,7 @@ def site_link(match: re.Match, path: str, address: str, files: Files) -> str:
     goal = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
     pages = {file: page for page, file in OUTSIDE.items()}
     readme = f'{goal}/README.md'
-    found = pages.get(goal) or pages.get(readme)
+    found = pages.get(goal) or pages.get(readme) or FOLDERS.get(goal)
     if found is None and goal.startswith('docs/'):
         found = goal.removeprefix('docs/')
     if found and files.get_file_from_path(found):

@@ -25,7 +25,11 @@ class Site:
     """Stands in for the files of a site."""
 
     def get_file_from_path(self, path):
-        outside = ('index.md', 'configs/nae.md')
+        outside = (
+            'index.md',
+            'configs/nae.md',
+            'reference/configurations.md',
+        )
         return (
             path
             if path in outside or (ROOT / 'docs' / path).exists()
@@ -41,6 +45,11 @@ class Site:
         ('alignps.md', '[the README](../README.md)', '[the README](index.md)'),
         ('configs/nae.md', '[OIM](../nae)', '[OIM](nae.md)'),
         ('alignps.md', '[nae](../configs/nae)', '[nae](configs/nae.md)'),
+        (
+            'alignps.md',
+            '[all](../configs)',
+            '[all](reference/configurations.md)',
+        ),
         ('alignps.md', '[setup.py](../setup.py)', '`setup.py`'),
         ('alignps.md', '[ranges](../setup.py)', 'ranges (`setup.py`)'),
         ('alignps.md', '[gone](../gone.py)', '[gone](../gone.py)'),
