@@ -19,6 +19,7 @@ DOCS = [
     'latex2mathml>=3.77',
 ]
 
+HUB = ['huggingface_hub>=0.30', 'safetensors>=0.4']
 # Tools that install and document the repository; nobody else needs them.
 REPOSITORY_ALONE = ('install.sh', 'site_hooks.py')
 
@@ -105,6 +106,7 @@ setup(
             'timm>=1.0.20',
             # The documentation is built with the tests.
             *DOCS,
+            *HUB,
         ],
         'docs': DOCS,
         'cuhk03': ['h5py>=3'],
@@ -112,6 +114,7 @@ setup(
         'onnx': ['onnx>=1.16', 'onnxruntime>=1.18'],
         'faiss': ['faiss-cpu>=1.8'],
         'page': ['nicegui>=3'],
+        'hub': HUB,
         # ConvNeXt and plain vision transformers as backbones.
         'timm': ['timm>=1.0.20'],
         'trackers': ['trackers>=2.0', 'supervision>=0.26'],

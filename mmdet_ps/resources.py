@@ -32,7 +32,8 @@ COMMANDS = {
         'new_project.py',
         'a folder with the four run scripts and a configuration to edit',
     ),
-    'download': ('prepare_weights.py', 'fetch weights ahead'),
+    'download': ('prepare_weights.py', 'fetch weights and models ahead'),
+    'publish': ('publish.py', 'a trained model as a folder to upload'),
 }
 SCORED = {
     'cuhk-sysu': 'test_results.py',

@@ -2,6 +2,7 @@
 
     python tools/prepare_weights.py
     python tools/prepare_weights.py configs/nae/nae_r50-c4_1xb5-7e_prw.py
+    python tools/prepare_weights.py hf://OWNER/NAME@REVISION
     python tools/prepare_weights.py --list
 
 Without CONFIG: those of all configurations, and the backbones that the
@@ -17,8 +18,10 @@ from pathlib import Path
 from mmdet_ps.utils.command_line import ArgumentParser, run_command
 from mmdet_ps.utils.configuration import read_config
 from mmdet_ps.utils.errors import UserError
+from mmdet_ps.utils.hub import CONFIG, WEIGHTS, is_hub_address
 from mmdet_ps.utils.weights_store import (
     address_of,
+    find_model,
     find_weights,
     place_of,
     published_backbones,
@@ -35,7 +38,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        'config', nargs='*', type=Path, help='configuration (default: all)'
+        'config',
+        nargs='*',
+        help='configuration, or a model on the hub (default: all '
+        'configurations)',
     )
     parser.add_argument(
         '--list',
@@ -46,7 +52,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def wanted_weights(configs: list[Path]) -> list[str]:
+def wanted_weights(configs: list[str]) -> list[str]:
     """Names and addresses of weights, each once."""
     names = [] if configs else published_backbones()
     for path in configs or sorted(CONFIGS.glob('[!_]*/*.py')):
@@ -57,7 +63,14 @@ def wanted_weights(configs: list[Path]) -> list[str]:
 def main(argv: list[str] | None = None) -> None:
     """Command line."""
     args = parse_args(argv)
-    names = wanted_weights(args.config)
+    models = [name for name in args.config if is_hub_address(name)]
+    configs = [name for name in args.config if not is_hub_address(name)]
+    for address in [] if args.list else models:
+        folder = find_model(address)
+        print(f'{folder / CONFIG}\n{folder / WEIGHTS}: ready ({address})')
+    if models and not configs:
+        return
+    names = wanted_weights(configs)
     failures = []
     for name in names:
         address = address_of(name)

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -22,8 +23,17 @@ from ..utils.building import explained
 from ..utils.checkpoint import CheckpointError, load_weights, training_only
 from ..utils.configuration import read_config
 from ..utils.devices import half_precision, require_device
+from ..utils.hub import (
+    CONFIG,
+    WEIGHTS,
+    check_sums,
+    is_hub_address,
+    is_published,
+)
 from ..utils.images import read_image
+from ..utils.literal_config import read_literal_config
 from ..utils.norm_folding import fold_norms
+from ..utils.weights_store import find_model
 from .detections import Detections
 from .onnx_model import OnnxModel
 
@@ -41,8 +51,9 @@ def init_model(
     """A model in evaluation mode, with its config as ``model.cfg``.
 
     Args:
-        config: File or config object, or an ONNX file, which needs no
-            checkpoint and is run by onnxruntime.
+        config: File, name or config object; or what needs no checkpoint:
+            a published model, on the hub (``hf://OWNER/NAME@REVISION``) or
+            as a folder, or an ONNX file, which is run by onnxruntime.
         checkpoint: File; ``None`` leaves the random start. Keys that are
             missing, unexpected or of another shape are an error that lists
             them, because such a model answers with nonsense.
@@ -63,7 +74,8 @@ def init_model(
             )
         return OnnxModel(str(config), device)
     if not isinstance(config, Config):
-        config = read_config(config)
+        config, published = read_any_config(config)
+        checkpoint = checkpoint or published
     if cfg_options:
         config.merge_from_dict(cfg_options)
     place = require_device(device)
@@ -89,6 +101,26 @@ def predicting(model: nn.Module) -> Iterator[None]:
         torch.autocast(device, dtype, enabled=dtype is not None),
     ):
         yield
+
+
+def read_any_config(
+    name: str | PathLike,
+) -> tuple[Config, Path | None]:
+    """A configuration, and the weights that were published with it.
+
+    Args:
+        name: File or name of a configuration, or a published model. Of that
+            nothing is run, and every file is checked.
+    """
+    if is_hub_address(name):
+        folder = find_model(str(name))
+    elif is_published(name):
+        folder = Path(name)
+        check_sums(folder)
+    else:
+        return read_config(name), None
+    file = folder / CONFIG
+    return read_literal_config(file.read_text(), str(file)), folder / WEIGHTS
 
 
 def load_all(

@@ -27,6 +27,7 @@ import numpy as np
 import torch
 
 from .errors import UserError
+from .optional_packages import optional
 
 NUMBERS = re.compile(r'[<>=|]?(\?|b1|[iu][1248]|f[248]|c8|c16)')
 GET_AGAIN = 'download or copy it again'
@@ -64,11 +65,36 @@ def load_file(
             for what weights do not need. It is never loaded another way.
     """
     check_form(path)
+    if is_safetensors(path):
+        return load_safetensors(path, map_location)
     if trust or os.path.realpath(path) in _trusted:
         warn(f'{path} is loaded as trusted: code that it holds is run')
         return _load(path, map_location, weights_only=False)
     with _stand_ins_alone():
         return _load(path, map_location, weights_only=True)
+
+
+def is_safetensors(path: str | Path) -> bool:
+    """Whether a file is called like one that holds tensors and no code."""
+    return Path(path).suffix == '.safetensors'
+
+
+def load_safetensors(
+    path: str | Path, map_location: str | torch.device | None
+) -> dict[str, torch.Tensor]:
+    """The tensors of a file that can hold nothing else."""
+    reader = optional('safetensors.torch')
+    try:
+        weights = reader.load_file(path)
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # what its reader in Rust has to say
+        raise CheckpointError(
+            f'{path}: is damaged or no file of tensors ({error}); {GET_AGAIN}'
+        ) from error
+    if map_location is None:
+        return weights
+    return {key: value.to(map_location) for key, value in weights.items()}
 
 
 def warn(text: str) -> None:
@@ -172,6 +198,8 @@ def wrong_form(path: Path, head: bytes) -> str | None:
     # restriction to weights in versions before 2.6.
     if tarfile.is_tarfile(path):
         return 'is a tar archive; unpack it and name the file in it'
+    if is_safetensors(path):
+        return None  # its own reader says the rest
     if not head.startswith(b'\x80'):
         return f'is no file of PyTorch ({size} bytes); {GET_AGAIN}'
     return None

@@ -1,10 +1,10 @@
 """Finds weights by path, address or name, and fetches what is not there.
 
 Weights that are named by an address or as ``open-mmlab://...`` and
-``torchvision://...`` lie in one folder: ``$MMDET_PS_WEIGHTS``, by default
-``~/.cache/mmdet_ps``. A machine without a network finds there what somebody
-put there. All files are read by :mod:`mmdet_ps.utils.safe_load`, those that
-mmengine loads for itself, too.
+``torchvision://...``, and models of a hub (``hf://...``), lie in one folder:
+``$MMDET_PS_WEIGHTS``, by default ``~/.cache/mmdet_ps``. A machine without a
+network finds there what somebody put there. All files are read by
+:mod:`mmdet_ps.utils.safe_load`, those that mmengine loads for itself, too.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import torch
 
 from .errors import UserError
 from .files import replacing
+from .hub import WEIGHTS, fetch_model, is_hub_address
 from .safe_load import CheckpointError, check_form, load_file
 
 FOLDER_VARIABLE = 'MMDET_PS_WEIGHTS'
@@ -113,6 +114,20 @@ def load_from_store(name: str, map_location: object = None) -> dict:
     return content
 
 
+def is_offline() -> bool:
+    """Whether the user forbids downloads."""
+    return os.environ.get(OFFLINE_VARIABLE, '0') != '0'
+
+
+def find_model(address: str) -> Path:
+    """The folder of a model on the hub, fetched if it is not there.
+
+    Raises:
+        UserError: It cannot be fetched, or is not the published one.
+    """
+    return fetch_model(address, weights_folder() / 'hub', is_offline())
+
+
 def find_weights(name: str | Path) -> Path:
     """The file of weights of this name, fetched if it is not there.
 
@@ -122,6 +137,8 @@ def find_weights(name: str | Path) -> Path:
     """
     if not is_remote(name):
         return Path(name).expanduser()
+    if is_hub_address(name):
+        return find_model(str(name)) / WEIGHTS
     url = address_of(str(name))
     path = place_of(url)
     if not path.is_file():
@@ -177,7 +194,7 @@ def download(url: str, path: Path, name: str) -> None:
         name: What the user calls it, for the message.
     """
     reason = f'{OFFLINE_VARIABLE} is set'
-    if os.environ.get(OFFLINE_VARIABLE, '0') == '0':
+    if not is_offline():
         try:
             with replacing(path) as beside:
                 _receive(url, beside)
