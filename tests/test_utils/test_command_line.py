@@ -128,7 +128,7 @@ def test_an_error_of_a_native_file_crosses_processes_whole():
     sorted(
         path.relative_to(TOOLS).as_posix()
         for path in TOOLS.rglob('*.py')
-        if "__name__ == '__main__'" in path.read_text()
+        if "\nif __name__ == '__main__'" in path.read_text()
     ),
 )
 def test_every_tool_ends_by_the_same_function(tool):
