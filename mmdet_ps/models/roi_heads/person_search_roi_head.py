@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from mmcv.ops import nms
 from mmdet.models.roi_heads import StandardRoIHead
 from mmdet.models.roi_heads.bbox_heads import BBoxHead
+from mmdet.models.task_modules.assigners import BaseAssigner
 from mmdet.models.task_modules.samplers import SamplingResult
 from mmdet.models.utils import unpack_gt_instances
 from mmdet.registry import MODELS
@@ -103,14 +104,25 @@ class PersonSearchRoIHead(StandardRoIHead):
         return over_all_ranks(losses, len(rois), rois.device)
 
     def sample(
-        self, rpn_results_list: InstanceList, batch_data_samples: SampleList
+        self,
+        rpn_results_list: InstanceList,
+        batch_data_samples: SampleList,
+        assigner: BaseAssigner | None = None,
     ) -> list[SamplingResult]:
-        """The RoIs of each image on which detection is trained."""
+        """The RoIs of each image on which detection is trained.
+
+        Args:
+            rpn_results_list (list): proposals of each image, as of ``loss``.
+            batch_data_samples (list): their samples.
+            assigner (BaseAssigner, optional): says which proposal is which
+                person; by default the one of ``train_cfg``.
+        """
+        assigner = assigner or self.bbox_assigner
         persons, ignored, _ = unpack_gt_instances(batch_data_samples)
         results = []
         for proposals, gt, ignore in zip(rpn_results_list, persons, ignored):
             candidates = InstanceData(priors=proposals.bboxes)
-            assigned = self.bbox_assigner.assign(candidates, gt, ignore)
+            assigned = assigner.assign(candidates, gt, ignore)
             results.append(self.bbox_sampler.sample(assigned, candidates, gt))
         return results
 

@@ -1,6 +1,7 @@
 """Detect first, then refine and embed the detections (SeqNet)."""
 
 import torch
+from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from mmdet.models.task_modules.samplers import SamplingResult
 from mmdet.registry import MODELS
 from mmdet.structures import SampleList
@@ -53,7 +54,13 @@ class SequentialRoIHead(PersonSearchRoIHead):
             *answers.values(), rois, sampled, self.train_cfg
         )['loss_bbox']
         first = over_all_ranks(first, len(rois), rois.device)
-        refined = self.refined(answers, rois, sampled, batch_data_samples)
+        refined = refined_boxes(
+            self.first_head,
+            answers['bbox_pred'],
+            rois,
+            sampled,
+            batch_data_samples,
+        )
         losses = super().loss(x, refined, batch_data_samples)
         losses.update(
             loss_first_cls=first['loss_cls'],
@@ -67,38 +74,6 @@ class SequentialRoIHead(PersonSearchRoIHead):
         roi_feats = self.roi_features(x, rois)
         cls_score, bbox_pred = self.first_head(self.first_top(roi_feats))
         return dict(cls_score=cls_score, bbox_pred=bbox_pred)
-
-    def refined(
-        self,
-        answers: dict,
-        rois: Tensor,
-        sampled: list[SamplingResult],
-        batch_data_samples: SampleList,
-    ) -> InstanceList:
-        """Boxes of the first stage as proposals of each image.
-
-        Args:
-            answers (dict): of the first stage, for the RoIs.
-            rois (Tensor): (N, 5), pixels of the network's input.
-            sampled (list): the assignment that they come from, of each image.
-            batch_data_samples (list): samples with ``img_shape``.
-        """
-        # The second stage takes its proposals as given: its losses do not
-        # train the boxes of the first.
-        deltas = answers['bbox_pred'].detach().to(rois)
-        counts = [len(result.priors) for result in sampled]
-        return [
-            InstanceData(
-                bboxes=self.first_head.bbox_coder.decode(
-                    boxes, part, max_shape=data_sample.img_shape
-                )
-            )
-            for boxes, part, data_sample in zip(
-                rois[:, 1:].split(counts),
-                deltas.split(counts),
-                batch_data_samples,
-            )
-        ]
 
     def predict_bbox(
         self,
@@ -148,3 +123,37 @@ class SequentialRoIHead(PersonSearchRoIHead):
             rois, answers, batch_img_metas, cfg, self.bbox_head
         )
         return self.finish(x, results, batch_img_metas, rescale)
+
+
+def refined_boxes(
+    head: BBoxHead,
+    deltas: Tensor,
+    rois: Tensor,
+    sampled: list[SamplingResult],
+    batch_data_samples: SampleList,
+) -> InstanceList:
+    """Boxes of one stage as the proposals of the next, for each image.
+
+    Args:
+        head (BBoxHead): the head that answered.
+        deltas (Tensor): its answer for the RoIs, (N, 4) float.
+        rois (Tensor): (N, 5), pixels of the network's input.
+        sampled (list): the assignment that they come from, of each image.
+        batch_data_samples (list): samples with ``img_shape``.
+    """
+    # A stage takes its proposals as given: its losses do not train the boxes
+    # of the one before.
+    deltas = deltas.detach().to(rois)
+    counts = [len(result.priors) for result in sampled]
+    return [
+        InstanceData(
+            bboxes=head.bbox_coder.decode(
+                boxes, part, max_shape=data_sample.img_shape
+            )
+        )
+        for boxes, part, data_sample in zip(
+            rois[:, 1:].split(counts),
+            deltas.split(counts),
+            batch_data_samples,
+        )
+    ]
