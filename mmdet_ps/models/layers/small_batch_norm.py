@@ -59,7 +59,8 @@ class SmallBatchNorm1d(nn.BatchNorm1d):
         self._note(mean, variance, count, enough)
         rows = (rows - mean) / (variance + self.eps).sqrt()
         if self.affine:
-            rows = rows * self.weight + self.bias
+            rows = rows * self.weight
+            rows = rows if self.bias is None else rows + self.bias
         return rows.to(x.dtype)
 
     @torch.no_grad()

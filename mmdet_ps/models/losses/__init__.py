@@ -1,5 +1,6 @@
 """Losses."""
 
+from .classified_oim_loss import ClassifiedOIMLoss
 from .identity_loss import NO_BOX, REID_KEYS, IdentityLoss, PersonRows
 from .identity_memory import IdentityMemory
 from .memory_triplet_loss import MemoryTripletLoss
@@ -11,6 +12,7 @@ from .two_view_loss import TwoViewLoss
 __all__ = [
     'NO_BOX',
     'REID_KEYS',
+    'ClassifiedOIMLoss',
     'IdentityLoss',
     'IdentityMemory',
     'MemoryTripletLoss',
