@@ -17,6 +17,7 @@ BUDGET = {
     'nae': 15,
     'bsl': 21,
     'seqnet': 15,
+    'coat': 27,
     'alignps': 21,
     'roi-alignps': 50,
 }

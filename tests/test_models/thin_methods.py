@@ -7,7 +7,7 @@ from mmengine.config import Config
 from .two_stage import build
 
 SYNTHETIC = Path(__file__).parents[2] / 'configs' / 'synthetic'
-METHODS = ('oim', 'nae', 'bsl', 'seqnet', 'alignps', 'roi-alignps')
+METHODS = ('oim', 'nae', 'bsl', 'seqnet', 'coat', 'alignps', 'roi-alignps')
 
 
 def thin_config(method):

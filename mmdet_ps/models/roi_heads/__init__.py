@@ -2,6 +2,8 @@
 
 from . import bbox_heads
 from .batched_roi_head import BatchedRoIHead
+from .cascaded_roi_head import CascadedRoIHead
+from .occluded_transformer import OccludedTransformer
 from .person_search_roi_head import PersonSearchRoIHead
 from .reid_head import SeparatedReIDHead
 from .separated_roi_head import SeparatedRoIHead
@@ -9,6 +11,8 @@ from .sequential_roi_head import SequentialRoIHead
 
 __all__ = [
     'BatchedRoIHead',
+    'CascadedRoIHead',
+    'OccludedTransformer',
     'PersonSearchRoIHead',
     'SeparatedReIDHead',
     'SeparatedRoIHead',

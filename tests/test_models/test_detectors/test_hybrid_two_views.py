@@ -16,6 +16,7 @@ NAMES = {
     'oim': ['roi'],
     'nae': ['roi'],
     'seqnet': ['roi'],
+    'coat': ['roi_second', 'roi_third'],
     'bsl': ['roi_C5'],
     'alignps': ['dense'],
     'roi-alignps': ['dense', 'roi'],
