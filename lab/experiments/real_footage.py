@@ -1,0 +1,269 @@
+"""What a short training is worth on a real video: rows and their table.
+
+A video with labels in MOTChallenge's form is split by time. A model is
+trained on its first part, from a random start and from weights pre-trained
+on the synthetic sources, and searches in the rest. Finished runs are kept in
+--work-dir and not repeated; killed ones go on.
+
+    python tools/make_synthetic.py data --size quick
+    python tools/prepare_data.py all data
+    python tools/analysis_tools/real_footage.py MOT/PETS09-S2L1 \
+        --data-root data
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from mmdet_ps.utils.command_line import (
+    ArgumentParser,
+    seed_number,
+    whole_number,
+)
+from mmdet_ps.utils.errors import UserError
+from mmdet_ps.utils.files import write_json, write_text
+from mmdet_ps.utils.results_table import markdown_table, percent
+
+from ..run_queue import Run, RunQueue, current_commit, environment_of_runs
+from .result_table import read_scores
+from .trainings import (
+    Training,
+    number_of_images,
+    pretraining,
+    pretraining_name,
+    train_command,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+STARTS = ('scratch', 'pretrained')
+TRAIN_SHARE = 0.6  # of the video, from its beginning
+MOST_PERSONS = 50  # found in a picture
+PREPARATION = 'prepare'
+METHOD = 'nae'  # the thin one on a ResNet-18
+FULL_METHOD = 'nae-r50'
+CONFIG = 'configs/synthetic/nae_r18-c4_1xb4-300_mot17.py'
+# The thin network in full: everything else stays as it is.
+FULL_NETWORK = [
+    'model.backbone.depth=50',
+    'model.backbone.base_channels=64',
+    'model.rpn_head.in_channels=1024',
+    'model.rpn_head.feat_channels=1024',
+    'model.roi_head.bbox_roi_extractor.out_channels=1024',
+    'model.roi_head.shared_head.depth=50',
+    'model.roi_head.shared_head.base_channels=64',
+    'model.roi_head.bbox_head.in_channels=2048',
+]
+METHODS = {METHOD: [], FULL_METHOD: FULL_NETWORK}
+SCORES = ('mAP', 'top1', 'detection_AP')
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add(
+        'sequence',
+        type=Path,
+        help='folder of the labelled video, with gt/gt.txt in it',
+    )
+    add(
+        '--data-root',
+        type=Path,
+        default=Path('data'),
+        help='synthetic sets, for the start "pretrained"',
+    )
+    add('--seeds', type=seed_number, nargs='+', default=[0, 1, 2])
+    add('--starts', nargs='+', choices=STARTS, default=list(STARTS))
+    add(
+        '--methods',
+        nargs='+',
+        choices=METHODS,
+        default=[METHOD],
+        help=f'{METHOD}: thin, on a ResNet-18; {FULL_METHOD}: on a whole '
+        'ResNet-50, from a random start alone',
+    )
+    add('--iters', type=whole_number(31), default=300, help='steps')
+    add('--pretrain-iters', type=whole_number(31), default=300)
+    add(
+        '--scale',
+        type=whole_number(32),
+        nargs=2,
+        default=[768, 576],
+        metavar=('LONG', 'SHORT'),
+        help='of the pictures, in pixels (default: 768 576)',
+    )
+    add('--jobs', type=whole_number(1), default=1, help='runs at a time')
+    add('--threads', type=whole_number(1), default=2, help='of each run')
+    add('--work-dir', type=Path, default=Path('work_dirs/real_footage'))
+    add('--out', type=Path, default=Path('docs/results'))
+    return parser.parse_args()
+
+
+def footage_runs(args: argparse.Namespace) -> list[Run]:
+    """Preparation, pre-trainings and a run for each row, seed by seed."""
+    data = args.work_dir / 'data'
+    prepare = [
+        sys.executable, 'tools/prepare_data.py', 'mot', str(data / 'MOT17'),
+        '--option', 'split=time',
+        '--option', f'train_share={TRAIN_SHARE}',
+    ]  # fmt: skip
+    runs: list[Run] = [Run(PREPARATION, [prepare])]
+    for start in args.starts:
+        for seed in args.seeds:
+            for method in args.methods:
+                if start == 'pretrained' and method == FULL_METHOD:
+                    continue  # there is no pre-training of it on small sets
+                if start == 'pretrained':
+                    runs.append(pretraining(args, method, seed))
+                runs.append(footage_run(args, data, method, start, seed))
+    return runs
+
+
+def footage_run(
+    args: argparse.Namespace, data: Path, method: str, start: str, seed: int
+) -> Training:
+    """The training behind one row."""
+    name = f'{args.sequence.name}_{method}_{start}_{seed}'
+    needs, weights = [PREPARATION], []
+    if start == 'pretrained':
+        needs.append(pretraining_name(method, seed))
+        path = args.work_dir / needs[-1] / 'pretrained_all.pth'
+        weights = ['--load-from', str(path)]
+    command = train_command(
+        args.work_dir / name, CONFIG, seed, args.iters, weights
+    )
+    command += [
+        f'train_cfg.val_interval={args.iters + 1}',
+        'custom_hooks=[]',
+        *sizes(args.scale),
+        f'model.test_cfg.rcnn.max_per_img={MOST_PERSONS}',
+        *METHODS[method],
+    ]
+    row = dict(
+        set=args.sequence.name,
+        method=method,
+        start=start,
+        seed=seed,
+        steps=args.iters,
+    )
+    environment = dict(DATA_ROOT=str(data))
+    return Training(name, [command], needs, environment, row=row)
+
+
+def sizes(scale: list[int]) -> list[str]:
+    """Options that give the pictures their size."""
+    text = '({},{})'.format(*scale)
+    return [
+        f'train_dataloader.dataset.pipeline.2.scales=[{text}]',
+        f'val_dataloader.dataset.pipeline.1.scale={text}',
+        f'test_dataloader.dataset.pipeline.1.scale={text}',
+    ]
+
+
+class FootageTable:
+    """Rows of real videos in a JSON file, their means in a markdown file.
+
+    Args:
+        folder: Of both.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / 'real_footage.json'
+        self.rows: dict[tuple, dict] = {}
+        if self.path.is_file():
+            for row in json.loads(self.path.read_text()):
+                self.rows[self._key(row)] = row
+
+    @staticmethod
+    def _key(row: dict) -> tuple:
+        place = STARTS.index(row['start'])
+        return row['set'], row['method'], place, row['steps'], row['seed']
+
+    def add(self, row: dict) -> None:
+        """Take in a row and write both files."""
+        self.rows[self._key(row)] = row
+        rows = [self.rows[key] for key in sorted(self.rows)]
+        write_json(self.path, rows, indent=1)
+        write_text(self.path.with_suffix('.md'), report(rows))
+
+
+def report(rows: list[dict]) -> str:
+    """The means over the seeds as markdown."""
+    groups: dict[tuple, list[dict]] = {}
+    for row in rows:
+        key = row['set'], row['method'], row['start'], row['steps']
+        groups.setdefault(key, []).append(row)
+    lines = [
+        [*key, ', '.join(str(row['seed']) for row in found)]
+        + [percent([row[score] for row in found]) for score in SCORES]
+        for key, found in groups.items()
+    ]
+    header = ['video', 'method', 'start', 'steps', 'seeds', 'mAP', 'top-1',
+              'detection AP']  # fmt: skip
+    commits = ', '.join(sorted({row['commit'] for row in rows}))
+    return '\n'.join(
+        [
+            '# Short trainings on real video',
+            '',
+            'Generated by `tools/analysis_tools/real_footage.py`; do not '
+            'edit.',
+            '',
+            f'The first {TRAIN_SHARE:.0%} of the video train and the rest is '
+            'searched: the same camera, and some of the same persons. Mean '
+            'and standard deviation over the seeds, in percent; commit '
+            f'{commits}.',
+            '',
+            markdown_table(header, lines),
+            '',
+        ]
+    )
+
+
+def link_sequence(sequence: Path, folder: Path) -> None:
+    """Put the video where the configurations look, without copying it.
+
+    Raises:
+        UserError: If it has no labels.
+    """
+    if not (sequence / 'gt/gt.txt').is_file():
+        raise UserError(
+            f'{sequence}/gt/gt.txt is not there: name the folder of a '
+            "labelled video in MOTChallenge's form"
+        )
+    link = folder / sequence.name
+    folder.mkdir(parents=True, exist_ok=True)
+    if not link.is_symlink():
+        link.symlink_to(sequence.resolve())
+
+
+def main() -> None:
+    """Run what is missing and write rows and table."""
+    args = parse_args()
+    args.work_dir = args.work_dir.resolve()
+    link_sequence(args.sequence, args.work_dir / 'data/MOT17')
+    if 'pretrained' in args.starts:
+        number_of_images(args.data_root / 'CrowdHuman/prepared/train.json')
+    table = FootageTable(args.out)
+    queue = RunQueue(
+        args.work_dir,
+        cwd=ROOT,
+        environment=environment_of_runs(ROOT, args.data_root, args.threads),
+        notes=dict(commit=current_commit(ROOT)),
+        say_every=60,
+    )
+
+    def add_row(run: Run) -> None:
+        if isinstance(run, Training) and run.row is not None:
+            scores = read_scores(args.work_dir / run.name)
+            scores = {score: scores[score] for score in SCORES}
+            commit = queue.finished[run.name]['commit']
+            table.add(dict(run.row, **scores, commit=commit))
+
+    failures = queue.execute(footage_runs(args), args.jobs, add_row)
+    if failures:
+        raise UserError('; '.join(failures))
+    print(f'{table.path}: {len(table.rows)} rows')
