@@ -1,6 +1,7 @@
 """Transforms that know identities."""
 
 from .branch_views import BranchViews
+from .decoding_resize import DecodingResize
 from .persons import (
     FilterPersonAnnotations,
     FlipCopies,
@@ -10,6 +11,7 @@ from .persons import (
 
 __all__ = [
     'BranchViews',
+    'DecodingResize',
     'FilterPersonAnnotations',
     'FlipCopies',
     'LoadPersonAnnotations',

@@ -36,8 +36,9 @@ class LoadPersonAnnotations(BaseTransform):
     An instance without ``instance_id`` is unlabelled, one without
     ``ignore_flag`` counts, one without ``bbox`` fills the image.
 
-    Required keys: ``instances``, ``img_shape``. Added keys, one entry per
-    instance and in the same order: ``gt_bboxes`` (N, 4) float32 xyxy,
+    Required keys: ``instances``, and ``img_shape`` of a picture that is loaded
+    or ``height`` and ``width``. Added keys, one entry per instance and in the
+    same order: ``gt_bboxes`` (N, 4) float32 xyxy,
     ``gt_bboxes_labels`` (N,) int64 zeros, ``gt_instances_ids`` (N,) int64,
     ``gt_ignore_flags`` (N,) bool.
 
@@ -48,7 +49,10 @@ class LoadPersonAnnotations(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         instances = results['instances']
-        height, width = results.get('ori_shape', results['img_shape'])[:2]
+        shape = results.get('ori_shape') or results.get('img_shape')
+        height, width = (
+            shape[:2] if shape else (results['height'], results['width'])
+        )
         whole = [0, 0, width, height]
         boxes = [i.get('bbox') or whole for i in instances]
         results['gt_bboxes'] = HorizontalBoxes(
