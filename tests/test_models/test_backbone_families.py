@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.optim import OptimWrapper, build_optim_wrapper
 
 from mmdet_ps.utils.pretrained_weights import (
     format_weights,
     roi_stages,
     spread_backbone,
 )
+from tests.tiny_search_detector import branch_batch, make_sample
 
 from .backbone_families import FAMILIES, PAIRS, on_backbone
 from .thin_methods import METHODS
@@ -19,7 +22,10 @@ from .two_stage import batch, build, losses_of
 
 pytest.importorskip('timm')
 
-PAGE = Path(__file__).parents[2] / 'docs/backbones.md'
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / 'docs/backbones.md'
+SCHEDULE = ROOT / 'configs/_base_/schedules/adamw_20e.py'
+(PRETRAINING,) = ROOT.glob('configs/synthetic/hybrid-pretrain_nae-r18-c4_*.py')
 TITLES = dict(
     oim='OIM', nae='NAE', bsl='BSL', seqnet='SeqNet', alignps='AlignPS'
 ) | {'roi-alignps': 'ROI-AlignPS'}
@@ -117,6 +123,42 @@ def test_a_pretrained_backbone_fills_every_method(family, tmp_path):
             re.search(r'norm[0-2]\.|pyramid\.|pos_embed|patch_embed', key)
             for key in lacking
         ), lacking
+
+
+@pytest.mark.parametrize('family', FAMILIES)
+def test_hybrid_pretraining_takes_every_family(family):
+    config = Config.fromfile(PRETRAINING).model
+    detector = on_backbone('nae', family)
+    detector.roi_head.loss_reid = config.detector.roi_head.loss_reid
+    config.detector = detector
+    model = build(config)
+    model.init_weights()
+    data = branch_batch(
+        det=[make_sample([[10, 10, 40, 80]], [-1], 'crowdhuman', (96, 128))],
+        reid=[make_sample([[10, 10, 40, 80]], [3], 'market1501', (96, 128))],
+    )
+    optimizer = OptimWrapper(torch.optim.SGD(model.parameters(), lr=1e-3))
+    log = model.train_step(data, optimizer)
+    assert all(torch.isfinite(value).all() for value in log.values())
+
+
+@pytest.mark.parametrize('family', FAMILIES)
+def test_the_recipe_decays_matrices_alone(family):
+    model = model_of('nae', family)
+    wrapper = build_optim_wrapper(
+        model, Config.fromfile(SCHEDULE).optim_wrapper
+    )
+    decay = {
+        id(p): group['weight_decay']
+        for group in wrapper.optimizer.param_groups
+        for p in group['params']
+    }
+    others = re.compile(r'bias|norm|gamma|pos_embed')
+    for key, parameter in model.backbone.named_parameters():
+        if parameter.ndim > 1 and not others.search(key):
+            assert decay[id(parameter)] == 0.05, key
+        elif others.search(key):
+            assert decay[id(parameter)] == 0, key
 
 
 def test_the_page_has_the_table_of_these_tests():

@@ -36,6 +36,7 @@ optim_wrapper = dict(
             relative_position_bias_table=dict(decay_mult=0.0),
             pos_embed=dict(decay_mult=0.0),
             gamma=dict(decay_mult=0.0),
+            in_proj_bias=dict(decay_mult=0.0),
         ),
     ),
     clip_grad=dict(max_norm=10.0),
