@@ -29,13 +29,19 @@ from mmdet_ps.utils.work_folder import (
     require_whole,
 )
 
+PRECISIONS = {'fp16': 'float16', 'bf16': 'bfloat16'}
+
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = ArgumentParser(description=__doc__)
     add_run_arguments(parser)
     parser.add_argument(
-        '--amp', action='store_true', help='train in mixed precision'
+        '--amp',
+        nargs='?',
+        const='fp16',
+        choices=list(PRECISIONS),
+        help='train in mixed precision: fp16, also without a value, or bf16',
     )
     parser.add_argument(
         '--auto-scale-lr',
@@ -85,8 +91,8 @@ def main() -> None:
     args = parse_args()
     cfg = load_config(args)
     if args.amp:
-        cfg.optim_wrapper.type = 'AmpOptimWrapper'
-        cfg.optim_wrapper.loss_scale = 'dynamic'
+        cfg.optim_wrapper.type = 'MixedPrecisionOptimWrapper'
+        cfg.optim_wrapper.dtype = PRECISIONS[args.amp]
     if args.auto_scale_lr:
         cfg.auto_scale_lr = dict(cfg.auto_scale_lr, enable=True)
     if args.load_from:

@@ -226,7 +226,7 @@ def readers_of(path: str) -> Sequence[Callable | str]:
         'train_cfg': ['EpochBasedTrainLoop', 'IterBasedTrainLoop'],
         'val_cfg': ['ValLoop'],
         'test_cfg': ['TestLoop'],
-        'optim_wrapper': ['OptimWrapper', 'AmpOptimWrapper'],
+        'optim_wrapper': ['OptimWrapper', 'MixedPrecisionOptimWrapper'],
         'randomness': [Runner.set_randomness],
         'env_cfg': [Runner.setup_env],
     }.get(path, [])

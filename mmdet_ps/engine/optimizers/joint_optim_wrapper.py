@@ -1,10 +1,13 @@
 """Several optimizers behind one backward pass."""
 
+import math
 from contextlib import contextmanager
 
 import torch
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
+
+from .mixed_precision_wrapper import MixedPrecisionOptimWrapper
 
 
 class JointOptimWrapper(OptimWrapperDict):
@@ -55,34 +58,45 @@ class JointOptimWrapper(OptimWrapperDict):
         self.lead.backward(loss, **kwargs)
 
     def step(self, **kwargs) -> None:
-        """Clip, then step every optimizer."""
-        if self.clip_grad:
-            self._clip()
-        for optimizer in self.optimizers:
-            if self.loss_scaler is not None:
-                self.loss_scaler.step(optimizer, **kwargs)
-            else:
-                optimizer.step(**kwargs)
-        if self.loss_scaler is not None:
-            # None lets it find the scale, a number keeps it at that.
-            self.loss_scaler.update(
-                getattr(self.lead, '_scale_update_param', None)
-            )
-
-    def _clip(self) -> None:
-        """Clip the norm of all gradients together."""
+        """Clip, then step every optimizer, or none if a gradient of any
+        overflows."""
         if self.loss_scaler is not None:
             for optimizer in self.optimizers:
                 self.loss_scaler.unscale_(optimizer)
-        parameters = [
+        norm = self._clip() if self.clip_grad else None
+        if self.loss_scaler is None:
+            for optimizer in self.optimizers:
+                optimizer.step(**kwargs)
+            return
+        if norm is None:
+            gradients = [parameter.grad for parameter in self._trained()]
+            norm = float(nn.utils.get_total_norm(gradients))
+        skipped = self.loss_scaler.is_enabled() and not math.isfinite(norm)
+        if not skipped:
+            for optimizer in self.optimizers:
+                self.loss_scaler.step(optimizer, **kwargs)
+        # None lets it find the scale, a number keeps it at that.
+        self.loss_scaler.update(
+            getattr(self.lead, '_scale_update_param', None)
+        )
+        if isinstance(self.lead, MixedPrecisionOptimWrapper):
+            self.lead.log_skipped(skipped)
+
+    def _trained(self) -> list[nn.Parameter]:
+        """The parameters of all optimizers that have gradients."""
+        return [
             parameter
             for optimizer in self.optimizers
             for group in optimizer.param_groups
             for parameter in group['params']
             if parameter.grad is not None
         ]
-        norm = nn.utils.clip_grad_norm_(parameters, **self.clip_grad)
+
+    def _clip(self) -> float:
+        """Clip the norm of all gradients together; returns it."""
+        norm = nn.utils.clip_grad_norm_(self._trained(), **self.clip_grad)
         self.lead.message_hub.update_scalar('train/grad_norm', float(norm))
+        return float(norm)
 
     @contextmanager
     def optim_context(self, model: nn.Module):

@@ -140,6 +140,20 @@ class DomainAlignment(nn.Module):
                 f'alignment was built with in_channels={self.in_channels}: '
                 'correct it in the config'
             )
+        # Mixed precision would round the reversed gradient, which is small,
+        # to zero.
+        with torch.autocast(features.device.type, enabled=False):
+            return self._align(
+                features.to(
+                    torch.promote_types(features.dtype, torch.float32)
+                ),
+                sources,
+            )
+
+    def _align(
+        self, features: Tensor, sources: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """See :meth:`forward`."""
         # The batch of all ranks, so that they compute what one would.
         features = all_gather_live_rows(features)
         sources = all_gather_rows(sources)

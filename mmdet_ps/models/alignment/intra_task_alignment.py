@@ -188,7 +188,9 @@ class IntraTaskAlignment(BaseModule):
             )
             for sample in data_samples
         ]
-        means = mean_over_images(features, features.new_tensor(shares))
+        means = mean_over_images(
+            features, torch.tensor(shares, device=features.device)
+        )
         return means, torch.tensor(sources, device=means.device)
 
     @staticmethod

@@ -14,7 +14,7 @@ def mean_over_images(features: Tensor, shares: Tensor) -> Tensor:
             padded size, (B, 2) in (0, 1].
 
     Returns:
-        Tensor: (B, C).
+        Tensor: (B, C), at least single precision.
     """
     size = shares.new_tensor(features.shape[-2:])
     return _mean_within(features, (shares * size).clamp(min=1))[:, :, 0, 0]
@@ -39,7 +39,7 @@ def subtract_spatial_mean(
         return features - features.mean(dim=(2, 3), keepdim=True)
     sizes = torch.tensor([shape[:2] for shape in img_shapes])
     limits = (sizes.to(features.device) / stride).ceil()
-    return features - _mean_within(features, limits)
+    return features - _mean_within(features, limits).to(features)
 
 
 def _mean_within(features: Tensor, limits: Tensor) -> Tensor:
@@ -51,5 +51,10 @@ def _mean_within(features: Tensor, limits: Tensor) -> Tensor:
     inside = (rows < limits[:, :1])[:, None, :, None] & (
         columns < limits[:, 1:]
     )[:, None, None, :]
-    total = (features * inside).sum(dim=(2, 3), keepdim=True)
+    # The sum over a map overflows in half precision.
+    total = (features * inside).sum(
+        dim=(2, 3),
+        keepdim=True,
+        dtype=torch.promote_types(features.dtype, torch.float32),
+    )
     return total / inside.sum(dim=(2, 3), keepdim=True)

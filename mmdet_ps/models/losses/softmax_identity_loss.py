@@ -1,5 +1,6 @@
 """Classification of the training identities by a linear layer."""
 
+import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
 from mmengine.dist import get_world_size
@@ -48,11 +49,13 @@ class SoftmaxIdentityLoss(IdentityLoss):
         It is divided by the number of labelled rows of all ranks, times the
         ranks, so that the mean over the ranks is the loss of the joined batch.
         """
-        if self.normalize_embeddings:
-            embeddings = F.normalize(embeddings)
         labelled = person_ids >= 0
         targets = person_ids[labelled]
-        logits = self.scale * self.classifier(embeddings[labelled]).float()
+        with torch.autocast(embeddings.device.type, enabled=False):
+            embeddings = embeddings.to(self.classifier.weight)
+            if self.normalize_embeddings:
+                embeddings = F.normalize(embeddings)
+            logits = self.scale * self.classifier(embeddings[labelled])
         self.note_accuracy(logits, targets)
         losses = F.cross_entropy(logits, targets, reduction='sum')
         # At least one row among all ranks, however few there are.

@@ -3,8 +3,6 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.optim import OptimWrapper
-from mmengine.registry import OPTIM_WRAPPERS
 from torch import nn
 
 import mmdet_ps.registration  # noqa: F401
@@ -162,27 +160,15 @@ def test_bsl_trains_all_of_its_reid_head_by_adam():
     assert reid and len(reid) < len(parts)
 
 
-@OPTIM_WRAPPERS.register_module()
-class ScaledOptimWrapper(OptimWrapper):
-    """mmengine's wrapper of mixed precision, without its GPU."""
-
-    def __init__(self, loss_scale='dynamic', **kwargs):
-        super().__init__(**kwargs)
-        static = loss_scale != 'dynamic'
-        options = dict(init_scale=loss_scale) if static else {}
-        self._scale_update_param = loss_scale if static else None
-        self.loss_scaler = torch.amp.GradScaler(
-            'cpu', growth_interval=1, **options
-        )
-
-    def backward(self, loss, **kwargs):
-        self.loss_scaler.scale(loss).backward(**kwargs)
-
-
 @pytest.mark.parametrize('loss_scale', [8.0, 'dynamic'])
 def test_a_static_loss_scale_stays_static(loss_scale):
     model = TwoParts()
-    cfg = dict(type='ScaledOptimWrapper', parts=PARTS, loss_scale=loss_scale)
+    options = loss_scale
+    if loss_scale == 'dynamic':
+        options = dict(growth_interval=1)
+    cfg = dict(
+        type='MixedPrecisionOptimWrapper', parts=PARTS, loss_scale=options
+    )
     joint = PartsOptimWrapperConstructor(cfg)(model)
     first = joint.loss_scaler.get_scale()
     scales = []
@@ -197,7 +183,7 @@ def test_a_static_loss_scale_stays_static(loss_scale):
 
 def test_a_static_loss_scale_stays_after_an_overflow():
     model = TwoParts()
-    cfg = dict(type='ScaledOptimWrapper', parts=PARTS, loss_scale=8.0)
+    cfg = dict(type='MixedPrecisionOptimWrapper', parts=PARTS, loss_scale=8.0)
     joint = PartsOptimWrapperConstructor(cfg)(model)
     before = [p.detach().clone() for p in model.parameters()]
     joint.update_params(model(torch.ones(1, 2)) * float('inf'))
