@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from . import roi_align_windows
 from .precision import at_least_float32
 from .stand_in import MissingOperatorError
 
@@ -77,9 +78,26 @@ def roi_align_backward(
     if not grad_output.numel():
         return
     grad_output = at_least_float32(grad_output)
+    rois = rois.to(grad_output.dtype)
+    if not grad_output.is_cuda:
+        grad_rows = torch.zeros_like(
+            grad_input.permute(0, 2, 3, 1),
+            dtype=grad_output.dtype,
+            memory_format=torch.contiguous_format,
+        )
+        roi_align_windows.add_gradient(
+            grad_rows,
+            grad_output.permute(0, 2, 3, 1).contiguous(),
+            rois,
+            spatial_scale,
+            sampling_ratio,
+            aligned,
+        )
+        grad_input += grad_rows.permute(0, 3, 1, 2).to(grad_input.dtype)
+        return
     grad_input += torch.ops.torchvision._roi_align_backward(
         grad_output,
-        rois.to(grad_output.dtype),
+        rois,
         spatial_scale,
         aligned_height,
         aligned_width,

@@ -77,6 +77,24 @@ def test_gradcheck(aligned):
     assert torch.autograd.gradcheck(lambda x: layer(x, rois), (features,))
 
 
+@pytest.mark.parametrize('aligned', [True, False])
+@pytest.mark.parametrize('ratio', [0, 2])
+def test_gradients_are_those_of_torchvision(ratio, aligned):
+    features = torch.zeros(2, 3, 9, 11, dtype=torch.float64)
+    features.requires_grad_()
+    outside = torch.tensor([[1, 500, 500, 600, 600], [0, -90, -90, -60, 70]])
+    rois = torch.cat([random_rois(ratio, count=30), outside.double()])
+    gradient = torch.randn(len(rois), 3, 4, 2, dtype=torch.float64)
+    RoIAlign((4, 2), 0.4, ratio, aligned=aligned)(features, rois).backward(
+        gradient
+    )
+    expected = torch.ops.torchvision._roi_align_backward(
+        gradient, rois, 0.4, 4, 2, *features.shape, ratio, aligned
+    )
+    assert expected.abs().sum() > 0
+    torch.testing.assert_close(features.grad, expected)
+
+
 def test_no_rois():
     features = torch.randn(2, 3, 5, 6, requires_grad=True)
     output = RoIAlign((7, 7), 1.0)(features, torch.zeros(0, 5))
