@@ -10,6 +10,7 @@ from mmdet.structures.bbox import bbox_overlaps
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from ..layers import channels_innermost
 from .search_answers import Fields, answer, check_options, to_input_pixels
 from .usable_boxes import with_usable_boxes
 
@@ -54,7 +55,7 @@ class AlignPS(SingleStageDetector):
 
     def extract_maps(self, batch_inputs: Tensor) -> FeatureMaps:
         """Maps of (B, 3, H, W) images."""
-        stages = self.backbone(batch_inputs)
+        stages = self.backbone(channels_innermost(batch_inputs))
         return FeatureMaps(stages, self.neck(stages))
 
     @property

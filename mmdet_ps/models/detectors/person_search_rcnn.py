@@ -8,6 +8,7 @@ from mmdet.structures import SampleList
 from mmdet.utils import InstanceList
 from torch import Tensor
 
+from ..layers import channels_innermost
 from .search_answers import (
     Fields,
     answer,
@@ -37,6 +38,10 @@ class PersonSearchRCNN(TwoStageDetector):
         return super().loss(
             batch_inputs, with_usable_boxes(batch_data_samples)
         )
+
+    def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
+        """Feature maps of (B, 3, H, W) images."""
+        return super().extract_feat(channels_innermost(batch_inputs))
 
     @property
     def reid_keys(self) -> tuple[str, ...]:

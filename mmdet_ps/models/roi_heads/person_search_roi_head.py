@@ -17,6 +17,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 from torchvision.ops import roi_align
 
+from mmdet_ps.models.layers import channels_innermost
 from mmdet_ps.models.losses.distributed import over_all_ranks
 from mmdet_ps.models.losses.identity_loss import NO_BOX, REID_KEYS, PersonRows
 from mmdet_ps.structures.fields import IGNORED
@@ -160,8 +161,10 @@ class PersonSearchRoIHead(StandardRoIHead):
         """
         maps = tuple(level.float() for level in x)
         if torch.is_grad_enabled() or torch.jit.is_tracing():
-            return self.bbox_roi_extractor(maps, rois.float())
-        return self._roi_features_in_testing(maps, rois.float())
+            features = self.bbox_roi_extractor(maps, rois.float())
+        else:
+            features = self._roi_features_in_testing(maps, rois.float())
+        return channels_innermost(features)
 
     def _roi_features_in_testing(
         self, maps: tuple[Tensor], rois: Tensor
@@ -169,7 +172,7 @@ class PersonSearchRoIHead(StandardRoIHead):
         """The same as of the extractor, which for training fills and copies
         twice as much memory as the features need."""
         (layer,) = self.bbox_roi_extractor.roi_layers
-        features = roi_align(
+        return roi_align(
             maps[0],
             rois,
             layer.output_size,
@@ -177,10 +180,6 @@ class PersonSearchRoIHead(StandardRoIHead):
             layer.sampling_ratio,
             layer.aligned,
         )
-        if features.device.type == 'cpu':
-            # The kernels of the top are faster with channels together.
-            features = features.contiguous(memory_format=torch.channels_last)
-        return features
 
     def _bbox_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:
         """Class logits (N, K), deltas (N, 4), embeddings (N, D) of RoIs (N,
