@@ -220,9 +220,12 @@ def current_commit(root: Path) -> str:
     """The commit of the code, with a ``+`` if files differ from it."""
 
     def git(*args: str) -> str:
-        return subprocess.run(
-            ['git', *args], cwd=root, capture_output=True, text=True
-        ).stdout.strip()
+        try:
+            return subprocess.run(
+                ['git', *args], cwd=root, capture_output=True, text=True
+            ).stdout.strip()
+        except FileNotFoundError:  # there is no git, as in a container
+            return ''
 
     commit = git('rev-parse', '--short=12', 'HEAD') or 'unknown'
     changed = git('status', '--porcelain', '--', 'mmdet_ps', 'lab', 'configs')

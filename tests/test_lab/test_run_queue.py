@@ -94,6 +94,11 @@ def test_the_environment_of_a_run_goes_over_the_queues(tmp_path):
     assert json.loads((tmp_path / 'seen').read_text()) == ['1', '2']
 
 
+def test_without_git_the_commit_is_unknown(tmp_path, monkeypatch):
+    monkeypatch.setenv('PATH', str(tmp_path))
+    assert current_commit(tmp_path) == 'unknown'
+
+
 def test_a_commit_with_changed_files_is_marked(tmp_path):
     assert current_commit(tmp_path) == 'unknown'
     code = tmp_path / 'mmdet_ps/code.py'
