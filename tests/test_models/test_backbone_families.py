@@ -9,15 +9,17 @@ import torch
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 
+from mmdet_ps.models.backbones import StagedBackbone
 from mmdet_ps.utils.pretrained_weights import (
     format_weights,
     roi_stages,
     spread_backbone,
+    top_stages,
 )
 from tests.tiny_search_detector import branch_batch, make_sample
 
 from .backbone_families import FAMILIES, PAIRS, on_backbone
-from .thin_methods import METHODS
+from .thin_methods import METHODS, thin_config
 from .two_stage import batch, build, losses_of
 
 pytest.importorskip('timm')
@@ -26,9 +28,15 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / 'docs/backbones.md'
 SCHEDULE = ROOT / 'configs/_base_/schedules/adamw_20e.py'
 (PRETRAINING,) = ROOT.glob('configs/synthetic/hybrid-pretrain_nae-r18-c4_*.py')
-TITLES = dict(
-    oim='OIM', nae='NAE', bsl='BSL', seqnet='SeqNet', alignps='AlignPS'
-) | {'roi-alignps': 'ROI-AlignPS'}
+TITLES = {
+    'oim': 'OIM',
+    'nae': 'NAE',
+    'bsl': 'BSL',
+    'seqnet': 'SeqNet',
+    'coat': 'COAT',
+    'alignps': 'AlignPS',
+    'roi-alignps': 'ROI-AlignPS',
+}
 
 
 def model_of(method, family):
@@ -94,6 +102,8 @@ def test_a_pretrained_backbone_fills_every_method(family, tmp_path):
     state = {f'detector.{k}': v for k, v in source.state_dict().items()}
     backbone, on_rois = format_weights(state, 'backbone'), roi_stages(state)
     assert on_rois == {}
+    # COAT's own layers on regions are called tops, too, but are no stages.
+    assert top_stages(build(thin_config('coat')).state_dict()) == {}
     path = tmp_path / 'pretrained_backbone.pth'
     torch.save({'state_dict': backbone}, path)
     for method in METHODS:
@@ -109,14 +119,20 @@ def test_a_pretrained_backbone_fills_every_method(family, tmp_path):
                     if key.startswith(part):
                         expected = source.state_dict()[key]
                         assert torch.equal(value, expected), key
-        wanted = build(config).state_dict()
+        model = build(config)
+        wanted = model.state_dict()
+        parts = tuple(
+            f'{name}.'
+            for name, part in model.named_modules()
+            if isinstance(part, StagedBackbone)
+        )
         spread = spread_backbone(backbone, wanted)
         # All of the backbone and every top, but for what only a whole has
         # and what depends on the size of patches.
         lacking = [
             key
             for key in wanted
-            if re.search(r'(^backbone|top|shared_head)\.', key)
+            if key.startswith(parts)
             and (key not in spread or spread[key].shape != wanted[key].shape)
         ]
         assert all(
