@@ -8,11 +8,27 @@ from pathlib import Path
 
 from ..run_queue import Run
 
-# Method: stem of its fine-tuning and of its pre-training configurations.
+
+@dataclass(frozen=True)
+class Method:
+    """How a method is trained.
+
+    Attributes:
+        finetuning: Stem of its fine-tuning configurations.
+        pretraining: Stem of its pre-training configuration.
+        rate: Learning rate of both stages and all starts, the better of two
+            for the random start.
+    """
+
+    finetuning: str
+    pretraining: str
+    rate: float
+
+
 METHODS = {
-    'roi-alignps': ('roi-alignps_r18', 'r18'),
-    'nae': ('nae_r18-c4', 'nae-r18-c4'),
-    'bsl': ('bsl_r18-c4', 'bsl-r18-c4'),
+    'roi-alignps': Method('roi-alignps_r18', 'r18', 1e-3),
+    'nae': Method('nae_r18-c4', 'nae-r18-c4', 2e-3),
+    'bsl': Method('bsl_r18-c4', 'bsl-r18-c4', 2e-3),
 }
 FINETUNE_CONFIG = 'configs/synthetic/{}_1xb4-300_{}.py'
 PRETRAIN_CONFIG = (
@@ -42,9 +58,10 @@ def train_command(
     seed: int,
     iterations: int,
     options: list[str] = (),
+    rate: float | None = None,
 ) -> list[str]:
-    """A training of so many iterations."""
-    return [
+    """A training of so many iterations, by default at its own rate."""
+    command = [
         sys.executable,
         'tools/train.py',
         config,
@@ -60,6 +77,9 @@ def train_command(
         f'param_scheduler.1.T_max={iterations - WARM_UP}',
         'default_hooks.checkpoint.max_keep_ckpts=1',
     ]
+    if rate is not None:
+        command.append(f'optim_wrapper.optimizer.lr={rate}')
+    return command
 
 
 def pretraining_name(method: str, seed: int, variant: int = 0) -> str:
@@ -80,8 +100,11 @@ def pretraining(
     """
     name = pretraining_name(method, seed, variant)
     folder = args.work_dir / name
-    config = PRETRAIN_CONFIG.format(METHODS[method][1])
-    train = train_command(folder, config, seed, args.pretrain_iters)
+    how = METHODS[method]
+    config = PRETRAIN_CONFIG.format(how.pretraining)
+    train = train_command(
+        folder, config, seed, args.pretrain_iters, rate=how.rate
+    )
     train += [f'val_{p}=None' for p in ('cfg', 'dataloader', 'evaluator')]
     script = 'tools/format_epoch_weights_for_pretraining.sh'
     return Training(name, [[*train, *options], ['sh', script, str(folder)]])
@@ -96,14 +119,19 @@ def finetuning(
     options: list[str] = (),
 ) -> Training:
     """A fine-tuning, from the weights of a pre-training or from none."""
-    stem = METHODS[row['method']][0]
-    config = FINETUNE_CONFIG.format(stem, row['target'])
+    how = METHODS[row['method']]
+    config = FINETUNE_CONFIG.format(how.finetuning, row['target'])
     weights = []
     if source is not None:
         path = args.work_dir / source / 'pretrained_all.pth'
         weights = ['--load-from', str(path)]
     command = train_command(
-        args.work_dir / name, config, row['seed'], iterations, weights
+        args.work_dir / name,
+        config,
+        row['seed'],
+        iterations,
+        weights,
+        how.rate,
     )
     # Validation at the end only, and no pictures of it.
     command += [

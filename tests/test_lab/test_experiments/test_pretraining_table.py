@@ -72,6 +72,7 @@ def test_every_cell_has_its_run_and_its_needs_come_first():
     command = {run.name: ' '.join(run.commands[0]) for run in runs}
     longest = command['nae_prw_scratch-equal-compute_1']
     assert 'train_cfg.max_iters=520' in longest and '--seed 1' in longest
+    assert 'optimizer.lr=0.002' in longest
     assert '--load-from' not in longest
     assert (
         'pretrain_bsl_0/pretrained_all.pth' in command['bsl_prw_pretrained_0']
