@@ -109,10 +109,9 @@ def main() -> None:
         trust_file(cfg.load_from)
     # Here and not above, so that mistakes in options, paths and data are
     # told before MMDetection has taken its ten seconds to import.
-    from mmengine.runner import Runner
-
     import mmdet_ps.registration  # noqa: F401
     from mmdet_ps.engine.rehearsal import rehearse
+    from mmdet_ps.engine.search_runner import SearchRunner
 
     check_optimizers(cfg)
     with explained(args.config), naming_lost_processes():
@@ -120,7 +119,7 @@ def main() -> None:
             rehearse(cfg)
             return
         start_processes(cfg)
-        Runner.from_cfg(cfg).train()
+        SearchRunner.from_cfg(cfg).train()
 
 
 if __name__ == '__main__':

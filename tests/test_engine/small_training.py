@@ -181,9 +181,15 @@ def model_of(kind):
     )
 
 
-def optimizers_of(parts, accumulate):
+def optimizers_of(parts, accumulate, amp):
     sgd = dict(type='SGD', lr=0.05, momentum=0.9)
     cfg = dict(clip_grad=dict(max_norm=1.0), accumulative_counts=accumulate)
+    if amp:
+        # The first steps overflow.
+        scale = dict(init_scale=2.0**24, growth_interval=3)
+        cfg.update(
+            type='MixedPrecisionOptimWrapper', dtype=amp, loss_scale=scale
+        )
     schedule = [
         dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=STEPS)
     ]
@@ -209,6 +215,7 @@ def runner_of(
     parts=False,
     accumulate=1,
     ema=False,
+    amp=None,
     seed=1,
     checkpoint_hook='WholeCheckpointHook',
     hooks=(),
@@ -218,7 +225,7 @@ def runner_of(
     """A runner of a few steps; see the options of the tests."""
     loop = loop_of(kind)
     by_epoch = kind == 'epochs' if by_epoch is None else by_epoch
-    optim_wrapper, schedule = optimizers_of(parts, accumulate)
+    optim_wrapper, schedule = optimizers_of(parts, accumulate, amp)
     loader = dict(
         dict(batch_size=4, collate_fn=dict(type='pseudo_collate')),
         num_workers=num_workers,

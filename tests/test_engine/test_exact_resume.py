@@ -32,6 +32,9 @@ CASES = [
     (ITERATIONS, [('validation', 4), ('step', 9)]),
     (dict(ITERATIONS, **WORKERS), [('step', 6)]),
     (dict(ITERATIONS, parts=True, ema=True), [('rename', 2)]),
+    (dict(ITERATIONS, amp='float16'), [('step', 5)]),
+    (dict(ITERATIONS, amp='bfloat16', ema=True), [('step', 9)]),
+    (dict(EPOCHS, amp='float16', parts=True), [('step', 6)]),
     (dict(PRETRAIN, parts=True), [('step', 3), ('write', 3)]),
     (dict(PRETRAIN, **WORKERS), [('step', 5)]),
 ]

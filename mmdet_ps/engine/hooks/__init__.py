@@ -1,5 +1,6 @@
 """Hooks."""
 
+from .channels_last_hook import ChannelsLastHook
 from .checked_load_hook import CheckedLoadHook
 from .constant_rate_hook import ConstantRateHook
 from .enough_data_hook import EnoughDataHook
@@ -12,6 +13,7 @@ from .ranking_visualization_hook import RankingVisualizationHook
 from .whole_checkpoint_hook import WholeCheckpointHook
 
 __all__ = [
+    'ChannelsLastHook',
     'CheckedLoadHook',
     'ConstantRateHook',
     'IdentityStateHook',

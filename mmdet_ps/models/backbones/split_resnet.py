@@ -105,6 +105,7 @@ class SplitResNetTop(BaseModule):
         base_channels (int): width of the ResNet, 64 as published.
         norm_cfg (dict, optional): norm layers of the blocks.
         norm_eval (bool): norms keep using their running statistics.
+        with_cp (bool): trade computation for memory in training.
         init_cfg (dict, optional): initial weights; ``Pretrained`` takes an
             unsplit ResNet.
     """
@@ -117,6 +118,7 @@ class SplitResNetTop(BaseModule):
         style: str = 'caffe',
         norm_cfg: dict | None = None,
         norm_eval: bool = False,
+        with_cp: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(
@@ -132,7 +134,7 @@ class SplitResNetTop(BaseModule):
         block, stage_blocks = ResNet.arch_settings[depth]
         first = num_c4_blocks(depth, c4_blocks)
         c4_planes = 4 * base_channels
-        options = dict(style=style, norm_cfg=norm_cfg)
+        options = dict(style=style, norm_cfg=norm_cfg, with_cp=with_cp)
         if first < stage_blocks[2]:
             rest = ResLayer(
                 block,
