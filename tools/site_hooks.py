@@ -44,6 +44,18 @@ PACKAGES = {
     'ops': 'Operators where mmcv has none compiled.',
     'utils': 'Configurations, weights, files, errors and commands.',
 }
+SCALES = 'train_dataloader.dataset.pipeline[2].scales'
+# Columns of the table of configurations, and the keys that fill each.
+NUMBERS = {
+    'pictures per GPU': ['train_dataloader.batch_size'],
+    'rate': [
+        'optim_wrapper.optimizer.lr',
+        'optim_wrapper.parts.det.optimizer.lr',
+    ],
+    'epochs, or steps': ['train_cfg.max_epochs', 'train_cfg.max_iters'],
+    'size in training': [SCALES],
+}
+ALIGNED = '| --: ' * len(NUMBERS) + '|'
 FENCE = re.compile(r'^( *)(```|~~~).*?^\1\2', re.MULTILINE | re.DOTALL)
 LINK = re.compile(r'(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)')
 FORMULA = re.compile(
@@ -216,11 +228,40 @@ def configurations() -> str:
         folder = readme.parent
         link = f'../configs/{folder.name}.md'
         lines += ['', f'## {folder.name}', '', f'[About them]({link}).', '']
-        lines += ['| configuration | |', '| :-- | :-- |']
+        heads = ['configuration', 'what', *NUMBERS]
+        lines += [f'| {" | ".join(heads)} |', '| :-- | :-- ' + ALIGNED]
         for path in sorted(folder.glob('*.py')):
             module = ast.parse(path.read_text(encoding='utf-8'))
-            lines.append(f'| `{path.stem}` | {_first_line(module)} |')
+            found = _numbers(path)
+            cells = [f'`{path.stem}`', _first_line(module)]
+            cells += [
+                next((found[key] for key in keys if key in found), '')
+                for keys in NUMBERS.values()
+            ]
+            lines.append(f'| {" | ".join(cells)} |')
     return '\n'.join(lines) + '\n'
+
+
+def _numbers(path: Path) -> dict[str, str]:
+    """Full keys and values of the numbers that a configuration sets.
+
+    They stand in assignments to ``_base_``; those of the configuration that
+    it inherits count where it sets none.
+    """
+    found: dict[str, str] = {}
+    for node in ast.parse(path.read_text(encoding='utf-8')).body:
+        if not isinstance(node, ast.Assign):
+            continue
+        key, value = ast.unparse(node.targets[0]), node.value
+        if key == '_base_' and isinstance(value, ast.Constant):
+            found |= _numbers(path.parent / value.value)
+        elif key.startswith('_base_.'):
+            found[key.removeprefix('_base_.')] = ast.unparse(value)
+        if key == f'_base_.{SCALES}':
+            sizes = [f'{x}x{y}' for x, y in ast.literal_eval(value)]
+            text = f'{len(sizes)}, {sizes[0]} to {sizes[-1]}'
+            found[SCALES] = text if len(sizes) > 1 else sizes[0]
+    return found
 
 
 def registered_types() -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from mmengine.config import Config, ConfigDict
 
 pytest.importorskip('mkdocs')
 pytest.importorskip('latex2mathml')
@@ -82,6 +83,32 @@ def test_a_page_that_the_navigation_forgets_is_shown(hooks):
     hooks.on_config(config)
     (more,) = config.nav
     assert {'index.md', 'faq.md', 'reference/apis.md'} <= set(more['More'])
+
+
+@pytest.mark.parametrize(
+    ('name', 'size'),
+    [
+        (
+            'alignps/alignps-plus_r50-dcn_1xb4-24e_prw',
+            '6, 667x400 to 2000x1200',
+        ),
+        ('bsl/bsl_r50-c4-c5_1xb5-7e_prw', '1000x600'),
+    ],
+)
+def test_the_numbers_of_a_configuration_are_those_that_it_has(
+    hooks, name, size
+):
+    path = ROOT / f'configs/{name}.py'
+    config = Config.fromfile(path)
+    numbers = hooks._numbers(path)
+    assert numbers[hooks.SCALES] == size
+    read = [numbers[k] for k in hooks.NUMBERS['pictures per GPU']]
+    assert read == [str(config.train_dataloader.batch_size)]
+    assert numbers['train_cfg.max_epochs'] == str(config.train_cfg.max_epochs)
+    rates = [numbers[k] for k in hooks.NUMBERS['rate'] if k in numbers]
+    wrapper = config.optim_wrapper
+    optimizer = (wrapper.get('parts') or ConfigDict(det=wrapper)).det.optimizer
+    assert rates == [str(optimizer.lr)]
 
 
 def test_every_command_and_package_has_its_place(hooks):
