@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 import mmdet_ps
+from mmdet_ps.datasets.native.expected import EXPECTED
 
 ROOT = Path(__file__).parents[1]
 FENCE = re.compile(r'^```(\w+)\n(.*?)^```', re.MULTILINE | re.DOTALL)
@@ -136,3 +137,30 @@ def test_messages_that_are_explained_are_printed():
         )
     ]
     assert not missing, '\n'.join(missing)
+
+
+@pytest.mark.parametrize(
+    ('form', 'page'), [('prw', 'prw'), ('cuhk-sysu', 'cuhk_sysu')]
+)
+def test_the_counts_on_a_page_are_those_that_data_is_verified_by(form, page):
+    text = (ROOT / f'docs/datasets/{page}.md').read_text()
+    rows = [
+        line.strip('| ').split(' | ')
+        for line in text.splitlines()
+        if line.startswith(('| training |', '| test |'))
+    ]
+    assert len(rows) == 2
+    for part, images, boxes, known, unknown, ids in rows:
+        part = part.removesuffix('ing')
+        expected = EXPECTED[form]
+        for cell, key in [
+            (images, 'images'),
+            (boxes, 'boxes'),
+            (known, 'boxes with id'),
+            (unknown, 'boxes without id'),
+        ]:
+            assert cell.strip() == f'{expected[f"{part} {key}"]:,}', key
+        numbers = [
+            int(n.replace(',', '')) for n in re.findall(r'[\d,]*\d', ids)
+        ]
+        assert sum(numbers) == expected[f'{part} ids']
