@@ -10,6 +10,7 @@ from mmdet_ps.structures.fields import IGNORED, UNLABELLED
 from mmdet_ps.utils.errors import UserError
 
 from .distributed import all_gather_rows
+from .table_products import TableReads
 
 
 class IdentityMemory(nn.Module):
@@ -73,6 +74,7 @@ class IdentityMemory(nn.Module):
         self.table_update = table_update
         self.normalize_reads = normalize_reads
         self.filled_only = filled_only
+        self._reads = TableReads()
         # Buffers, not parameters: no optimizer moves them. Numbers are
         # buffers too, so that a resumed training goes on at the same slot.
         self.register_buffer(
@@ -82,16 +84,11 @@ class IdentityMemory(nn.Module):
         self.register_buffer('tail', torch.zeros((), dtype=torch.long))
         self.register_buffer('count', torch.zeros((), dtype=torch.long))
 
-    def rows(self) -> Tensor:
-        """A copy of table and queue, (num_identities + queue_size, D)."""
-        rows = torch.cat([self.lookup_table, self.queue]).float()
-        return F.normalize(rows) if self.normalize_reads else rows
-
     def similarities(self, embeddings: Tensor) -> tuple[Tensor, Tensor]:
         """Scalar products with all rows.
 
-        They are taken with a copy: updating the memory afterwards does not
-        disturb the gradients of the embeddings.
+        Updating the memory afterwards does not disturb the gradients of the
+        embeddings, which are those of the memory as it is now.
 
         Args:
             embeddings (Tensor): (N, D) float32, of unit length.
@@ -100,12 +97,15 @@ class IdentityMemory(nn.Module):
             tuple[Tensor, Tensor]: products with the table, (N,
             num_identities), and with the queue, (N, queue_size).
         """
-        products = embeddings @ self.rows().t()
-        known, strangers = products.split(
-            [self.num_identities, self.queue_size], dim=1
+        known = self._reads.products(
+            embeddings, self.lookup_table, self.normalize_reads
         )
+        queue = self.queue.float().clone()
+        if self.normalize_reads:
+            queue = F.normalize(queue)
+        strangers = embeddings @ queue.t()
         if self.filled_only:
-            slots = torch.arange(self.queue_size, device=products.device)
+            slots = torch.arange(self.queue_size, device=queue.device)
             strangers = strangers.masked_fill(
                 slots >= self.count, float('-inf')
             )
@@ -160,7 +160,7 @@ class IdentityMemory(nn.Module):
         groups = group_by_identity(embeddings[labelled], person_ids[labelled])
         if len(groups.identities) == 0:
             return
-        rows = self.lookup_table[groups.identities]
+        rows = before = self.lookup_table[groups.identities]
         if self.table_update == 'last':
             rows = average_last(rows, groups, self.momentum)
             rows = F.normalize(rows) if self.normalize_table else rows
@@ -168,6 +168,7 @@ class IdentityMemory(nn.Module):
             rows = average_in_order_normalized(rows, groups, self.momentum)
         else:
             rows = average_in_order(rows, groups, self.momentum)
+        self._reads.note(groups.identities, before, rows)
         self.lookup_table[groups.identities] = rows
 
     @torch.no_grad()
