@@ -11,10 +11,8 @@ from mmdet_ps.utils.errors import UserError
 
 from ..task_modules.batched_assignment import (
     UNUSED,
-    assign_by_overlap,
+    assign_persons,
     check_rules,
-    low_quality_from,
-    masked_overlaps,
     pad,
     sample_boxes,
     without_ignored,
@@ -118,7 +116,7 @@ class BatchedRPNHead(RPNHead):
         real: Tensor,
         batch_img_metas: list[dict],
     ) -> Tensor:
-        """Person of each anchor; see ``assign_by_overlap``.
+        """Person of each anchor; see ``assign_persons``.
 
         Anchors that do not count are UNUSED: those centred on the padding that
         was added to make the images of a batch alike, and those that leave
@@ -135,15 +133,9 @@ class BatchedRPNHead(RPNHead):
         Returns:
             Tensor: (B, A) int64.
         """
-        rule = self.assigner
         usable = self._usable(anchors, size, batch_img_metas)
         every = anchors.expand(len(persons), -1, -1)
-        assigned = assign_by_overlap(
-            masked_overlaps(every, usable, persons, real),
-            rule.pos_iou_thr,
-            rule.neg_iou_thr,
-            low_quality_from(rule),
-        )
+        assigned = assign_persons(every, usable, persons, real, self.assigner)
         return assigned.masked_fill(~usable, UNUSED)
 
     def _usable(

@@ -13,10 +13,8 @@ from mmdet_ps.structures.fields import IGNORED
 
 from ..task_modules.batched_assignment import (
     UNUSED,
-    assign_by_overlap,
+    assign_persons,
     check_rules,
-    low_quality_from,
-    masked_overlaps,
     pad,
     sample_boxes,
     without_ignored,
@@ -143,12 +141,8 @@ class BatchedRoIHead(PersonSearchRoIHead):
         counts = torch.tensor(counts, device=real.device)
         index = torch.arange(boxes.size(1), device=real.device)
         is_person = index < counts[:, None]
-        overlaps = masked_overlaps(boxes, real & ~is_person, *pad(persons))
-        assigned = assign_by_overlap(
-            overlaps,
-            rule.pos_iou_thr,
-            rule.neg_iou_thr,
-            low_quality_from(rule),
+        assigned = assign_persons(
+            boxes, real & ~is_person, *pad(persons), rule
         ).masked_fill(~real, UNUSED)
         # The persons among the boxes come first, and each is its own.
         assigned = torch.where(is_person, index, assigned)

@@ -17,6 +17,9 @@ from mmdet_ps.utils.errors import UserError
 # Beside the index of a person, what a box may be.
 BACKGROUND = -1
 UNUSED = -2
+# Overlaps computed at a time: 16 MB of them, several times that with what
+# they are computed from.
+OVERLAPS = 2**22
 
 
 def pad(rows: list[Tensor]) -> tuple[Tensor, Tensor]:
@@ -71,11 +74,64 @@ def lies_in(boxes: Tensor, regions: Tensor, share: float) -> Tensor:
     return (bbox_overlaps(boxes, regions, mode='iof') > share).any(dim=-1)
 
 
+def assign_persons(
+    boxes: Tensor,
+    usable: Tensor,
+    persons: Tensor,
+    real: Tensor,
+    rule: BaseAssigner,
+) -> Tensor:
+    """The person that each box is trained on.
+
+    Of crowded pictures not all overlaps are held at once but those of
+    ``OVERLAPS``; what is found does not depend on it.
+
+    Args:
+        boxes (Tensor): (B, N, 4) xyxy, pixels.
+        usable (Tensor): which of them count, (B, N) bool.
+        persons (Tensor): annotated boxes, (B, M, 4) xyxy, pixels.
+        real (Tensor): which of these exist, (B, M) bool.
+        rule (BaseAssigner): mmdet's; see :func:`check_rules`.
+
+    Returns:
+        Tensor: index of the person, BACKGROUND or, where nobody decides,
+        UNUSED, (B, N) int64.
+    """
+    size = max(1, OVERLAPS // max(1, persons[..., 0].numel()))
+    parts = range(0, max(1, boxes.size(1)), size)
+
+    def overlaps(start: int) -> Tensor:
+        part = slice(start, start + size)
+        return masked_overlaps(boxes[:, part], usable[:, part], persons, real)
+
+    lowest = low_quality_from(rule)
+    most = None
+    if lowest is not None and len(parts) > 1:
+        # What a person overlaps most may lie in any part.
+        most = torch.stack(
+            [overlaps(start).amax(dim=1) for start in parts]
+        ).amax(dim=0)
+    return torch.cat(
+        [
+            assign_by_overlap(
+                overlaps(start),
+                rule.pos_iou_thr,
+                rule.neg_iou_thr,
+                lowest,
+                most,
+            )
+            for start in parts
+        ],
+        dim=1,
+    )
+
+
 def assign_by_overlap(
     overlaps: Tensor,
     positive_from: float,
     background_below: float,
     low_quality_from: float | None = None,
+    most: Tensor | None = None,
 ) -> Tensor:
     """The person that each box is trained on.
 
@@ -85,6 +141,8 @@ def assign_by_overlap(
         background_below (float): IoU below which it is background.
         low_quality_from (float, optional): every person also takes the boxes
             that overlap it most, from this IoU on.
+        most (Tensor, optional): the largest IoU of each person, (B, M), if it
+            is not that of these boxes.
 
     Returns:
         Tensor: index of the person, BACKGROUND or UNUSED, (B, N) int64.
@@ -94,10 +152,16 @@ def assign_by_overlap(
     assigned = assigned.masked_fill(best < background_below, BACKGROUND)
     if low_quality_from is not None:
         # As mmdet: a box that two persons want goes to the last of them.
-        most = overlaps.amax(dim=1, keepdim=True)
+        most = overlaps.amax(dim=1) if most is None else most
+        most = most[:, None]
         taken = (overlaps == most) & (most >= low_quality_from)
-        number = torch.arange(1, overlaps.size(2) + 1, device=taken.device)
-        last = (taken * number).amax(dim=2)
+        number = torch.arange(
+            1,
+            overlaps.size(2) + 1,
+            dtype=torch.int32,
+            device=taken.device,
+        )
+        last = (taken * number).amax(dim=2).long()
         assigned = torch.where(last > 0, last - 1, assigned)
     return assigned
 

@@ -5,15 +5,16 @@ import torch
 from mmdet.models.task_modules.assigners import MaxIoUAssigner
 from mmengine.structures import InstanceData
 
+from mmdet_ps.models.task_modules import batched_assignment
 from mmdet_ps.models.task_modules.batched_assignment import (
     BACKGROUND,
     UNUSED,
-    assign_by_overlap,
-    masked_overlaps,
+    assign_persons,
     pad,
     sample_boxes,
     sample_places,
 )
+from tests.largest_tensor import LargestTensor
 
 
 def random_boxes(number, generator):
@@ -38,9 +39,7 @@ def test_same_as_mmdet(low_quality, numbers):
         match_low_quality=low_quality is not None,
     )
     padded, usable = pad(boxes)
-    assigned = assign_by_overlap(
-        masked_overlaps(padded, usable, *pad(persons)), 0.7, 0.3, low_quality
-    )
+    assigned = assign_persons(padded, usable, *pad(persons), rule)
     for row, own_boxes, own in zip(assigned, boxes, persons):
         expected = rule.assign(
             InstanceData(priors=own_boxes),
@@ -51,6 +50,30 @@ def test_same_as_mmdet(low_quality, numbers):
             expected == -1, torch.tensor(UNUSED), expected - 1
         )
         assert torch.equal(row[: len(own_boxes)], expected)
+
+
+@pytest.mark.parametrize('low_quality', [True, False])
+def test_a_crowd_is_assigned_in_parts(low_quality, monkeypatch):
+    generator = torch.Generator().manual_seed(2)
+    boxes = torch.stack([random_boxes(1500, generator) for _ in range(2)])
+    persons, real = pad([random_boxes(n, generator) for n in (200, 30)])
+    boxes[1, 700] = boxes[1, 1400] = persons[1, 7]  # in two parts, as good
+    usable = torch.rand(2, 1500, generator=generator) < 0.8
+    usable[1, [700, 1400]] = True
+    rule = MaxIoUAssigner(
+        pos_iou_thr=0.7,
+        neg_iou_thr=0.3,
+        min_pos_iou=0.3,
+        match_low_quality=low_quality,
+    )
+    expected = assign_persons(boxes, usable, persons, real, rule)
+    monkeypatch.setattr(batched_assignment, 'OVERLAPS', 2**14)
+    with LargestTensor() as largest:
+        assigned = assign_persons(boxes, usable, persons, real, rule)
+    assert torch.equal(assigned, expected)
+    assert (assigned[1, [700, 1400]] >= 0).all()
+    # Of 600,000 overlaps; corners have two numbers each.
+    assert largest.number <= 2 * 2**14
 
 
 def test_drawing_is_uniform_and_limited():
