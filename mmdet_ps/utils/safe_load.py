@@ -271,6 +271,14 @@ def _attribute(_: object, name: str) -> str:
     return name
 
 
+def _encode(text: str, _: str) -> bytes:
+    """Stands in for ``codecs.encode``, by which bytes are pickled.
+
+    PyTorch admits it by itself from 2.5 on.
+    """
+    return text.encode('latin1')
+
+
 def _bytes(data: bytes | str) -> bytes:
     return data.encode('latin1') if isinstance(data, str) else bytes(data)
 
@@ -294,6 +302,7 @@ STAND_INS = [
     _known_as('numpy.dtype', _Dtype),
     _known_as('mmengine.logging.history_buffer.HistoryBuffer', _History),
     _known_as('builtins.getattr', _attribute),
+    _known_as('_codecs.encode', _encode),
     *(
         _known_as(f'numpy.{core}.multiarray.{name}', stand_in)
         for core in ('core', '_core')  # of numpy 1 and of numpy 2

@@ -127,6 +127,17 @@ def test_what_checkpoints_of_mmengine_hold_comes_back(tmp_path):
     assert load_file(path)['numbers'] == content['numbers']
 
 
+def test_arrays_load_where_pytorch_does_not_admit_bytes(tmp_path, monkeypatch):
+    unpickler = torch._weights_only_unpickler
+    admitted = dict(unpickler._get_allowed_globals())
+    admitted.pop('_codecs.encode', None)  # as before PyTorch 2.5
+    monkeypatch.setattr(unpickler, '_get_allowed_globals', lambda: admitted)
+    path = tmp_path / 'weights.pth'
+    array = np.arange(250, 260, dtype='<u2')
+    torch.save(dict(state_dict=WEIGHTS, array=array), path)
+    assert (load_file(path)['array'] == array).all()
+
+
 def test_what_others_admit_is_neither_used_nor_lost(tmp_path):
     path = tmp_path / 'weights.pth'
     torch.save(dict(part=Named(getattr, HistoryBuffer, 'mean')), path)
