@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,28 @@ def test_links_between_pages_lead_somewhere(page):
     for target in re.findall(r'\]\(([^)#]+)(?:#[^)]*)?\)', text):
         if not target.startswith(('http://', 'https://')):
             assert (page.parent / target).exists(), f'{page.name}: {target}'
+
+
+def anchors_of(page):
+    """Anchors of the headings of a page, as a code host makes them."""
+    anchors, seen = set(), Counter()
+    for heading in re.findall(
+        r'^#+ (.+)$', FENCE.sub('', page.read_text()), re.MULTILINE
+    ):
+        text = re.sub(r'\[([^\]]*)\]\([^)]*\)', r'\1', heading).lower()
+        slug = re.sub(r'[^\w\- ]', '', text).replace(' ', '-')
+        anchors.add(f'{slug}-{seen[slug]}' if seen[slug] else slug)
+        seen[slug] += 1
+    return anchors
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def test_anchors_are_found_on_a_code_host(page):
+    text = FENCE.sub('', page.read_text())
+    for target, anchor in re.findall(r'\]\(([^)#\s]*)#([^)\s]+)\)', text):
+        if not target.startswith(('http://', 'https://')):
+            other = page.parent / target if target else page
+            assert anchor in anchors_of(other), f'{target}#{anchor}'
 
 
 def test_tools_named_in_the_documentation_exist():
