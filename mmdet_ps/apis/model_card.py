@@ -92,11 +92,13 @@ def score_table(rows: list[dict]) -> str:
     if not rows:
         return 'None were given.'
     lines = [
-        '| branch | protocol | gallery | queries | mAP | top-1 | evaluator |',
-        '| :-- | :-- | --: | --: | --: | --: | :-- |',
+        '| file | branch | protocol | gallery | queries | mAP | top-1 '
+        '| evaluator |',
+        '| :-- | :-- | :-- | --: | --: | --: | --: | :-- |',
     ]
     for row in rows:
         cells = [
+            row.get('file', ''),
             row['branch'],
             row['protocol'],
             row.get('gallery_size') or 'all',
@@ -116,6 +118,7 @@ def training_table(cfg: Config, meta: dict, checkpoint: str) -> str:
         'detector': cfg.model.type,
         'run': str(config).rsplit('/', 1)[-1],
         'checkpoint': checkpoint,
+        'data': cfg.get('data_root') or 'see config.py',
         **{
             key: meta[key]
             for key in ('epoch', 'iter', 'seed', 'time')

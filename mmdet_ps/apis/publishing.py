@@ -76,6 +76,8 @@ def publish(
         write_json(beside / SCORES, about.scores, indent=1)
         card = model_card(cfg, meta, about, os.path.basename(checkpoint))
         write_text(beside / CARD, card)
+        # The writer of tensors lets nobody else read its file.
+        shutil.copymode(beside / CONFIG, beside / WEIGHTS)
         write_text(beside / SUMS, sums_of(beside))
         os.replace(beside, folder)
     finally:
@@ -175,7 +177,8 @@ def read_scores(paths: Iterable[str | os.PathLike]) -> list[dict]:
                 'evaluator; write it with `python tools/test_results.py '
                 'RESULTS --json FILE` (or the one of another dataset)'
             )
-        rows += read
+        # A row does not name its dataset; the name of the file mostly does.
+        rows += [{**row, 'file': Path(path).name} for row in read]
     return rows
 
 

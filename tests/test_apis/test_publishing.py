@@ -22,6 +22,7 @@ CONFIG = 'nae_r18-c4_1xb4-300_prw'
 ROW = dict(
     branch='default', protocol='standard', gallery_size=None, num_queries=7,
     mAP=0.4567, top1=0.8, top5=0.9, top10=1.0, evaluator='evaluator 1.1',
+    file='prw.json',
 )  # fmt: skip
 ABOUT = Publication('somebody/model', 'cc-by-nc-4.0', 'A note.', [ROW])
 
@@ -76,6 +77,8 @@ def test_the_files_are_usual_ones(published):
     )
     cfg = read_config(published / 'config.py')
     weights = published / 'model.safetensors'
+    modes = {path.stat().st_mode for path in published.iterdir()}
+    assert len(modes) == 1
     model = init_model(cfg, weights)
     assert load_weights(model, weights).loaded
 
@@ -95,9 +98,16 @@ def test_the_configuration_names_no_place_of_the_publisher(published):
 def test_the_card_holds_the_scores_with_their_evaluator(published):
     card = (published / 'README.md').read_text()
     assert card.startswith('---\nlibrary_name: mmdet_ps\nlicense: cc-by-nc')
-    row = '| default | standard | all | 7 | 45.67 | 80.00 | evaluator 1.1 |'
-    assert row in card
-    for text in ('A note.', "init_model('hf://somebody/model')", '`300`'):
+    assert (
+        '| prw.json | default | standard | all | 7 | 45.67 | 80.00 '
+        '| evaluator 1.1 |'
+    ) in card
+    for text in (
+        'A note.',
+        "init_model('hf://somebody/model')",
+        '`300`',
+        '`data/PRW/`',
+    ):
         assert text in card
     assert json.loads((published / 'scores.json').read_text()) == [ROW]
 
@@ -132,7 +142,7 @@ def test_scores_without_an_evaluator_are_refused(tmp_path):
         with pytest.raises(UserError, match='scores.json: '):
             read_scores([file])
     file.write_text(json.dumps([ROW]))
-    assert read_scores([file]) == [ROW]
+    assert read_scores([file]) == [{**ROW, 'file': 'scores.json'}]
 
 
 def test_a_file_of_tensors_that_is_none_is_refused(tmp_path):
