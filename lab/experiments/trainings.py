@@ -133,19 +133,25 @@ def finetuning(
         weights,
         how.rate,
     )
-    # Validation at the end only, and no pictures of it.
-    command += [
-        f'train_cfg.val_interval={iterations + 1}',
-        'custom_hooks=[]',
-        'val_evaluator.annotated_boxes=True',
-        *options,
-    ]
+    command += [*scored_at_the_end(iterations), *options]
     return Training(
         name,
         [command],
         [source] if source else [],
         row=dict(row, steps=iterations),
     )
+
+
+def scored_at_the_end(iterations: int) -> list[str]:
+    """Options of a training that validates when it ends, without pictures.
+
+    The annotated boxes are searched with, too.
+    """
+    return [
+        f'train_cfg.val_interval={iterations + 1}',
+        'custom_hooks=[]',
+        'val_evaluator.annotated_boxes=True',
+    ]
 
 
 def number_of_images(path: Path) -> int:
