@@ -41,6 +41,9 @@ REMEDIES = {
     errno.EISDIR: 'name a file, this is a folder',
     errno.ENOTDIR: 'name a folder, a part of this path is a file',
 }
+# How Linux says that a library of the system is not there; OpenCV for
+# desktops asks for some that servers and containers lack.
+MISSING_LIBRARY = re.compile(r'(\S+\.so\S*): cannot open shared object file')
 # How PyTorch hands on the error of a process that loads data.
 WORKER_ERROR = re.compile(r'^Caught \w+ in .*\.\s+Original Traceback', re.S)
 
@@ -123,8 +126,17 @@ def run_command(main: Callable[[], int | None]) -> NoReturn:
     except (UserError, OSError, MemoryError, KeyboardInterrupt) as error:
         status = report_mistake(error)
     except Exception as error:
+        lacking = MISSING_LIBRARY.search(str(error))
         if is_out_of_memory(error):
             status = report_mistake(error)
+        elif isinstance(error, ImportError) and lacking:
+            status = report_mistake(
+                UserError(
+                    f'this system lacks the library {lacking[1]}, which a '
+                    'package needs; `python tools/check_env.py` names the '
+                    'package and the remedy'
+                )
+            )
         else:
             traceback.print_exc()
             print(f'\n{as_installed(REPORT)}', file=sys.stderr)

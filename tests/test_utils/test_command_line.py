@@ -45,6 +45,10 @@ def end_of(error, capsys):
         (FileNotFoundError('data: missing'), 'data: missing'),
         (KeyboardInterrupt(), 'interrupted'),
         (MemoryError(), 'out of memory'),
+        (
+            ImportError('libGL.so.1: cannot open shared object file: No'),
+            'lacks the library libGL.so.1',
+        ),
     ],
 )
 def test_a_mistake_is_one_line(error, line, capsys):
@@ -54,7 +58,9 @@ def test_a_mistake_is_one_line(error, line, capsys):
     assert line in text
 
 
-@pytest.mark.parametrize('error', [KeyError('x'), ValueError('y')])
+@pytest.mark.parametrize(
+    'error', [KeyError('x'), ValueError('y'), ImportError('No module a')]
+)
 def test_a_bug_is_a_traceback_with_the_request_to_report_it(error, capsys):
     status, text = end_of(error, capsys)
     assert status == 1
