@@ -177,6 +177,50 @@ def test_the_recipe_decays_matrices_alone(family):
             assert decay[id(parameter)] == 0, key
 
 
+# Published sizes less those of the classifier (and its norm, of ConvNeXt).
+SIZES = [
+    ('StagedSwin', {}, 28_288_354 - 769_000 - 1_536),
+    ('StagedPVT', {}, 25_362_856 - 513_000),
+    ('StagedConvNeXt', {}, 28_589_128 - 769_000 - 1_536),
+    (
+        'StagedConvNeXt',
+        dict(depths=(3, 3, 27, 3), dims=(128, 256, 512, 1024)),
+        88_591_464 - 1_025_000 - 2_048,
+    ),
+]
+
+
+@pytest.mark.parametrize('kind, options, size', SIZES)
+def test_full_models_have_their_published_size(kind, options, size):
+    with torch.device('meta' if 'ConvNeXt' in kind else 'cpu'):
+        parts = [
+            build(dict(type=kind, part=part, **options))
+            for part in ('stem', 'top')
+        ]
+    norms = [
+        parameter
+        for part in parts
+        for key, parameter in part.named_parameters()
+        if re.match(r'norm\d', key)
+    ]
+    numbers = [
+        sum(parameter.numel() for parameter in found)
+        for found in (norms, *(part.parameters() for part in parts))
+    ]
+    assert sum(numbers[1:]) - numbers[0] == size
+
+
+@pytest.mark.parametrize('family', FAMILIES)
+def test_mixed_precision(family):
+    model = model_of('nae', family).train()
+    with torch.autocast('cpu', torch.bfloat16):
+        losses = losses_of(model, batch([3, 5, -1], [-1, 7]))
+    total, _ = model.parse_losses(losses)
+    total.backward()
+    assert torch.isfinite(total)
+    assert all(p.grad is not None for p in model.backbone.parameters())
+
+
 def test_the_page_has_the_table_of_these_tests():
     rows = re.findall(r'^\| (\S+) \|((?: yes \|)+)$', PAGE.read_text(), re.M)
     assert [name for name, _ in rows] == [TITLES[m] for m in METHODS]
