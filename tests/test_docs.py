@@ -1,6 +1,7 @@
 """Commands and code in the documentation are run, so that they stay true."""
 
 import ast
+import json
 import os
 import re
 import subprocess
@@ -65,6 +66,61 @@ def test_the_method_of_add_a_method_trains_and_is_scored(tmp_path):
     assert (tmp_path / 'pooled/scores.json').is_file()
     # By the hook, after the last validation and in the test.
     assert list((tmp_path / 'pooled').rglob('ranking_worst_0*'))
+
+
+# What the tutorial says, and what a test has the time for.
+SMALLER = {
+    'street.py --work-dir': 'street.py --cfg-options train_cfg.max_iters=2 '
+    'default_hooks.checkpoint.interval=2 --work-dir',
+    'sources.py \\': 'sources.py --cfg-options train_cfg.max_iters=2 '
+    'default_hooks.checkpoint.interval=2 val_cfg=None val_dataloader=None '
+    'val_evaluator=None \\',
+    'footage/MOT17/street\n': 'footage/MOT17/street --seconds 20 '
+    '--labelled 20 --persons 3\n',
+    '--size quick': '--size tiny',
+    'iter_300': 'iter_2',
+    '--index-only': '--index-only --score-thr 0',
+    '--box 64': '--score-thr 0 --box 64',
+}
+
+
+@pytest.mark.slow
+def test_the_tutorial_on_own_footage_goes_from_video_to_answers(tmp_path):
+    for name in ('configs', 'tools', 'mmdet_ps', 'lab'):
+        (tmp_path / name).symlink_to(ROOT / name)
+    page = 'docs/own_footage_tutorial.md'
+    write_python_blocks(page, tmp_path)
+    # (a page that is served does not end)
+    commands = '\n'.join(
+        code for code in blocks(page, 'sh') if 'search_page' not in code
+    )
+    for words, fewer in SMALLER.items():
+        assert words in commands, words
+        commands = commands.replace(words, fewer)
+    environment = {
+        **os.environ,
+        'PYTHONPATH': '.',
+        'OMP_NUM_THREADS': '1',
+        'PATH': f'{Path(sys.executable).parent}{os.pathsep}'
+        f'{os.environ["PATH"]}',
+    }
+    done = subprocess.run(
+        ['sh', '-e', '-c', commands],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    printed = done.stdout + done.stderr
+    assert done.returncode == 0, printed[-6000:]
+    # The pre-trained weights arrived.
+    loaded = re.findall(r'weights for \w+: (\d+) loaded', printed)
+    assert int(loaded[-1]) > 100, loaded
+    assert 'search/mAP' in printed
+    report = json.loads((tmp_path / 'search/ranking.json').read_text())
+    assert report['query']['frame'] == 30 and report['frames'] == 50
+    assert report['persons'] > 0 and report['tracks'] > 0
+    assert (tmp_path / 'search/ranking.jpg').is_file()
 
 
 PAGES = [
