@@ -13,15 +13,15 @@ from tests.tiny_search_detector import make_sample
 # The most waits of this package's own code in a training step of two images;
 # those of MMDetection come on top.
 BUDGET = {
-    'oim': 15,
-    'nae': 15,
-    'bsl': 21,
-    'seqnet': 15,
-    'coat': 27,
-    'alignps': 21,
-    'roi-alignps': 50,
+    'oim': 4,
+    'nae': 4,
+    'bsl': 6,
+    'seqnet': 4,
+    'coat': 7,
+    'alignps': 5,
+    'roi-alignps': 10,
 }
-HYBRID_BUDGET = {'nae-r18-c4': 29, 'bsl-r18-c4': 41, 'r18': 97}
+HYBRID_BUDGET = {'nae-r18-c4': 8, 'bsl-r18-c4': 12, 'r18': 20}
 PERSONS = [[10, 10, 40, 80], [70, 20, 100, 90]]
 
 
@@ -47,6 +47,16 @@ def two_steps(model, batch, device=None):
     return model.train_step(batch(), step)
 
 
+def own_waits(device):
+    """Waits of this package, those of the operators left out: they stand in
+    for mmcv's, which wait as well (for the boxes that an NMS keeps)."""
+    return sum(
+        number
+        for (package, place), number in device.waits.items()
+        if package == 'mmdet_ps' and not place.startswith('mmdet_ps/ops/')
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('method', METHODS)
 def test_methods_train_and_test_on_a_gpu(method):
@@ -56,7 +66,7 @@ def test_methods_train_and_test_on_a_gpu(method):
     with SimulatedDevice() as device:
         log = two_steps(model, scenes, device)
         assert all(value.is_cuda for value in log.values())
-        waits = device.number_of_waits('mmdet_ps')
+        waits = own_waits(device)
         places = device.waits.copy()
         model.eval()
         with torch.no_grad():
@@ -80,4 +90,4 @@ def test_hybrid_pretraining_trains_on_a_gpu(path):
         log = two_steps(model, lambda: full()[0], device)
         assert all(value.is_cuda for value in log.values())
     budget = HYBRID_BUDGET[path.stem.split('_')[1]]
-    assert device.number_of_waits('mmdet_ps') <= budget, device.waits
+    assert own_waits(device) <= budget, device.waits

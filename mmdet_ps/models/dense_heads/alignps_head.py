@@ -194,7 +194,7 @@ class AlignPSHead(FCOSHead):
         assigned = self._assign(boxes, batch_gt_instances, grid)
         positive = assigned < len(boxes)
         image, location = positive.nonzero(as_tuple=True)
-        box = assigned[positive]
+        box = assigned[image, location]
 
         losses = self._detection_losses(
             [

@@ -90,12 +90,13 @@ class BatchedRPNHead(RPNHead):
         counts = torch.stack([positive.sum(dim=1), negative.sum(dim=1)])
         # As mmdet counts: an empty part of an image is one.
         divisor = mean_over_ranks(counts.clamp(min=1).sum())
-        sampled = positive | negative
-        image, anchor = positive.nonzero(as_tuple=True)
+        image, anchor = sampled = (positive | negative).nonzero(as_tuple=True)
+        labels = (~positive[sampled]).long()  # 0 a person, 1 background
+        found = (labels == 0).nonzero().squeeze(1)
+        image, anchor = positive = image[found], anchor[found]
         targets = self.bbox_coder.encode(
             anchors[anchor], persons[image, assigned[positive]]
         )
-        labels = (~positive[sampled]).long()  # 0 a person, 1 background
         return dict(
             loss_rpn_cls=self.loss_cls(
                 logits[sampled],

@@ -40,13 +40,17 @@ class Grid(NamedTuple):
         counts = [height * width for height, width in self.sizes]
         return torch.tensor(
             self.strides[: len(counts)], device=device
-        ).repeat_interleave(torch.tensor(counts, device=device))
+        ).repeat_interleave(
+            torch.tensor(counts, device=device),
+            output_size=self.num_locations,
+        )
 
 
 def image_of_each(counts: list[int], device: torch.device) -> Tensor:
     """Index of the image of each box, where images have ``counts``, (G,)."""
-    counts = torch.tensor(counts, device=device)
-    return torch.arange(len(counts), device=device).repeat_interleave(counts)
+    return torch.arange(len(counts), device=device).repeat_interleave(
+        torch.tensor(counts, device=device), output_size=sum(counts)
+    )
 
 
 def flatten_levels(maps: list[Tensor]) -> Tensor:
@@ -105,7 +109,8 @@ def assign_to_boxes(
         # small ones the first.
         smallest.scatter_reduce_(0, location, area[box], 'amin')
         winner = area[box] == smallest[location]
-        assigned.scatter_reduce_(0, location[winner], box[winner], 'amin')
+        box = box.where(winner, len(boxes))
+        assigned.scatter_reduce_(0, location, box, 'amin')
     return assigned.view(num_images, -1)
 
 

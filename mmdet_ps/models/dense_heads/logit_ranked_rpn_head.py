@@ -98,6 +98,7 @@ class LogitRankedRPNHead(RPNHead):
         """
         sides = bboxes[:, 2:] - bboxes[:, :2]
         keep = (sides >= cfg.get('min_bbox_size', 0)).all(dim=1)
+        keep = keep.nonzero().squeeze(1)  # a GPU is waited for once
         bboxes, logits = bboxes[keep], logits[keep]
         if len(bboxes):
             _, kept = nms(bboxes, logits, cfg.nms.iou_threshold)

@@ -9,6 +9,7 @@ from mmdet_ps.models.layers import SmallBatchNorm1d
 from mmdet_ps.structures.fields import UNLABELLED
 
 from .distributed import mean_over_ranks
+from .identity_memory import places
 from .oim_loss import OIMLoss
 
 
@@ -47,7 +48,7 @@ class ClassifiedOIMLoss(OIMLoss):
         loss = super().forward(
             embeddings, person_ids, image_indices, box_indices
         )
-        persons = person_ids >= UNLABELLED
+        persons = places(person_ids.cpu() >= UNLABELLED)
         targets = person_ids[persons]
         rows = self.norm(F.normalize(embeddings[persons].float()))
         logits = self.classifier(rows).float()

@@ -69,8 +69,10 @@ def mean_over_ranks(value: Tensor) -> Tensor:
 
 def shared_random_seed(device: torch.device) -> int:
     """A fresh seed, the same on every rank."""
-    seed = torch.randint(2**31 - 1, (1,)).to(device)
-    dist.broadcast(seed)
+    seed = torch.randint(2**31 - 1, (1,))
+    if dist.get_world_size() > 1:
+        seed = seed.to(device)
+        dist.broadcast(seed)
     return int(seed)
 
 

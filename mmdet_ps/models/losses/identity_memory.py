@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from mmengine.dist import get_world_size
 from torch import Tensor, nn
 
 from mmdet_ps.structures.fields import IGNORED, UNLABELLED
@@ -117,23 +118,19 @@ class IdentityMemory(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """The samples of all ranks, in rank order.
 
-        Rows that are not finite (an overflow under mixed precision) become
-        ``IGNORED``: a memory would never get rid of them.
-
         Args:
             embeddings (Tensor): of this rank, (N, D) float.
-            person_ids (Tensor): of this rank, (N,) int64.
+            person_ids (Tensor): of this rank, (N,) int64, on the host; see
+                :func:`ids_on_host`.
 
         Returns:
-            tuple[Tensor, Tensor]: embeddings (M, D) float32 and person ids
-            (M,) int64.
+            tuple[Tensor, Tensor]: embeddings (M, D) float32, and person ids
+            (M,) int64 on the host.
         """
-        finite = embeddings.isfinite().all(dim=1)
-        person_ids = person_ids.masked_fill(~finite, IGNORED)
-        return (
-            all_gather_rows(embeddings.float()),
-            all_gather_rows(person_ids),
-        )
+        embeddings = all_gather_rows(embeddings.float())
+        if get_world_size() > 1:
+            person_ids = all_gather_rows(person_ids.to(embeddings.device))
+        return embeddings, person_ids.cpu()
 
     def update(self, embeddings: Tensor, person_ids: Tensor) -> None:
         """Take in the samples of all ranks: first the table, then the queue.
@@ -142,6 +139,7 @@ class IdentityMemory(nn.Module):
             embeddings (Tensor): of this rank, (N, D) float, of unit length.
             person_ids (Tensor): of this rank, (N,) int64.
         """
+        _, person_ids = ids_on_host(embeddings, person_ids)
         embeddings, person_ids = self.gather(embeddings, person_ids)
         self.update_table(embeddings, person_ids)
         self.update_queue(embeddings, person_ids)
@@ -152,11 +150,11 @@ class IdentityMemory(nn.Module):
 
         Args:
             embeddings (Tensor): gathered samples, (M, D) float32.
-            person_ids (Tensor): their persons, (M,) int64.
+            person_ids (Tensor): their persons, (M,) int64, on the host.
         """
         # One step per identity and not per sample, on the GPU as well: the
         # samples of an identity stand in one row of a padded table.
-        labelled = person_ids >= 0
+        labelled = places(person_ids >= 0)
         groups = group_by_identity(embeddings[labelled], person_ids[labelled])
         if len(groups.identities) == 0:
             return
@@ -177,9 +175,9 @@ class IdentityMemory(nn.Module):
 
         Args:
             embeddings (Tensor): gathered samples, (M, D) float32.
-            person_ids (Tensor): their persons, (M,) int64.
+            person_ids (Tensor): their persons, (M,) int64, on the host.
         """
-        strangers = embeddings[person_ids == UNLABELLED]
+        strangers = embeddings[places(person_ids == UNLABELLED)]
         if self.queue_size == 0 or len(strangers) == 0:
             return
         number = len(strangers)
@@ -195,6 +193,34 @@ class IdentityMemory(nn.Module):
         self.count.copy_((self.count + number).clamp(max=self.queue_size))
 
 
+def ids_on_host(
+    embeddings: Tensor, person_ids: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Person ids on the host, and those that a memory may take in.
+
+    They decide which rows are taken, and how many. A GPU is waited for here,
+    once, and not wherever that is asked for.
+
+    Args:
+        embeddings (Tensor): (N, D) float.
+        person_ids (Tensor): (N,) int64.
+
+    Returns:
+        tuple[Tensor, Tensor]: (N,) int64 each. In the second, rows that are
+        not finite (an overflow under mixed precision) are ``IGNORED``: a
+        memory would never get rid of them.
+    """
+    finite = embeddings.detach().isfinite().all(dim=1)
+    ids = torch.stack([person_ids, person_ids.masked_fill(~finite, IGNORED)])
+    given, kept = ids.cpu()
+    return given, kept
+
+
+def places(mask: Tensor) -> Tensor:
+    """Where a mask (N,) is true, (n,) int64; for masks on the host."""
+    return mask.nonzero().squeeze(1)
+
+
 def check_person_ids(person_ids: Tensor, num_identities: int) -> None:
     """Refuse ids beyond the look-up table.
 
@@ -202,7 +228,7 @@ def check_person_ids(person_ids: Tensor, num_identities: int) -> None:
     GPU.
 
     Args:
-        person_ids (Tensor): (N,) int64.
+        person_ids (Tensor): (N,) int64, on the host.
         num_identities (int): rows of the table.
 
     Raises:
@@ -229,20 +255,22 @@ def group_by_identity(embeddings: Tensor, ids: Tensor) -> GroupedSamples:
 
     Args:
         embeddings (Tensor): (N, D) float32.
-        ids (Tensor): identities, (N,) int64, not negative.
+        ids (Tensor): identities, (N,) int64, not negative, on the host.
     """
     ids, order = ids.sort(stable=True)
     identities, group, counts = ids.unique_consecutive(
         return_inverse=True, return_counts=True
     )
     starts = counts.cumsum(0) - counts
-    rank = torch.arange(len(ids), device=ids.device) - starts[group]
+    rank = torch.arange(len(ids)) - starts[group]
     longest = int(counts.max()) if len(ids) else 0
     samples = embeddings.new_zeros(
         len(identities), longest, embeddings.size(1)
     )
     samples[group, rank] = embeddings[order]
-    return GroupedSamples(identities, samples, counts)
+    return GroupedSamples(
+        identities.to(samples.device), samples, counts.to(samples.device)
+    )
 
 
 def average_in_order(

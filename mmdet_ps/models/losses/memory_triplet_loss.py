@@ -2,10 +2,11 @@
 
 import torch
 from mmdet.registry import MODELS
+from mmengine.dist import get_world_size
 from torch import Tensor, nn
 
 from .distributed import all_gather_live_rows, all_gather_rows
-from .identity_memory import check_person_ids
+from .identity_memory import check_person_ids, places
 
 
 @MODELS.register_module()
@@ -56,20 +57,24 @@ class MemoryTripletLoss(nn.Module):
             Tensor: scalar; a zero with a gradient if fewer than two identities
             are there.
         """
-        check_person_ids(person_ids, len(lookup_table))
+        # The values decide how many rows there are: looked at once.
+        ids = person_ids.cpu()
+        check_person_ids(ids, len(lookup_table))
         with torch.autocast(embeddings.device.type, enabled=False):
-            labelled = person_ids >= 0
+            labelled = places(ids >= 0)
             embeddings = embeddings.float()
             # The farthest and the nearest are sought among the persons of all
             # ranks, as one process would do.
             anchors = all_gather_live_rows(embeddings[labelled])
-            ids = all_gather_rows(person_ids[labelled])
+            ids = ids[labelled]
+            if get_world_size() > 1:
+                ids = all_gather_rows(ids.to(anchors.device)).cpu()
             with_row = ids[ids > 0] if self.skip_identity_zero else ids
             anchors = torch.cat([anchors, lookup_table[with_row].float()])
             ids = torch.cat([ids, with_row])
             if len(ids) == 0 or bool((ids == ids[0]).all()):
                 return embeddings.sum() * 0
-            hinges = self._hinges(anchors, ids)
+            hinges = self._hinges(anchors, ids.to(anchors.device))
             return self.loss_weight * hinges.mean()
 
     def _hinges(self, anchors: Tensor, ids: Tensor) -> Tensor:

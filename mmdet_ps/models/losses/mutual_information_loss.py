@@ -5,6 +5,7 @@ import math
 import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
+from mmengine.dist import get_world_size
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -13,6 +14,7 @@ from .distributed import (
     all_gather_rows,
     shared_random_seed,
 )
+from .identity_memory import places
 
 
 @MODELS.register_module()
@@ -71,31 +73,32 @@ class MutualInformationLoss(BaseModule):
             the branches share nobody.
         """
         with torch.autocast(first[0].device.type, enabled=False):
-            first, ids = self._labelled_of_all_ranks(*first)
-            second, second_ids = self._labelled_of_all_ranks(*second)
+            # The persons decide how many rows there are: looked at once.
+            ids = torch.cat([first[1], second[1]]).cpu()
+            ids, second_ids = ids.split([len(first[1]), len(second[1])])
+            first, ids = self._labelled_of_all_ranks(first[0], ids)
+            second, second_ids = self._labelled_of_all_ranks(
+                second[0], second_ids
+            )
             # A person has many rows in each branch, and not the same number:
             # both are averaged to one row per person.
             ids, index = torch.cat([ids, second_ids]).unique(
                 return_inverse=True
             )
             index = index.split([len(first), len(second)])
-            ones = first.new_ones(len(ids))
-            counts = [
-                ones.new_zeros(len(ids)).index_add(
-                    0, i, torch.ones_like(i, dtype=ones.dtype)
-                )
-                for i in index
-            ]
-            shared = (counts[0] > 0) & (counts[1] > 0)
+            counts = [i.bincount(minlength=len(ids)) for i in index]
+            shared = places((counts[0] > 0) & (counts[1] > 0))
             means = [
                 F.normalize(
-                    x.new_zeros(len(ids), x.size(1)).index_add(0, i, x)
+                    x.new_zeros(len(ids), x.size(1)).index_add(
+                        0, i.to(x.device), x
+                    )
                 )[shared]
                 for x, i in zip((first, second), index)
             ]
             # Drawn on every path, so that all ranks take part in the exchange.
             seed = shared_random_seed(first.device)
-            if not bool(shared.any()):
+            if len(shared) == 0:
                 unused = sum(p.sum() for p in self.parameters())
                 return (first.sum() + second.sum() + unused) * 0
             return -self.loss_weight * self._bound(*means, seed)
@@ -104,11 +107,15 @@ class MutualInformationLoss(BaseModule):
     def _labelled_of_all_ranks(
         embeddings: Tensor, person_ids: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Embeddings (M, D) float32 and identities (M,) of labelled rows."""
-        labelled = person_ids >= 0
+        """Embeddings (M, D) float32 and identities (M,), on the host as they
+        are given, of labelled rows."""
+        labelled = places(person_ids >= 0)
+        person_ids = person_ids[labelled]
+        if get_world_size() > 1:
+            person_ids = all_gather_rows(person_ids.to(embeddings.device))
         return (
             all_gather_live_rows(embeddings[labelled].float()),
-            all_gather_rows(person_ids[labelled]),
+            person_ids.cpu(),
         )
 
     def _bound(self, first: Tensor, second: Tensor, seed: int) -> Tensor:

@@ -11,7 +11,12 @@ from mmdet_ps.utils.errors import UserError
 
 from .distributed import mean_over_ranks
 from .identity_loss import IdentityLoss
-from .identity_memory import IdentityMemory, check_person_ids
+from .identity_memory import (
+    IdentityMemory,
+    check_person_ids,
+    ids_on_host,
+    places,
+)
 
 
 @MODELS.register_module()
@@ -101,17 +106,18 @@ class OIMLoss(IdentityLoss):
         ranks, so that the mean over the ranks, which is what
         DistributedDataParallel takes, is the loss of the joined batch.
         """
-        check_person_ids(person_ids, self.memory.num_identities)
         # Products with thousands of rows overflow in half precision, and a
         # memory averages over many steps.
         with torch.autocast(embeddings.device.type, enabled=False):
             embeddings = F.normalize(embeddings.float())
+            ids, kept_ids = ids_on_host(embeddings, person_ids)
+            check_person_ids(ids, self.memory.num_identities)
             # A validation that asks for the loss must not teach the memory.
             if self.training:
-                samples = self.memory.gather(embeddings, person_ids)
+                samples = self.memory.gather(embeddings, kept_ids)
                 if self.queue_first:
                     self.memory.update_queue(*samples)
-            labelled = person_ids >= 0
+            labelled = places(ids >= 0)
             losses = self._losses(embeddings[labelled], person_ids[labelled])
             # After the similarities: a person is compared with what was known
             # of it before this batch.
@@ -119,13 +125,9 @@ class OIMLoss(IdentityLoss):
                 self.memory.update_table(*samples)
                 if not self.queue_first:
                     self.memory.update_queue(*samples)
-            counted = (
-                labelled
-                if self.reduction == 'labelled'
-                else person_ids >= UNLABELLED
-            )
+            least = 0 if self.reduction == 'labelled' else UNLABELLED
             # At least one row among all ranks, however few there are.
-            divisor = mean_over_ranks(counted.sum()).clamp(
+            divisor = mean_over_ranks((person_ids >= least).sum()).clamp(
                 min=1 / get_world_size()
             )
             return self.loss_weight * losses.sum() / divisor

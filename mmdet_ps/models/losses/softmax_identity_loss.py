@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from .distributed import mean_over_ranks
 from .identity_loss import IdentityLoss
+from .identity_memory import places
 
 
 @MODELS.register_module()
@@ -49,7 +50,7 @@ class SoftmaxIdentityLoss(IdentityLoss):
         It is divided by the number of labelled rows of all ranks, times the
         ranks, so that the mean over the ranks is the loss of the joined batch.
         """
-        labelled = person_ids >= 0
+        labelled = places(person_ids.cpu() >= 0)
         targets = person_ids[labelled]
         with torch.autocast(embeddings.device.type, enabled=False):
             embeddings = embeddings.to(self.classifier.weight)
@@ -59,7 +60,7 @@ class SoftmaxIdentityLoss(IdentityLoss):
         self.note_accuracy(logits, targets)
         losses = F.cross_entropy(logits, targets, reduction='sum')
         # At least one row among all ranks, however few there are.
-        divisor = mean_over_ranks(labelled.sum()).clamp(
+        divisor = mean_over_ranks((person_ids >= 0).sum()).clamp(
             min=1 / get_world_size()
         )
         return self.loss_weight * losses / divisor

@@ -209,18 +209,20 @@ def sample_boxes(
         tuple[Tensor, Tensor]: masks (B, N) of the positives sampled, and of
         the background that fills up.
     """
-    limit = torch.full_like(assigned[:, 0], int(number * positive_share))
-    positive = sample_places(assigned >= 0, limit)
+    most = int(number * positive_share)
+    limit = torch.full_like(assigned[:, 0], most)
+    positive = sample_places(assigned >= 0, limit, most)
     rest = number - positive.sum(dim=1)
-    return positive, sample_places(assigned == BACKGROUND, rest)
+    return positive, sample_places(assigned == BACKGROUND, rest, number)
 
 
-def sample_places(mask: Tensor, number: Tensor) -> Tensor:
+def sample_places(mask: Tensor, number: Tensor, most: int) -> Tensor:
     """Sample true places of each row of a mask, all with the same chance.
 
     Args:
         mask (Tensor): (B, N) bool.
         number (Tensor): at most so many of each row, (B,) int64.
+        most (int): not less than any of these numbers.
 
     Returns:
         Tensor: (B, N) bool.
@@ -228,7 +230,7 @@ def sample_places(mask: Tensor, number: Tensor) -> Tensor:
     # The largest of random keys are a random choice without replacement.
     keys = torch.rand(mask.shape, device=mask.device)
     keys = keys.masked_fill(~mask, -1)
-    most = min(int(number.max()), mask.size(1))
+    most = min(most, mask.size(1))
     keys, index = keys.topk(most, dim=1)
     places = torch.arange(most, device=mask.device)
     taken = (keys >= 0) & (places < number[:, None])

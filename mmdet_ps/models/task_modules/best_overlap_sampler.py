@@ -56,11 +56,14 @@ class BestOverlapSampler:
         # Sorted by overlap, then stably by person: so within a person the
         # best come first.
         order = overlaps.argsort(descending=True, stable=True)
-        order = order[usable[order]]
-        order = order[persons[order].argsort(stable=True)]
-        counts = torch.bincount(persons[order], minlength=len(bboxes))
+        # Nobody's come last, as those of a person after all.
+        groups = persons.where(usable, len(bboxes))
+        order = order[groups[order].argsort(stable=True)]
+        groups = groups[order]
+        counts = groups.new_zeros(len(bboxes) + 1)
+        counts = counts.scatter_add(0, groups, torch.ones_like(groups))
         first = counts.cumsum(0) - counts
-        rank = torch.arange(len(order), device=order.device)
-        rank = rank - first[persons[order]]
-        order = order[rank < self.num_per_person]
+        rank = torch.arange(len(order), device=order.device) - first[groups]
+        taken = (rank < self.num_per_person) & (groups < len(bboxes))
+        order = order[taken.nonzero().squeeze(1)]
         return candidates[order], persons[order]

@@ -81,7 +81,7 @@ def test_drawing_is_uniform_and_limited():
     mask = torch.tensor([[True, False, True, True], [False] * 4])
     seen = torch.zeros(4)
     for _ in range(600):
-        drawn = sample_places(mask, torch.tensor([2, 2]))
+        drawn = sample_places(mask, torch.tensor([2, 2]), 3)
         assert drawn[0].sum() == 2 and not drawn[1].any()
         seen += drawn[0]
     assert seen[1] == 0
