@@ -36,7 +36,7 @@ SOURCES = (
 # The third, equal compute, would take longer than all others together.
 STARTS = ('scratch', 'pretrained')
 PRETRAIN_CONFIG = (
-    'configs/synthetic/hybrid-pretrain_r18_1xb8-300_four-sources.py'
+    'configs/synthetic/hybrid-pretrain_r18-two-views_1xb6-300_four-sources.py'
 )
 FINETUNE_CONFIG = 'configs/synthetic/{method}_r18_1xb4-300_{target}.py'
 

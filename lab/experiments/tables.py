@@ -94,23 +94,24 @@ class Table:
 def start_runs(args: argparse.Namespace) -> list[Training]:
     """Method x target x start x seed.
 
-    Seed by seed, so that an unfinished table has whole columns; the long
-    runs come last.
+    Seed by seed, so that an unfinished table has whole columns; what others
+    wait for comes first and then the longest, so that all runs side by side
+    end at about the same time.
     """
-    runs, long_runs = [], []
+    runs: list[Training] = []
     for seed in args.seeds:
         if 'pretrained' in args.starts:
             runs += [pretraining(args, m, seed) for m in args.methods]
+        cells: list[Training] = []
         for method in args.methods:
             for target in args.targets:
                 for start in args.starts:
                     row = dict(
                         method=method, target=target, start=start, seed=seed
                     )
-                    run = _start_run(args, row)
-                    equal = start == 'scratch-equal-compute'
-                    (long_runs if equal else runs).append(run)
-    return runs + long_runs
+                    cells.append(_start_run(args, row))
+        runs += sorted(cells, key=lambda run: -run.row['steps'])
+    return runs
 
 
 def _start_run(
