@@ -98,6 +98,14 @@ def test_blocks_are_whole_and_in_a_known_language(page):
         assert block.language in LANGUAGES, block.language
 
 
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def test_what_stands_in_a_list_is_indented_by_four(page):
+    # With fewer spaces the site ends the list there, a code host does not.
+    text = FENCE.sub(r'\g<indent>```', page.read_text())
+    wrong = re.findall(r'^\n {1,3}(?!\d+\.|[*-] )\S.*', text, re.MULTILINE)
+    assert not wrong, wrong
+
+
 @pytest.mark.parametrize('block', in_language('python'))
 def test_python_compiles(block):
     compile(block.code, str(block), 'exec')

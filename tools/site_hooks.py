@@ -146,7 +146,16 @@ def site_link(match: re.Match, path: str, address: str, files: Files) -> str:
 def on_page_content(
     html: str, page: Page, config: MkDocsConfig, files: Files
 ) -> str:
-    """Turn the formulas of a page into MathML, which browsers show."""
+    """Turn the formulas of a page into MathML, which browsers show.
+
+    Raises:
+        PluginError: a formula that Markdown did not recognise.
+    """
+    if '<p>$$' in html:
+        raise PluginError(
+            f'{page.file.src_uri}: a formula between $$ stands as text; in a '
+            'list, indent it by four spaces'
+        )
     return FORMULA.sub(lambda match: mathml(match, page.file.src_uri), html)
 
 

@@ -76,6 +76,8 @@ def test_formulas_become_mathml(hooks):
     with pytest.raises(hooks.PluginError, match='nosuch'):
         bad = r'<span class="arithmatex">\(\nosuch\)</span>'
         hooks.on_page_content(bad, page, None, None)
+    with pytest.raises(hooks.PluginError, match='four spaces'):
+        hooks.on_page_content('<p>$$ x $$</p>', page, None, None)
 
 
 def test_a_page_that_the_navigation_forgets_is_shown(hooks):
