@@ -17,7 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
-from mmdet_ps.ops import deform_conv, deform_conv_torchvision
+from mmdet_ps.models.detectors import alignps, person_search_rcnn
+from mmdet_ps.models.roi_heads import person_search_roi_head
+from mmdet_ps.ops import (
+    deform_conv,
+    deform_conv_torchvision,
+    roi_align_windows,
+)
 
 from .live_memory import LiveMemory, tensors_of
 from .random_batch import Pictures, random_batch
@@ -25,6 +31,8 @@ from .random_batch import Pictures, random_batch
 GIB = 2**30
 # Operators on fewer bytes are computed: on the boxes of a step, not on maps.
 STAND_IN_FROM = 2**24
+# Who brings maps into the layout that suits CPUs.
+LAYOUTS = (alignps, person_search_rcnn, person_search_roi_head)
 PRECISIONS = {'fp32': None, 'fp16': torch.float16, 'bf16': torch.bfloat16}
 
 
@@ -91,7 +99,7 @@ def step_cost(
     training = SmallTraining(cfg, precision)
     batch = training.batch(pictures)
     memory = LiveMemory(stand_in_from)
-    with kernels_of_gpus(), memory:
+    with kernels_of_gpus(stand_in_from is None), memory:
         memory.watch(training.tensors())
         training.begin()
         counter = FlopCounterMode(
@@ -224,23 +232,29 @@ def plain_optimizers(model: nn.Module, cfg: Config) -> OptimWrapper:
 
 
 @contextlib.contextmanager
-def kernels_of_gpus() -> Iterator[None]:
+def kernels_of_gpus(computed: bool) -> Iterator[None]:
     """Let the CPU keep what GPUs keep.
 
-    Deformable convolutions are other kernels there, and mixed precision
-    computes these norms in single precision.
+    Deformable convolutions are other kernels there, maps stay as they lie,
+    and mixed precision computes some norms in single precision.
+
+    Args:
+        computed: Whether the step is really computed.
     """
+    changes = [
+        (deform_conv, 'deform_conv_rows', deform_conv_torchvision),
+        *[(part, 'channels_innermost', lambda maps: maps) for part in LAYOUTS],
+        *[
+            (functional, name, in_single(getattr(functional, name)))
+            for name in ('group_norm', 'layer_norm')
+        ],
+    ]
+    if not computed:
+        # The sum that it writes stands in for another, as does what it reads.
+        changes.append((roi_align_windows, 'add_gradient', lambda *_: None))
     with contextlib.ExitStack() as stack:
-        stack.enter_context(
-            mock.patch.object(
-                deform_conv, 'deform_conv_rows', deform_conv_torchvision
-            )
-        )
-        for name in ('group_norm', 'layer_norm'):
-            plain = getattr(functional, name)
-            stack.enter_context(
-                mock.patch.object(functional, name, in_single(plain))
-            )
+        for change in changes:
+            stack.enter_context(mock.patch.object(*change))
         yield
 
 

@@ -186,7 +186,7 @@ def optimizers_of(parts, accumulate, amp):
     cfg = dict(clip_grad=dict(max_norm=1.0), accumulative_counts=accumulate)
     if amp:
         # The first steps overflow.
-        scale = dict(init_scale=2.0**24, growth_interval=3)
+        scale = dict(init_scale=2.0**16, growth_interval=3)
         cfg.update(
             type='MixedPrecisionOptimWrapper', dtype=amp, loss_scale=scale
         )

@@ -40,7 +40,7 @@ def check(estimate, computed):
 
 
 def test_estimate_of_nae():
-    check(*both(thin('nae_*_prw.py'), 2))
+    check(*both(thin('nae_r18*_prw.py'), 2))
 
 
 @pytest.mark.slow
@@ -56,7 +56,7 @@ def test_estimate_of_every_pretraining(path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', ['nae_*_prw.py', 'alignps_*_prw.py'])
+@pytest.mark.parametrize('name', ['nae_r18*_prw.py', 'alignps_r18*_prw.py'])
 def test_estimate_in_mixed_precision(name):
     estimate, computed = both(thin(name), 2, 'bf16')
     check(estimate, computed)
@@ -64,13 +64,13 @@ def test_estimate_in_mixed_precision(name):
 
 
 def test_averaged_weights_and_accumulated_gradients_are_counted():
-    plain = step_cost(thin('nae_*_prw.py'), pictures := small_pictures())
-    cfg = thin('nae_*_prw.py')
+    plain = step_cost(thin('nae_r18*_prw.py'), pictures := small_pictures())
+    cfg = thin('nae_r18*_prw.py')
     cfg.custom_hooks = [*cfg.custom_hooks, dict(type='EMAHook')]
     average = step_cost(cfg, pictures)
     extra = plain.parameters + plain.buffers
     assert average.peak == plain.peak + extra == plain.peak + average.average
-    cfg = thin('nae_*_prw.py')
+    cfg = thin('nae_r18*_prw.py')
     cfg.optim_wrapper.accumulative_counts = 2
     accumulated = step_cost(cfg, pictures)
     # Their gradients live while the activations of a step do.
@@ -78,7 +78,7 @@ def test_averaged_weights_and_accumulated_gradients_are_counted():
 
 
 def small_pictures():
-    return pictures_of(thin('nae_*_prw.py'), 2, **SMALL)
+    return pictures_of(thin('nae_r18*_prw.py'), 2, **SMALL)
 
 
 def test_pictures_are_the_largest_of_the_recipe():
@@ -110,7 +110,7 @@ def test_pictures_of_a_pretraining():
 
 
 def test_settings_keep_the_pictures_of_a_step():
-    cfg = thin('nae_*_prw.py')
+    cfg = thin('nae_r18*_prw.py')
     found = list(settings(cfg, 'fp32', 4))
     assert str(found[0]) == 'as it is'
     assert str(found[1]) == '--amp fp16'
@@ -122,7 +122,7 @@ def test_settings_keep_the_pictures_of_a_step():
 
 
 def test_checkpointing_saves_memory():
-    cfg = thin('nae_*_prw.py')
+    cfg = thin('nae_r18*_prw.py')
     plain = Setting(cfg, 'fp32', 2, False).cost(**SMALL)
     saved = Setting(cfg, 'fp32', 2, True).cost(**SMALL)
     assert saved.peak < plain.peak
