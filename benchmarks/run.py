@@ -139,6 +139,7 @@ def measure(
         peak_mib=peaks['own']['mib'],
         device=args.device,
         clock=args.clock,
+        quick=args.quick,
         command=command(),
     )
     rows = [row_of(part, case, *times(runs), **more)]
@@ -233,8 +234,9 @@ def main() -> int:
             folder = stack.enter_context(version_of(args.against))
             other = SideProcess(folder, args)
             stack.callback(other.close)
-        own = SideProcess(ROOT, args)
-        stack.callback(own.close)
+        if parts:
+            own = SideProcess(ROOT, args)
+            stack.callback(own.close)
         for part in parts:
             found = own.ask('names', part)
             if 'error' in found:
@@ -245,9 +247,9 @@ def main() -> int:
                 for row in measure(part, case, own, other, args):
                     print(' | '.join([part, *cells(row)]), flush=True)
                     rows.append(row)
+                if args.json:  # after each case: a long run may be ended
+                    write_json(args.json, rows, indent=1)
     status = int(any(row['slower'] for row in rows))
-    if args.json:
-        write_json(args.json, rows, indent=1)
     if args.page:
         for path in args.rows:
             rows += json.loads(Path(path).read_text())

@@ -32,10 +32,13 @@ def make(method: str, count: int, half: bool, setting: Setting) -> Case:
     small = setting.quick and setting.device == 'cpu'
     model, plain = networks(method, small, setting.device)
     batch = pictures(count, SMALL if small else SIZES[method])
+    other, name = (
+        (model, 'single precision') if half else (plain, 'norms apart')
+    )
     return Case(
         partial(predict, model, batch, half),
-        None if half else partial(predict, plain, batch, False),
-        'norms apart',
+        partial(predict, other, batch, False),
+        name,
     )
 
 

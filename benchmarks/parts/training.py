@@ -39,26 +39,30 @@ def make(method: str, setting: Setting) -> Case:
     )
     seconds: dict[str, float] = defaultdict(float)
     for part, names in METHODS_OF_PARTS.items():
-        module = getattr(model, part, None)
+        module, running = getattr(model, part, None), []
         for name in names:
             if hasattr(module, name):
-                timed = clocked(getattr(module, name), part, seconds)
-                setattr(module, name, timed)
-                break
+                method = getattr(module, name)
+                setattr(module, name, clocked(method, part, seconds, running))
     return Case(partial(step, model, batch, optimizer, seconds))
 
 
 def clocked(
-    function: Callable, name: str, seconds: dict[str, float]
+    function: Callable, name: str, seconds: dict[str, float], running: list
 ) -> Callable:
-    """The function, adding what it takes to ``seconds[name]``."""
+    """The function, adding what it takes to ``seconds[name]``, unless it is
+    called by another one of the part: these are ``running``."""
 
     def call(*args, **kwargs):
+        outermost = not running
+        running.append(function)
         start = now()
         try:
             return function(*args, **kwargs)
         finally:
-            seconds[name] += now() - start
+            running.pop()
+            if outermost:
+                seconds[name] += now() - start
 
     return call
 
