@@ -33,7 +33,7 @@ from ..utils.hub import (
 from ..utils.images import read_image
 from ..utils.literal_config import read_literal_config
 from ..utils.norm_folding import fold_norms
-from ..utils.weights_store import find_model
+from ..utils.weights_store import find_model, find_weights
 from .detections import Detections
 from .onnx_model import OnnxModel
 
@@ -54,9 +54,9 @@ def init_model(
         config: File, name or config object; or what needs no checkpoint:
             a published model, on the hub (``hf://OWNER/NAME@REVISION``) or
             as a folder, or an ONNX file, which is run by onnxruntime.
-        checkpoint: File; ``None`` leaves the random start. Keys that are
-            missing, unexpected or of another shape are an error that lists
-            them, because such a model answers with nonsense.
+        checkpoint: File or address; ``None`` leaves the random start. Keys
+            that are missing, unexpected or of another shape are an error
+            that lists them, because such a model answers with nonsense.
         device: ``'cpu'``, ``'cuda'``, ``'cuda:1'``.
         cfg_options: Values that override the config's, by dotted key.
         trust: Also load a checkpoint that could run code of its own.
@@ -131,7 +131,7 @@ def load_all(
     What only a training uses may differ: identity memories are as large as
     the training set has persons.
     """
-    report = load_weights(model, checkpoint, trust)
+    report = load_weights(model, find_weights(str(checkpoint)), trust)
     wrong = [report.differences(training_only(model))]
     if foreign := report.foreign():
         wrong.append(

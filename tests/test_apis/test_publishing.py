@@ -66,7 +66,9 @@ def test_it_answers_alike_out_of_the_folder_and_from_a_hub(
     with hub({'somebody/model': published}) as server:
         monkeypatch.setenv('HF_ENDPOINT', server.address)
         model = init_model('hf://somebody/model@main')
+        other = init_model(CONFIG, 'hf://somebody/model')
     assert_same_answers(trained[1], model)
+    assert_same_answers(trained[1], other)
 
 
 def test_the_files_are_usual_ones(published):
