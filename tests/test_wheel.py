@@ -120,8 +120,6 @@ def test_every_step_works_without_a_checkout(unpacked, data, tmp_path):
     off = ('--cfg-options', *steps, 'val_dataloader=None')
     mmdet_ps('train', CONFIG, *off)
     work_dir = tmp_path / 'work_dirs' / CONFIG
-    mmdet_ps('test', CONFIG, work_dir, '--out', 'results.pkl')
-    assert (tmp_path / 'results.pkl').is_file()
 
     footage = sorted((prw / 'frames').glob('*.jpg'))[:2]
     mmdet_ps(
