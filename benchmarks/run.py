@@ -196,6 +196,12 @@ def parse_args() -> argparse.Namespace:
         help='no further run of a case after this time',
     )
     parser.add_argument(
+        '--limit',
+        type=number(0),
+        help='no further case after this many seconds in all (no limit; 45 '
+        'for quick runs on a GPU)',
+    )
+    parser.add_argument(
         '--clock',
         choices=['wall', 'processor'],
         default='wall',
@@ -219,6 +225,8 @@ def parse_args() -> argparse.Namespace:
             parser.error(f'{part} is none of {", ".join(NAMES)}')
     if args.device != 'cpu':
         args.clock = 'wall'
+        if args.quick and args.limit is None:
+            args.limit = 45
     args.repeats = args.repeats or (3 if args.quick else 7)
     return args
 
@@ -226,7 +234,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     """Run the cases; 1 where one has become slower."""
     args = parse_args()
-    rows = []
+    rows, start = [], time.monotonic()
     parts = [part for part in args.parts or NAMES if part != 'none']
     with contextlib.ExitStack() as stack:
         other = None
@@ -243,6 +251,9 @@ def main() -> int:
                 raise UserError(f'{part}: {found["error"]}')
             for case in found['names']:
                 if not any(fnmatch(case, wanted) for wanted in args.cases):
+                    continue
+                if args.limit and time.monotonic() - start > args.limit:
+                    print(f'{part} | {case} | left out: --limit', flush=True)
                     continue
                 for row in measure(part, case, own, other, args):
                     print(' | '.join([part, *cells(row)]), flush=True)

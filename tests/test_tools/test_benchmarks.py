@@ -72,7 +72,7 @@ def test_a_part_against_the_same_version(tmp_path):
     wanted = {'part', 'case', 'median_s', 'spread_s', 'reference_s', 'ratio'}
     assert wanted <= set(row) and row['against'] == str(ROOT)
     assert row['case'] == '5,000 identities' and 0.1 < row['ratio'] < 10
-    assert '| 5,000 identities |' in page.read_text()
+    assert '| 5,000 identities (quick) |' in page.read_text()
 
 
 def test_what_does_not_exist_is_named():
