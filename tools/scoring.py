@@ -113,10 +113,18 @@ def _add_settings(parser: ArgumentParser) -> None:
     for key, text in {
         'confidence-weighted': 'multiply similarities by detection scores',
         'gt-boxes': 'annotated boxes take the place of detections',
+        'scene-scores': 'multiply similarities by the score that the person '
+        'is in the picture, of models that filter the gallery',
     }.items():
         parser.add_argument(
             f'--{key}', action=argparse.BooleanOptionalAction, help=text
         )
+    parser.add_argument(
+        '--scene-threshold',
+        type=number(),
+        metavar='X',
+        help='pictures below this score leave the gallery of a query',
+    )
     parser.add_argument(
         '--cbgm',
         nargs=2,
@@ -136,7 +144,8 @@ def _add_settings(parser: ArgumentParser) -> None:
 def options_of(args: argparse.Namespace) -> dict:
     """What the command line asks for, as ``resolve`` takes it."""
     keys = (*CHOICES, 'preset', 'score_thr', 'confidence_weighted',
-            'gt_boxes', 'cbgm')  # fmt: skip
+            'gt_boxes', 'scene_scores', 'scene_threshold',
+            'cbgm')  # fmt: skip
     options = {key: getattr(args, key) for key in keys}
     if args.k_reciprocal:
         k1, k2, weight = args.k_reciprocal

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mmdet_ps.structures.fields import SCENE
 from mmdet_ps.utils.errors import UserError
 
 EMBEDDINGS = ('embeddings', 'dense_embeddings', 'roi_embeddings')
 FOUND = ('bboxes', 'scores', *EMBEDDINGS)
 GIVEN = ('bboxes', 'person_ids', *EMBEDDINGS)
-FIELDS = (*FOUND, *(f'gt_{key}' for key in GIVEN))
+FIELDS = (*FOUND, *(f'gt_{key}' for key in GIVEN), SCENE)
 
 
 def record_of(data_sample: dict) -> dict:
@@ -28,6 +29,7 @@ def record_of(data_sample: dict) -> dict:
         pixels of the original image, ``scores``, (n,) float32, and the
         embeddings there are, (n, D) float32. The same of the annotated boxes
         has names that start with ``gt_``, and ``gt_person_ids``, (m,) int64.
+        ``scene``, (2, D) float32, of a model that filters the gallery.
 
     Raises:
         UserError: The model gave no embeddings.
@@ -45,6 +47,8 @@ def record_of(data_sample: dict) -> dict:
     for key in FOUND:
         if key in predicted:
             record[key] = _array(predicted[key])
+    if SCENE in data_sample:
+        record[SCENE] = _array(data_sample[SCENE])
     given = data_sample.get('gt_instances') or {}
     if 'bboxes' in given:
         record.update(
@@ -148,6 +152,13 @@ def _numbers(value: object, where: str) -> np.ndarray:
 def _check_shapes(arrays: dict, widths: dict, where: str) -> None:
     """Compare shapes with each other, and widths with earlier images."""
     for key, array in arrays.items():
+        if key == SCENE:
+            width = widths.setdefault(key, array.shape[-1])
+            if array.shape != (2, width) or not width:
+                raise UserError(
+                    f'{where}: {key} has the shape {array.shape}, not (2, D)'
+                )
+            continue
         boxes = 'gt_bboxes' if key.startswith('gt_') else 'bboxes'
         if array.shape[:1] != arrays.get(boxes, array).shape[:1]:
             raise UserError(

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from mmdet_ps.structures import PersonBoxes, SearchResults
+from mmdet_ps.structures.fields import SCENE
 from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import replacing
 
@@ -169,8 +170,12 @@ def to_results(records: Sequence[dict]) -> SearchResults:
             compared.
     """
     detections = PersonBoxes.join(records)
+    scenes = None
+    if records and SCENE in records[0]:
+        scenes = np.stack([record[SCENE] for record in records])
+        scenes = scenes.astype(np.float32)
     if not records or not all('gt_bboxes' in record for record in records):
-        return SearchResults(detections)
+        return SearchResults(detections, scenes=scenes)
     given = PersonBoxes.join(records, 'gt_')
     widths = {
         part: value.shape[1] for part, value in detections.embeddings.items()
@@ -189,7 +194,7 @@ def to_results(records: Sequence[dict]) -> SearchResults:
             f'detections have embeddings of the sizes {widths}, annotated '
             f'boxes of the sizes {found}; they must be the same to be compared'
         )
-    return SearchResults(detections, given)
+    return SearchResults(detections, given, scenes)
 
 
 def align_records(

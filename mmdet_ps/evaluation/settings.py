@@ -73,6 +73,10 @@ class SearchSettings:
         k_reciprocal (tuple): k1, k2 and the weight of the original distance;
             see ``search/k_reciprocal.py``. None leaves it out.
         gt_boxes (bool): annotated boxes take the place of the detections.
+        scene_scores (bool): similarities are multiplied by the score that the
+            query's person is in the image; see ``search/scene_filter.py``.
+        scene_threshold (float): images of a lower such score leave the
+            gallery of the query. None leaves all in.
         ties (str): which of equally similar detections come first:
             ``stable`` keeps the order of the gallery, ``numpy`` reproduces
             ``argsort(...)[::-1]`` of published scripts.
@@ -94,6 +98,8 @@ class SearchSettings:
     cbgm_form: str = 'max'
     k_reciprocal: tuple[int, int, float] | None = None
     gt_boxes: bool = False
+    scene_scores: bool = False
+    scene_threshold: float | None = None
     ties: str = 'stable'
 
     def __post_init__(self) -> None:
@@ -117,13 +123,18 @@ class SearchSettings:
     def _values(self) -> dict[str, tuple[bool, str]]:
         """Name of a setting -> whether its value is one, and in words."""
         graph, nearest = self.cbgm, self.k_reciprocal
-        switches = 'confidence_weighted', 'gt_boxes'
+        switches = 'confidence_weighted', 'gt_boxes', 'scene_scores'
         return {
             'score_thr': (_is_number(self.score_thr), 'a number'),
             **{
                 key: (isinstance(getattr(self, key), bool), 'True or False')
                 for key in switches
             },
+            'scene_threshold': (
+                self.scene_threshold is None
+                or _is_number(self.scene_threshold),
+                'a number',
+            ),
             'cbgm': (
                 graph is None
                 or isinstance(graph, tuple)

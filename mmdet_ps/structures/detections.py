@@ -149,10 +149,13 @@ class SearchResults:
         detections (PersonBoxes): what the model detected in every image.
         given (PersonBoxes): the annotated boxes of every image, with
             embeddings where the model computed them; None if unknown.
+        scenes (ndarray): what ``scene_scores`` takes of every image, (I, 2,
+            D) float32; None where the model does not filter the gallery.
     """
 
     detections: PersonBoxes
     given: PersonBoxes | None = None
+    scenes: np.ndarray | None = None
 
     @property
     def has_given_boxes(self) -> bool:

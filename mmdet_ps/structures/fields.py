@@ -11,10 +11,14 @@ the original image, as mmdet's test pipelines do):
 
 ``pred_instances`` (pixels of the original image): ``bboxes`` (N, 4),
 ``scores`` (N,), ``labels`` (N,), ``embeddings`` (N, D) of unit length.
+
+A sample of a model that filters the gallery also has ``scene`` (2, D): what
+``scenes.py`` tells by whether a person is in the picture.
 """
 
 UNLABELLED = -1
 IGNORED = -2
+SCENE = 'scene'
 
 # Of a branch's name in a loader's batch: the second views of its pictures.
 SECOND_VIEW = '_second_view'

@@ -14,6 +14,7 @@ from .gallery import Gallery
 from .gallery_order import GalleryOrder, gallery_entries
 from .query_embeddings import embed_queries, query_boxes_of
 from .reranking import QueryContext
+from .scene_filter import filter_of
 
 
 @dataclass
@@ -41,6 +42,12 @@ class QuerySearch:
         self.query_bboxes = query_boxes_of(self.protocol, self.settings)
         self.candidates: Candidates = find_candidates(
             self.protocol, self.gallery.boxes, self.settings
+        )
+        self.filter = filter_of(
+            self.settings,
+            self.results,
+            self.query_parts,
+            self.protocol.query_images,
         )
 
     def _context(self, query: int) -> QueryContext:
@@ -76,14 +83,20 @@ class QuerySearch:
         )
         num_relevant = int(amounts[counted].sum())
         missing = not self.found[query]
+        usable = counted & (not missing)
+        if settings.duplicates == 'skip':
+            usable = usable & ~self.candidates.repeated[entries]
+        if self.filter:
+            similarities, kept = self.filter(
+                query, similarities, self.gallery.image_of
+            )
+            weights = weights * kept
+            usable = usable & kept[images]
         if self.gallery.reranker and not missing:
             members = self._members(query, weights)
             similarities = self.gallery.reranker(
                 self._context(query), similarities, members, parts
             )
-        usable = counted & (not missing)
-        if settings.duplicates == 'skip':
-            usable = usable & ~self.candidates.repeated[entries]
         hits, hit_entries = self._hits(entries, similarities, usable)
         ranks, counts = self._places(
             query, similarities, weights, hits, hit_entries

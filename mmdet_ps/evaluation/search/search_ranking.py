@@ -92,7 +92,7 @@ def rank_all(
                 'the results hold no embeddings of annotated '
                 'boxes, so --gt-boxes cannot be scored'
             )
-        results = SearchResults(results.given, results.given)
+        results = SearchResults(results.given, results.given, results.scenes)
     _check_images(protocols, results)
     chosen = {
         name: parts
