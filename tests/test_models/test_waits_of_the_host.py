@@ -18,6 +18,7 @@ BUDGET = {
     'bsl': 6,
     'seqnet': 4,
     'coat': 7,
+    'seqnext': 16,
     'alignps': 5,
     'roi-alignps': 10,
 }

@@ -7,7 +7,9 @@ from mmengine.config import Config
 from .two_stage import build
 
 SYNTHETIC = Path(__file__).parents[2] / 'configs' / 'synthetic'
-METHODS = ('oim', 'nae', 'bsl', 'seqnet', 'coat', 'alignps', 'roi-alignps')
+METHODS = (
+    'oim', 'nae', 'bsl', 'seqnet', 'coat', 'seqnext', 'alignps', 'roi-alignps'
+)  # fmt: skip
 
 
 def thin_config(method):

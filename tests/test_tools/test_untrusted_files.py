@@ -16,7 +16,7 @@ from ..test_utils.test_safe_load import WRONG_FILES, Evil
 from .toy_run import CONFIG, call_tool
 
 TOOLS = Path(__file__).parents[2] / 'tools'
-CONVERTERS = ('alignps', 'coat', 'deep_person_search', 'seqnet')
+CONVERTERS = ('alignps', 'coat', 'deep_person_search', 'gfn', 'seqnet')
 
 
 class Commands:

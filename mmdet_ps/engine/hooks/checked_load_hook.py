@@ -6,7 +6,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mmdet_ps.models.alignment import DomainAlignment
-from mmdet_ps.models.losses import IdentityLoss
+from mmdet_ps.models.losses import IdentityLoss, SceneMemory
 from mmdet_ps.utils.checkpoint import (
     BACKBONE_PREFIX,
     CheckpointError,
@@ -79,7 +79,7 @@ class CheckedLoadHook(Hook):
         )
         given = max(layouts, key=lambda s: len(compare(wanted, s).loaded))
         if not (runner._resume or self.keep_memories):
-            fresh = names_of(model, IdentityLoss, DomainAlignment)
+            fresh = names_of(model, IdentityLoss, SceneMemory, DomainAlignment)
             left_out = module_keys(given, fresh)
             given = {k: v for k, v in given.items() if k not in left_out}
             kept = module_keys(wanted, fresh)

@@ -6,18 +6,18 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
-from mmdet_ps.models.losses import IdentityLoss
+from mmdet_ps.models.losses import IdentityLoss, SceneMemory
 from mmdet_ps.utils.pretrained_weights import IDENTITY_STATE
 
 
 @HOOKS.register_module()
 class IdentityStateHook(Hook):
-    """Lists the identity losses of the model in every checkpoint.
+    """Lists what holds the persons of a training in every checkpoint.
 
-    Their memories and classifiers hold the persons of this training and are
-    of no use to another one. The list, ``meta['identity_state']``, names the
-    modules as ``state_dict`` does, so that
-    ``tools/model_converters/format_pretrained_weights.py`` need not guess
+    The memories and classifiers of identity losses and of the filter of the
+    gallery are of no use to another training. The list,
+    ``meta['identity_state']``, names the modules as ``state_dict`` does, so
+    that ``tools/model_converters/format_pretrained_weights.py`` need not guess
     them from their names.
     """
 
@@ -28,7 +28,7 @@ class IdentityStateHook(Hook):
 
 def identity_state_of(model: nn.Module) -> list[str]:
     """Names of the modules of a model that hold the persons of a training."""
-    return names_of(model, IdentityLoss)
+    return names_of(model, IdentityLoss, SceneMemory)
 
 
 def names_of(model: nn.Module, *kinds: type[nn.Module]) -> list[str]:

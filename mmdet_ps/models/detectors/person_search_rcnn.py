@@ -97,6 +97,7 @@ class PersonSearchRCNN(TwoStageDetector):
         results = answer(
             self.test_cfg, batch_data_samples, detect, embed, like=batch_inputs
         )
+        self.roi_head.describe_scenes(x, batch_data_samples)
         if not rescale:
             for result, sample in zip(results, batch_data_samples):
                 result.bboxes = to_input_pixels(result.bboxes, sample)

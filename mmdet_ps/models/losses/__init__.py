@@ -6,6 +6,7 @@ from .identity_memory import IdentityMemory
 from .memory_triplet_loss import MemoryTripletLoss
 from .mutual_information_loss import MutualInformationLoss
 from .oim_loss import OIMLoss
+from .scene_memory import SceneMemory
 from .softmax_identity_loss import SoftmaxIdentityLoss
 from .two_view_loss import TwoViewLoss
 
@@ -19,6 +20,7 @@ __all__ = [
     'MutualInformationLoss',
     'OIMLoss',
     'PersonRows',
+    'SceneMemory',
     'SoftmaxIdentityLoss',
     'TwoViewLoss',
 ]

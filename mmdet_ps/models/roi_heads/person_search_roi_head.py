@@ -240,6 +240,16 @@ class PersonSearchRoIHead(StandardRoIHead):
         embeddings = self.embed_rois(x, bbox2roi(scaled))
         return list(embeddings.split([len(boxes) for boxes in bboxes]))
 
+    def describe_scenes(
+        self, x: tuple[Tensor], batch_data_samples: SampleList
+    ) -> None:
+        """Say in the samples what the pictures show as a whole, if anything.
+
+        Args:
+            x (tuple[Tensor]): one feature map, (B, C, H, W) float.
+            batch_data_samples (list): B samples.
+        """
+
     def predict_bbox(
         self,
         x: tuple[Tensor],

@@ -12,6 +12,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmdet_ps.models.losses.distributed import over_all_ranks
+from mmdet_ps.utils.errors import UserError
 
 from .person_search_roi_head import PersonSearchRoIHead
 
@@ -26,17 +27,33 @@ class SequentialRoIHead(PersonSearchRoIHead):
     the second, with the weights of the config (10, 1, 1, 1, 1 as published,
     the first one for the first stage's boxes).
 
-    A detection keeps the score of the first stage. ``test_cfg.first`` has the
+    A detection keeps the score of the first stage, or gets that of the
+    second (``score_stage``, SeqNeXt). ``test_cfg.first`` has the
     first stage's thresholds; its ``train_cfg`` is the second's.
 
     Args:
         first_top (dict): layers on the RoI features in the first stage.
         first_head (dict): class and box of the first stage.
+        score_stage (str): ``'first'`` or ``'second'``.
         **kwargs: the second stage, options of ``PersonSearchRoIHead``.
+
+    Raises:
+        UserError: another ``score_stage``.
     """
 
-    def __init__(self, first_top: dict, first_head: dict, **kwargs) -> None:
+    def __init__(
+        self,
+        first_top: dict,
+        first_head: dict,
+        score_stage: str = 'first',
+        **kwargs,
+    ) -> None:
         super().__init__(**kwargs)
+        if score_stage not in ('first', 'second'):
+            raise UserError(
+                f"score_stage is {score_stage!r}: choose 'first' or 'second'"
+            )
+        self.score_stage = score_stage
         self.first_top = MODELS.build(first_top)
         self.first_head = MODELS.build(first_head)
 
@@ -117,8 +134,9 @@ class SequentialRoIHead(PersonSearchRoIHead):
         """
         rois = bbox2roi([result.bboxes for result in first])
         answers = self._bbox_forward(x, rois)
-        # The second score trains the embedding; the first one counts.
-        answers['scores'] = torch.cat([result.scores for result in first])
+        # In SeqNet the second score only trains the embedding.
+        if self.score_stage == 'first':
+            answers['scores'] = torch.cat([result.scores for result in first])
         results = self.detect(
             rois, answers, batch_img_metas, cfg, self.bbox_head
         )

@@ -17,6 +17,7 @@ NAMES = {
     'nae': ['roi'],
     'seqnet': ['roi'],
     'coat': ['roi_second', 'roi_third'],
+    'seqnext': ['roi'],
     'bsl': ['roi_C5'],
     'alignps': ['dense'],
     'roi-alignps': ['dense', 'roi'],

@@ -7,7 +7,7 @@ from mmengine.structures import InstanceData
 
 from tests.test_models.two_stage import batch, build, losses_of, model_config
 
-METHODS = ['oim', 'nae', 'bsl', 'seqnet', 'coat']
+METHODS = ['oim', 'nae', 'bsl', 'seqnet', 'coat', 'seqnext']
 
 
 @pytest.fixture(scope='module', params=METHODS)

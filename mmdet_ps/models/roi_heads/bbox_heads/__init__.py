@@ -3,6 +3,7 @@
 from .embedding_bbox_head import EmbeddingBBoxHead, EmbeddingLayer
 from .light_bbox_head import LightBBoxHead
 from .norm_aware_bbox_head import NormAwareBBoxHead
+from .one_logit_bbox_head import OneLogitBBoxHead
 from .pooled_bbox_head import PooledBBoxHead
 
 __all__ = [
@@ -10,5 +11,6 @@ __all__ = [
     'EmbeddingLayer',
     'LightBBoxHead',
     'NormAwareBBoxHead',
+    'OneLogitBBoxHead',
     'PooledBBoxHead',
 ]

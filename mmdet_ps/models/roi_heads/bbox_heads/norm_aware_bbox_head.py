@@ -102,6 +102,14 @@ class NormAwareBBoxHead(EmbeddingBBoxHead):
         losses = super().loss(
             cls_score, bbox_pred, rois, labels, *args, **kwargs
         )
-        correct = (cls_score.squeeze(1) > 0) == (labels == 0)
-        losses['acc'] = 100 * correct.sum() / max(len(correct), 1)
-        return losses
+        return with_binary_accuracy(losses, cls_score, labels)
+
+
+def with_binary_accuracy(
+    losses: dict, cls_score: Tensor, labels: Tensor
+) -> dict:
+    """Losses with the accuracy of logits (N, 1), for labels (N,) of which 0
+    is a person."""
+    correct = (cls_score.squeeze(1) > 0) == (labels == 0)
+    accuracy = 100 * correct.sum() / max(len(correct), 1)
+    return dict(losses, acc=accuracy)

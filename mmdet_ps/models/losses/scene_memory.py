@@ -1,0 +1,117 @@
+"""The latest training pictures as a whole, with the persons in them."""
+
+import torch
+from torch import Tensor, nn
+
+from mmdet_ps.structures.fields import IGNORED
+
+NOBODY = IGNORED - 1  # a place of a picture that holds no person
+
+
+class SceneMemory(nn.Module):
+    """Embeddings of pictures and of their persons, to compare a batch with.
+
+    Buffers, so that a resumed training goes on alike. A picture that is held
+    already is replaced, and the oldest ones make room for new ones.
+
+    Args:
+        num_scenes (int): pictures held.
+        max_persons (int): persons held of each picture, those with an
+            identity first.
+        embed_dims (int): length of an embedding.
+    """
+
+    def __init__(
+        self, num_scenes: int, max_persons: int, embed_dims: int
+    ) -> None:
+        super().__init__()
+        places = (num_scenes, max_persons)
+        self.register_buffer('scenes', torch.zeros(num_scenes, embed_dims))
+        self.register_buffer('persons', torch.zeros(*places, embed_dims))
+        self.register_buffer('person_ids', torch.full(places, NOBODY))
+        self.register_buffer('image_ids', torch.full((num_scenes,), -1))
+        self.register_buffer('tail', torch.zeros((), dtype=torch.long))
+
+    def draw(
+        self,
+        person_ids: Tensor,
+        scene_of: Tensor,
+        image_ids: Tensor,
+        generator: torch.Generator,
+    ) -> Tensor:
+        """Pictures to compare a batch with.
+
+        As many persons of the batch as it has pictures are chosen. For each,
+        one held picture that shows it, and one that does not but shows
+        another person of its picture.
+
+        Args:
+            person_ids (Tensor): persons of the batch, (Q,) int64.
+            scene_of (Tensor): the picture of each, (Q,) int64.
+            image_ids (Tensor): names of the pictures, (N,) int64; these
+                themselves are not drawn.
+            generator (torch.Generator): of the CPU.
+
+        Returns:
+            Tensor: their places in the memory, (n,) int64.
+        """
+        held, names = self.person_ids.cpu(), self.image_ids.cpu()
+        ids, scene_of = person_ids.cpu(), scene_of.cpu()
+        usable = (held != NOBODY).any(1)
+        usable &= ~torch.isin(names, image_ids.cpu()) | (names < 0)
+        known = ids[ids >= 0].unique()
+        order = torch.randperm(len(known), generator=generator)
+        drawn: list[int] = []
+        for person in known[order[: len(image_ids)]]:
+            own = ids[scene_of == scene_of[ids == person][0]]
+            shows = (held == person).any(1)
+            company = torch.isin(held, own[own >= 0]).any(1) & ~shows
+            for wanted in (shows, company):
+                places = (wanted & usable).nonzero().squeeze(1)
+                if len(places):
+                    number = torch.randint(
+                        len(places), (), generator=generator
+                    )
+                    drawn.append(int(places[number]))
+                    usable[drawn[-1]] = False
+        return torch.tensor(drawn, dtype=torch.long, device=person_ids.device)
+
+    @torch.no_grad()
+    def store(
+        self,
+        scenes: Tensor,
+        persons: Tensor,
+        person_ids: Tensor,
+        scene_of: Tensor,
+        image_ids: Tensor,
+    ) -> None:
+        """Take in the pictures of a batch.
+
+        Args:
+            scenes (Tensor): embeddings of the pictures, (N, D) float.
+            persons (Tensor): embeddings of their persons, (Q, D) float.
+            person_ids, scene_of, image_ids (Tensor): as of ``draw``.
+        """
+        size, places = self.person_ids.shape
+        same = (image_ids[:, None] == self.image_ids) & (
+            image_ids[:, None] >= 0
+        )
+        held = same.any(1)
+        new = self.tail + (~held).cumsum(0) - 1
+        slots = torch.where(held, same.long().argmax(1), new % size)
+        self.tail.copy_((self.tail + (~held).sum()) % size)
+        self.scenes[slots] = scenes.float()
+        self.image_ids[slots] = image_ids
+        self.person_ids[slots] = NOBODY
+        # Persons picture by picture, those with an identity first.
+        order = (2 * scene_of + (person_ids < 0)).argsort(stable=True)
+        ordered = scene_of[order]
+        numbers = torch.arange(len(image_ids), device=ordered.device)
+        counts = (ordered == numbers[:, None]).sum(1)
+        starts = counts.cumsum(0) - counts
+        place = torch.arange(len(order), device=order.device)
+        place = place - starts[ordered]
+        fits = place < places
+        slot, place, order = slots[ordered][fits], place[fits], order[fits]
+        self.person_ids[slot, place] = person_ids[order]
+        self.persons[slot, place] = persons[order].float()
