@@ -77,11 +77,13 @@ def test_training_steps_have_the_losses_of_a_cpu(build, batch):
         assert ours.keys() == theirs.keys()
         for key, value in theirs.items():
             assert ours[key].is_cuda
+            # By rounding, a RoI or two may change sides.
+            atol = 4.0 if 'acc' in key else 1e-3
             torch.testing.assert_close(
                 ours[key].cpu(),
                 value,
                 rtol=2e-3 * (1 + step),
-                atol=1e-3,
+                atol=atol,
                 msg=lambda text, at=f'step {step}, {key}': f'{at}: {text}',
             )
 
