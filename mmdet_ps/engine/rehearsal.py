@@ -18,6 +18,7 @@ from mmdet_ps.utils.checkpoint import compare, plain_state_dict, under_prefix
 from mmdet_ps.utils.errors import UserError
 
 from .hooks.checked_load_hook import CheckedLoadHook
+from .search_runner import SearchRunner
 
 Say = Callable[[str], None]
 
@@ -39,7 +40,7 @@ def rehearse(cfg: Config, say: Say = print) -> None:
     """
     work_dir = cfg.work_dir
     with tempfile.TemporaryDirectory() as folder:
-        runner = Runner.from_cfg(quiet_config(cfg, folder))
+        runner = SearchRunner.from_cfg(quiet_config(cfg, folder))
         loop = runner.train_loop  # builds the data
         runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
         runner.scale_lr(runner.optim_wrapper, runner.auto_scale_lr)

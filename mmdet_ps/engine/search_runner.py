@@ -30,8 +30,16 @@ class SearchRunner(Runner):
         """Bring a model to its device, and wrap it for several processes.
 
         Raises:
-            UserError: ``sync_bn`` without a GPU.
+            UserError: ``activation_checkpointing``, or ``sync_bn`` without a
+                GPU.
         """
+        modules = self.cfg.get('activation_checkpointing')
+        if modules is not None:
+            raise UserError(
+                f'activation_checkpointing={modules!r}: write '
+                'model.backbone.with_cp=True instead (model.detector... in a '
+                'pre-training)'
+            )
         implementation = self.cfg.pop('sync_bn', None)
         if implementation is not None and self.distributed:
             if not torch.cuda.is_available():
@@ -41,21 +49,6 @@ class SearchRunner(Runner):
                 )
             convert_norms(model, implementation)
         return super().wrap_model(model_wrapper_cfg, model)
-
-    def train(self) -> nn.Module:
-        """Train.
-
-        Raises:
-            UserError: ``activation_checkpointing`` is set.
-        """
-        modules = self.cfg.get('activation_checkpointing')
-        if modules is not None:
-            raise UserError(
-                f'activation_checkpointing={modules!r}: write '
-                'model.backbone.with_cp=True instead (model.detector... in a '
-                'pre-training)'
-            )
-        return super().train()
 
 
 def convert_norms(module: nn.Module, implementation: str) -> None:

@@ -122,7 +122,7 @@ def runner(tmp_path, **settings):
 
 def test_what_mmengine_would_train_wrongly_is_refused(tmp_path):
     with pytest.raises(UserError, match=r'backbone\.with_cp=True'):
-        runner(tmp_path, activation_checkpointing=['backbone']).train()
+        runner(tmp_path, activation_checkpointing=['backbone'])
 
 
 def test_shared_norms_need_gpus(tmp_path, monkeypatch):
