@@ -39,7 +39,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='what tools/test_results*.py wrote with --json',
     )
     parser.add_argument(
-        '--name', help='OWNER/NAME on the hub (default: name of DIR)'
+        '--name', help='on the hub (default: OWNER/ and the name of DIR)'
     )
     parser.add_argument(
         '--license',
@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> None:
     # Here and not above, so that --help does not wait for MMDetection.
     from mmdet_ps.apis.publishing import Publication, publish, read_scores
 
-    name = args.name or args.dir.resolve().name
+    name = args.name or f'OWNER/{args.dir.resolve().name}'
     about = Publication(
         name, args.license, args.note, read_scores(args.scores)
     )

@@ -26,7 +26,13 @@ import torch
 
 from .errors import UserError
 from .files import replacing
-from .hub import WEIGHTS, fetch_model, is_hub_address
+from .hub import (
+    WEIGHTS,
+    check_sums,
+    fetch_model,
+    is_hub_address,
+    is_published,
+)
 from .safe_load import CheckpointError, check_form, load_file
 
 FOLDER_VARIABLE = 'MMDET_PS_WEIGHTS'
@@ -131,12 +137,18 @@ def find_model(address: str) -> Path:
 def find_weights(name: str | Path) -> Path:
     """The file of weights of this name, fetched if it is not there.
 
+    A published model, as a folder or on a hub, is known by its name, too.
+
     Raises:
         CheckpointError: It is not there and cannot be fetched, or is not
             the published one.
     """
     if not is_remote(name):
-        return Path(name).expanduser()
+        path = Path(name).expanduser()
+        if not is_published(path):
+            return path
+        check_sums(path)
+        return path / WEIGHTS
     if is_hub_address(name):
         return find_model(str(name)) / WEIGHTS
     url = address_of(str(name))

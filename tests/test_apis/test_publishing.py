@@ -61,6 +61,7 @@ def test_it_answers_alike_out_of_the_folder_and_from_a_hub(
 ):
     pytest.importorskip('huggingface_hub')
     assert_same_answers(trained[1], init_model(published))
+    assert_same_answers(trained[1], init_model(CONFIG, published))
     monkeypatch.setenv('MMDET_PS_WEIGHTS', str(tmp_path / 'weights'))
     monkeypatch.setenv('HF_HOME', str(tmp_path / 'home'))
     with hub({'somebody/model': published}) as server:
