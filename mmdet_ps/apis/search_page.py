@@ -29,7 +29,7 @@ from .search_session import Corners, PersonFinder, SearchSession
 HOST = '127.0.0.1'
 LARGEST_UPLOAD = 100 << 20  # bytes
 SETTLED = 0.3  # seconds that a slider rests before its frame is read
-CELL_HEIGHT = 150  # of an answer's crop, pixels
+CELL_HEIGHT = 100  # of an answer's crop, pixels
 MOUSE = ['mousedown', 'mousemove', 'mouseup']
 HELP = (
     'Click on a framed person, or draw a box around one with the mouse held '
@@ -157,7 +157,7 @@ class SearchPage:
             self.search.disable()
         ui.label(f'Threshold {threshold.origin}.').classes('text-caption')
         self.verdict = ui.label().classes('text-weight-medium')
-        self.answers = ui.row().classes('w-full')
+        self.answers = ui.row().classes('w-full gap-2')
         ui.label('3. Keep the answers').classes('text-subtitle1')
         with ui.row().classes('items-center'):
             self.forms = ui.select(
@@ -266,7 +266,11 @@ class SearchPage:
             self.verdict.text = verdict_of(session.answers, session.threshold)
 
     def _build_card(self, answer: Answer, tile: np.ndarray | None) -> None:
-        card = ui.card().props(f'data-rank={answer.rank}').classes('q-pa-sm')
+        card = (
+            ui.card()
+            .props(f'data-rank={answer.rank}')
+            .classes('q-pa-sm gap-1')
+        )
         with card.style(f'border: 3px solid {colour_of(answer.accepted)}'):
             if tile is None:
                 ui.label('The file is gone or was changed.')

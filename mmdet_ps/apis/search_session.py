@@ -201,15 +201,23 @@ class SearchSession:
             self.box = _corners(scene.boxes[0])
 
     def choose_at(self, x: float, y: float) -> bool:
-        """Choose the smallest box around a point; whether there is one."""
+        """Choose the box around a point; whether there is one.
+
+        Of several it is the one whose middle is nearest, measured in its own
+        width and height: large boxes reach over small ones.
+        """
         if self.scene is None:
             return False
         x1, y1, x2, y2 = self.scene.boxes.T
+        away = np.hypot(
+            (2 * x - x1 - x2) / np.maximum(x2 - x1, 1e-6),
+            (2 * y - y1 - y2) / np.maximum(y2 - y1, 1e-6),
+        )
         inside = (x1 <= x) & (x <= x2) & (y1 <= y) & (y <= y2)
         if not inside.any():
             return False
-        areas = np.where(inside, (x2 - x1) * (y2 - y1), np.inf)
-        self.box = _corners(self.scene.boxes[areas.argmin()])
+        nearest = np.where(inside, away, np.inf).argmin()
+        self.box = _corners(self.scene.boxes[nearest])
         return True
 
     def choose_box(

@@ -86,6 +86,17 @@ def test_frames_of_the_footage_show_the_persons_known_there(session):
     assert found == pytest.approx(np.array([LEFT, RIGHT]), abs=2)
 
 
+def test_of_several_boxes_the_one_in_whose_middle_one_clicks(session):
+    session.show_upload('one.png', encoded(scene([(*LEFT, RED)])))
+    # A person, the person's upper half, and somebody small in front.
+    session.scene.boxes = np.array(
+        [[0, 0, 40, 100], [10, 0, 30, 50], [20, 70, 40, 100]], np.float32
+    )
+    for point, number in (((20, 50), 0), ((20, 20), 1), ((32, 86), 2)):
+        assert session.choose_at(*point)
+        assert session.box == tuple(session.scene.boxes[number])
+
+
 def test_a_drawn_box_is_put_in_order_and_kept_inside(session):
     session.show_upload('one.png', encoded(scene([(*LEFT, RED)])))
     assert session.choose_box((45, 95), (-5, 8))
