@@ -34,6 +34,7 @@ TITLES = {
     'bsl': 'BSL',
     'seqnet': 'SeqNet',
     'coat': 'COAT',
+    'seqnext': 'SeqNeXt',
     'alignps': 'AlignPS',
     'roi-alignps': 'ROI-AlignPS',
 }

@@ -68,7 +68,7 @@ def picture_cost(
     counter = FlopCounterMode(display=False, custom_mapping=DEFORMABLE_FLOPS)
     with (
         torch.no_grad(),
-        kernels_of_gpus(),
+        kernels_of_gpus(stand_in_from is None),
         LiveMemory(stand_in_from),
         counter,
     ):
