@@ -9,6 +9,7 @@ from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 
+from mmdet_ps.models.detectors import alignps
 from tests.test_golden.golden import (
     FOLDER,
     arrays,
@@ -48,12 +49,15 @@ def weights_of(name):
 @pytest.fixture(scope='module', params=RECORDED)
 def case(request):
     """Name and loaded model. The weights amplify rounding a thousandfold:
-    the figures are those of two threads."""
+    the figures are those of two threads, and of maps whose channels are not
+    innermost."""
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     model = model_of(request.param)
     model.load_state_dict(weights_of(request.param), strict=True)
-    yield request.param, model
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(alignps, 'channels_innermost', lambda maps: maps)
+        yield request.param, model
     torch.set_num_threads(threads)
 
 

@@ -41,7 +41,9 @@ class PersonSearchRCNN(TwoStageDetector):
 
     def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
         """Feature maps of (B, 3, H, W) images."""
-        return super().extract_feat(channels_innermost(batch_inputs))
+        if self.training:
+            batch_inputs = channels_innermost(batch_inputs)
+        return super().extract_feat(batch_inputs)
 
     @property
     def reid_keys(self) -> tuple[str, ...]:
