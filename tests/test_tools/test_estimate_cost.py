@@ -64,3 +64,16 @@ def test_a_large_card_fits(tool, tmp_path):
 def test_mistakes_are_told(tool, words, text):
     with pytest.raises(UserError, match=text):
         tool(*words)
+
+
+def test_the_page_lists_every_recipe(tool):
+    from cost_page import cost_page, recipes, rows_of
+
+    rows = rows_of(ROOT / 'docs/cost.md')
+    assert list(rows) == recipes(), (
+        'run tools/analysis_tools/estimate_cost.py --all --missing --out '
+        'docs/cost.md'
+    )
+    assert len(rows) > 40
+    page = cost_page(rows, size=None, persons=20)
+    assert page == (ROOT / 'docs/cost.md').read_text()

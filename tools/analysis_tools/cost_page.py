@@ -47,8 +47,9 @@ mixed orientation in a batch are padded to a larger one: give its size by
 operation is a multiplication or an addition, of the forward and the backward
 pass together. On small pictures the estimates lie within 15 % of what is
 counted in a step that is really computed (`tests/test_engine`). The last
-column is what PyTorch says it allocated (`--measure`); it is empty where
-nothing was measured.
+column is what PyTorch says it allocated (`--measure`). Cells of what was not
+computed or measured are empty. `--missing` computes the rows of new recipes
+alone.
 
 | recipe | pictures in a step | million parameters | TFLOP | GiB | `--amp` | \
 `--amp`, checkpointing | GPU of (GiB) | measured GiB |
@@ -57,16 +58,29 @@ nothing was measured.
 """
 
 
-def cost_page(**options) -> str:
+def rows_of(page: Path) -> dict[str, str]:
+    """The rows of a page that was written before, by recipe."""
+    if not page.exists():
+        return {}
+    lines = page.read_text().splitlines()
+    rows = [line for line in lines if line.startswith('| configs/')]
+    return {row.split(' | ')[0][2:]: row for row in rows}
+
+
+def cost_page(rows: dict[str, str], **options) -> str:
     """The page with the costs of all recipes.
 
     Args:
+        rows: Those that are known, by recipe.
         options: Of ``pictures_of``.
     """
     known: dict[str, tuple[Cost, ...]] = {}
     lines = []
     measured = json.loads(MEASURED.read_text()) if MEASURED.exists() else []
     for path in recipes():
+        if path in rows:
+            lines.append(rows[path])
+            continue
         cfg = read_config(ROOT / path)
         number = cfg.train_dataloader.batch_size
         pictures = Setting(cfg, 'fp32', number, False).pictures(**options)

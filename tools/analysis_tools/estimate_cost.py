@@ -18,7 +18,7 @@ import warnings
 from pathlib import Path
 
 import torch
-from cost_page import cost_page
+from cost_page import cost_page, rows_of
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 
@@ -91,6 +91,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--all', action='store_true', help='every recipe in configs/'
     )
+    parser.add_argument(
+        '--missing',
+        action='store_true',
+        help='of --all, only the recipes that the file of --out lacks',
+    )
     parser.add_argument('--json', help='file for the figures of one CONFIG')
     parser.add_argument('--out', help='file for the table of --all')
     parser.add_argument(
@@ -102,6 +107,8 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if args.all == bool(args.config):
         raise UserError('name a configuration, or give --all')
+    if args.missing and not args.out:
+        raise UserError('--missing: give the file by --out')
     return args
 
 
@@ -226,7 +233,8 @@ def main() -> None:
     warnings.simplefilter('ignore')
     MMLogger.get_current_instance().setLevel('ERROR')
     if args.all:
-        page = cost_page(**batch_of(args))
+        rows = rows_of(Path(args.out)) if args.missing else {}
+        page = cost_page(rows, **batch_of(args))
         if args.out:
             Path(args.out).write_text(page)
     else:
