@@ -79,7 +79,8 @@ def cost_page(rows: dict[str, str], **options) -> str:
     measured = json.loads(MEASURED.read_text()) if MEASURED.exists() else []
     for path in recipes():
         if path in rows:
-            lines.append(rows[path])
+            cells = rows[path].split(' | ')[:-1]
+            lines.append(' | '.join([*cells, seen_on(path, measured)]) + ' |')
             continue
         cfg = read_config(ROOT / path)
         number = cfg.train_dataloader.batch_size
@@ -118,9 +119,14 @@ def row(
     cells += [f'{plain.flops / 1e12:.1f}']
     cells += [f'{cost.peak / GIB:.1f}' for cost in costs]
     card = next((c for c in CARDS if fits(plain, c)), f'over {CARDS[-1]}')
-    seen = [
+    cells += [str(card), seen_on(path, measured)]
+    return '| ' + ' | '.join(cells) + ' |'
+
+
+def seen_on(path: str, measured: list[dict]) -> str:
+    """What GPUs took for a recipe in single precision, as a cell."""
+    return ', '.join(
         f'{entry["measured_gib"]:.1f} ({entry["device"]})'
         for entry in measured
         if (entry['config'], entry['precision']) == (path, 'fp32')
-    ]
-    return '| ' + ' | '.join([*cells, str(card), ', '.join(seen)]) + ' |'
+    )
