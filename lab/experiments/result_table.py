@@ -150,6 +150,8 @@ def _by_start(rows: list[dict], starts: list[str]) -> list[str]:
     ahead: dict[str, dict[str, bool]] = {start: {} for start in others}
     parts = [_steps(rows, starts), '']
     for name, score in SCORES.items():
+        if not any(score in row for row in rows):
+            continue
         lines = []
         for (method, target), cell in cells.items():
             texts = [_score(cell[start], score) for start in starts]

@@ -1,7 +1,8 @@
 """Which trainings make each of the tables of hybrid pre-training.
 
 ======================  ======================================================
-``starts``              method x target x start
+``starts``              method x target x start, after few steps
+``convergence``         the same after many steps, in a file of its own
 ``curve``               the random start and the pre-trained one after
                         different numbers of steps on the target
 ``labels``              both starts with a share of the labelled scenes
@@ -234,6 +235,7 @@ def data_options(data_root: Path, share: float) -> list[str]:
 
 TABLES = {
     'starts': Table('pretraining', 'start', list(STARTS), start_runs),
+    'convergence': Table('convergence', 'start', list(STARTS), start_runs),
     'curve': Table('curve', 'start', list(BOTH_STARTS), curve_runs, 'steps'),
     'labels': Table('labels', 'start', list(BOTH_STARTS), label_runs, 'share'),
     'ablation': Table(
