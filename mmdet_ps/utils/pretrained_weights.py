@@ -21,7 +21,7 @@ KEEP = ('backbone', 'neck', 'all')
 # The key of a checkpoint's meta that lists the modules of identity losses.
 IDENTITY_STATE = 'identity_state'
 # What tells them in the checkpoints of version 0.1, which lack that list.
-LIKELY_IDENTITY_STATE = re.compile(r'(^|\.)loss(es)?(_\w+)?\.')
+LIKELY_IDENTITY_STATE = re.compile(r'(^|\.)(loss(es)?(_\w+)?|scene_memory)\.')
 # The key of a backbone's file under which the stages lie that were trained on
 # RoIs, where the backbone has stages of the same names trained on images.
 ROI_STAGES = 'roi_stages'

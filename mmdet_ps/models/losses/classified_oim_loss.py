@@ -1,5 +1,6 @@
 """Online instance matching beside a classifier of the training persons."""
 
+import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
 from mmengine.dist import get_world_size
@@ -50,11 +51,14 @@ class ClassifiedOIMLoss(OIMLoss):
         )
         persons = places(person_ids.cpu() >= UNLABELLED)
         targets = person_ids[persons]
-        rows = self.norm(F.normalize(embeddings[persons].float()))
-        logits = self.classifier(rows).float()
-        summed = F.cross_entropy(
-            logits, targets, ignore_index=UNLABELLED, reduction='sum'
-        )
+        with torch.autocast(embeddings.device.type, enabled=False):
+            rows = self.norm(F.normalize(embeddings[persons].float()))
+            summed = F.cross_entropy(
+                self.classifier(rows),
+                targets,
+                ignore_index=UNLABELLED,
+                reduction='sum',
+            )
         # At least one row among all ranks, however few there are.
         divisor = mean_over_ranks((targets >= 0).sum()).clamp(
             min=1 / get_world_size()
