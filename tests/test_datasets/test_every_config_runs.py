@@ -33,7 +33,14 @@ CHANNELS = (
     'embed_dims',
 )
 # Losses of embeddings that have 256 dimensions unless told otherwise.
-EMBEDDING = ('OIMLoss', 'SoftmaxIdentityLoss', 'MutualInformationLoss')
+EMBEDDING = (
+    'OIMLoss',
+    'ClassifiedOIMLoss',
+    'SoftmaxIdentityLoss',
+    'MutualInformationLoss',
+)
+# Backbones of other libraries, which keep their channels.
+OTHERS = ('Shuffle', 'Staged')
 EIGHTH = 8
 
 
@@ -50,7 +57,8 @@ def shrink_model(model):
     """No weights to fetch, an eighth of the channels, few proposals."""
     parts = parts_of(model)
     full = not any('base_channels' in part for part in parts)
-    full = full and not any('Shuffle' in str(p.get('type')) for p in parts)
+    kinds = ' '.join(str(part.get('type')) for part in parts)
+    full = full and not any(other in kinds for other in OTHERS)
     for part in parts:
         part.pop('init_cfg', None)
         if part.get('depth') == 101:
@@ -73,6 +81,13 @@ def narrow(part):
         part.setdefault('embed_dims', 256)
     if kind == 'NormAwareBBoxHead':
         part.setdefault('c4_channels', 1024)
+    if kind == 'OccludedTransformer':
+        for key, default in (
+            ('in_channels', 1024),
+            ('out_channels', 2048),
+            ('embed_dims', 512),
+        ):
+            part.setdefault(key, default)
     for key in CHANNELS:
         if isinstance(part.get(key), int):
             part[key] //= EIGHTH
