@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 WORKFLOW = ROOT / '.github/workflows/ci.yml'
+LINKS = ROOT / '.github/workflows/links.yml'
 DOCKERFILE = ROOT / 'Dockerfile'
 
 
@@ -64,6 +66,59 @@ def test_the_jobs_are_those_that_were_agreed(jobs):
     run_tests = (ROOT / 'run_tests.sh').read_text()
     assert 'export OMP_NUM_THREADS=1' in run_tests
     assert jobs['tests']['env'] == dict(OMP_NUM_THREADS=1)
+
+
+def link_check():
+    """The words of the command that asks for links to other sites."""
+    (job,) = yaml.safe_load(LINKS.read_text())['jobs'].values()
+    (script,) = [
+        step['run']
+        for step in job['steps']
+        if step.get('run', '').startswith('lychee')
+    ]
+    return shlex.split(script)
+
+
+def test_links_to_other_sites_are_asked_for_every_week():
+    # YAML 1.1 reads the key "on" as true.
+    (when,) = yaml.safe_load(LINKS.read_text())[True]['schedule']
+    minute, hour, *day, weekday = when['cron'].split()
+    assert minute.isdigit() and hour.isdigit() and weekday.isdigit()
+    assert day == ['*', '*']
+
+
+def test_every_file_that_links_to_other_sites_is_read_for_it():
+    read = {
+        path.relative_to(ROOT)
+        for word in link_check()
+        if word.startswith('./')
+        for path in ROOT.glob(word)
+    }
+    pattern = r'\]\(https?://|URL: https?://'
+    listed = subprocess.run(
+        ['git', 'grep', '-lE', pattern, '--', ':!tests', ':!.github'],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    if listed.returncode:
+        pytest.skip('not in a clone')
+    linking = set(map(Path, listed.stdout.split()))
+    assert {Path('README.md'), Path('configs/nae/metafile.yml')} <= linking
+    assert linking <= read, linking - read
+
+
+def test_the_link_check_finds_every_page_and_anchor_of_ours():
+    checker = shutil.which('lychee')
+    if checker is None:
+        pytest.skip('lychee is not installed')
+    done = subprocess.run(
+        [checker, '--offline', *link_check()[1:]],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
 
 
 def instructions():
