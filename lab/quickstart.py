@@ -23,10 +23,21 @@ from mmdet_ps.utils.comparison import TARGETS, ComparisonFolder
 from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import write_json
 
+from .experiments.trainings import (
+    FINETUNE_CONFIG,
+    METHODS,
+    PRETRAIN_CONFIG,
+    schedule_options,
+)
 from .run_queue import Run, RunQueue, current_commit, environment_of_runs
 
 ROOT = Path(__file__).resolve().parents[1]
-METHOD = 'roi-alignps'
+# The quickest of the methods to train.
+METHOD = 'nae'
+# The pre-training has all steps of its configuration; fine-tuning stops early,
+# so that the whole takes some ten minutes on two cores.
+PRETRAIN_ITERS = 300
+FINETUNE_ITERS = 200
 SOURCES = (
     'CrowdHuman',
     'CrowdHuman-2',
@@ -35,10 +46,6 @@ SOURCES = (
 )
 # The third, equal compute, would take longer than all others together.
 STARTS = ('scratch', 'pretrained')
-PRETRAIN_CONFIG = (
-    'configs/synthetic/hybrid-pretrain_r18-two-views_1xb6-300_four-sources.py'
-)
-FINETUNE_CONFIG = 'configs/synthetic/{method}_r18_1xb4-300_{target}.py'
 
 
 @dataclass
@@ -57,10 +64,10 @@ class Settings:
         """Size preset of the synthetic data."""
         return 'tiny' if self.smoke else 'quick'
 
-    @property
-    def train_options(self) -> list[str]:
-        """Options of tools/train.py."""
+    def train_options(self, iterations: int) -> list[str]:
+        """Options of tools/train.py for a training of so many steps."""
         options = ['--seed', str(self.seed), '--resume', '--cfg-options']
+        options += schedule_options(iterations, METHODS[METHOD].rate)
         if self.smoke:
             options += ['train_cfg.max_iters=4']
         # Tested once, afterwards, with the results kept.
@@ -99,8 +106,9 @@ def pretraining_stage(
 ) -> Run:
     """Pre-train, and format the weights."""
     work_dir = str(folder.pretraining)
-    train = ['sh', 'run_train.sh', PRETRAIN_CONFIG, gpus]
-    train += settings.train_options
+    config = PRETRAIN_CONFIG.format(METHODS[METHOD].pretraining)
+    train = ['sh', 'run_train.sh', config, gpus]
+    train += settings.train_options(PRETRAIN_ITERS)
     script = 'tools/format_epoch_weights_for_pretraining.sh'
     return Run(
         'pre-train',
@@ -119,14 +127,14 @@ def finetuning_stage(
     gpus: str,
 ) -> Run:
     """Fine-tune on one target from one start, and test."""
-    config = FINETUNE_CONFIG.format(method=METHOD, target=target)
+    config = FINETUNE_CONFIG.format(METHODS[METHOD].finetuning, target)
     work_dir = folder.run(target, start)
     train = ['sh', 'run_train_alignps.sh', config, gpus]
     needs = ['synthetic-data']
     if start == 'pretrained':
         train.append(str(folder.pretraining / 'pretrained_all.pth'))
         needs.append('pre-train')
-    train += settings.train_options
+    train += settings.train_options(FINETUNE_ITERS)
     test = [sys.executable, 'tools/test.py', config, str(work_dir)]
     test += ['--work-dir', str(work_dir)]
     test += ['--out', str(work_dir / 'results.pkl')]

@@ -61,7 +61,7 @@ def train_command(
     rate: float | None = None,
 ) -> list[str]:
     """A training of so many iterations, by default at its own rate."""
-    command = [
+    return [
         sys.executable,
         'tools/train.py',
         config,
@@ -72,14 +72,26 @@ def train_command(
         str(seed),
         *options,
         '--cfg-options',
+        *schedule_options(iterations, rate),
+        'default_hooks.checkpoint.max_keep_ckpts=1',
+    ]
+
+
+def schedule_options(iterations: int, rate: float | None) -> list[str]:
+    """Options that give a training so many iterations, and a learning rate.
+
+    Args:
+        iterations: Steps, of which the first raise the rate.
+        rate: Highest learning rate; None leaves that of the configuration.
+    """
+    options = [
         f'train_cfg.max_iters={iterations}',
         f'param_scheduler.1.end={iterations}',
         f'param_scheduler.1.T_max={iterations - WARM_UP}',
-        'default_hooks.checkpoint.max_keep_ckpts=1',
     ]
     if rate is not None:
-        command.append(f'optim_wrapper.optimizer.lr={rate}')
-    return command
+        options.append(f'optim_wrapper.optimizer.lr={rate}')
+    return options
 
 
 def pretraining_name(method: str, seed: int, variant: int = 0) -> str:
