@@ -11,18 +11,29 @@ from tests.test_models.thin_methods import METHODS, thin_model
 from tests.tiny_search_detector import make_sample
 
 # The most waits of this package's own code in a training step of two images;
-# those of MMDetection come on top.
+# those of MMDetection come on top, and none of ours grows with the number of
+# images. What is left decides how many rows there are: which proposals are
+# large enough, which persons the identity loss is given, which RoIs of persons
+# re-identification trains on (BSL), which pictures of a memory are compared
+# (SeqNeXt), which locations and RoIs train (AlignPS, ROI-AlignPS, which is two
+# detectors on one backbone). Boxes are looked at before they are moved.
 BUDGET = {
-    'oim': 4,
-    'nae': 4,
-    'bsl': 6,
-    'seqnet': 4,
-    'coat': 7,
-    'seqnext': 16,
-    'alignps': 5,
-    'roi-alignps': 10,
+    'oim': 2,
+    'nae': 2,
+    'bsl': 3,
+    'seqnet': 2,
+    'coat': 3,
+    'seqnext': 4,
+    'alignps': 2,
+    'roi-alignps': 5,
 }
-HYBRID_BUDGET = {'nae-r18-c4': 8, 'bsl-r18-c4': 12, 'r18': 20}
+# A pre-training sends scenes and crops through the detector one after the
+# other, and waits in both as often as the detector does.
+HYBRID_BUDGET = {
+    'nae-r18-c4': 2 * BUDGET['nae'],
+    'bsl-r18-c4': 2 * BUDGET['bsl'],
+    'r18': 2 * BUDGET['roi-alignps'],
+}
 PERSONS = [[10, 10, 40, 80], [70, 20, 100, 90]]
 
 
@@ -75,7 +86,26 @@ def test_methods_train_and_test_on_a_gpu(method):
         assert all(r.pred_instances.bboxes.is_cuda for r in results)
     assert waits <= BUDGET[method], places
     for key, value in expected.items():
-        torch.testing.assert_close(log[key], value, msg=key)
+        # A CPU lays maps out in another way, which rounds differently.
+        torch.testing.assert_close(
+            log[key], value, rtol=1e-4, atol=1e-5, msg=key
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('method', ['bsl', 'seqnext'])
+def test_more_images_do_not_wait_more_often(method):
+    def six_scenes():
+        batches = [scenes() for _ in range(3)]
+        return {
+            key: [value for batch in batches for value in batch[key]]
+            for key in batches[0]
+        }
+
+    init_default_scope('mmdet')
+    with SimulatedDevice() as device:
+        two_steps(thin_model(method).train(), six_scenes, device)
+    assert own_waits(device) <= BUDGET[method], device.waits
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmdet_ps.models.losses.distributed import mean_over_ranks
+from mmdet_ps.models.losses.ids_on_host import places
 from mmdet_ps.utils.errors import UserError
 
 from ..task_modules.batched_assignment import (
@@ -14,7 +15,7 @@ from ..task_modules.batched_assignment import (
     assign_persons,
     check_rules,
     pad,
-    sample_boxes,
+    sample_boxes_on_host,
     without_ignored,
 )
 
@@ -84,15 +85,18 @@ class BatchedRPNHead(RPNHead):
             batch_gt_instances_ignore,
             self.assigner.ignore_iof_thr,
         )
-        positive, negative = sample_boxes(
+        drawn = sample_boxes_on_host(
             assigned, self.sampler.num, self.sampler.pos_fraction
         )
-        counts = torch.stack([positive.sum(dim=1), negative.sum(dim=1)])
         # As mmdet counts: an empty part of an image is one.
-        divisor = mean_over_ranks(counts.clamp(min=1).sum())
-        image, anchor = sampled = (positive | negative).nonzero(as_tuple=True)
-        labels = (~positive[sampled]).long()  # 0 a person, 1 background
-        found = (labels == 0).nonzero().squeeze(1)
+        counts = (2 * drawn.image + drawn.positive).bincount(
+            minlength=2 * images
+        )
+        divisor = mean_over_ranks(counts.clamp(min=1).sum().to(logits.device))
+        image, anchor, is_person = (part.to(logits.device) for part in drawn)
+        sampled = image, anchor
+        labels = (~is_person).long()  # 0 a person, 1 background
+        found = places(drawn.positive)
         image, anchor = positive = image[found], anchor[found]
         targets = self.bbox_coder.encode(
             anchors[anchor], persons[image, assigned[positive]]

@@ -88,19 +88,20 @@ def assign_to_boxes(
         Tensor: (num_images, P) int64.
     """
     candidates = []
+    # What a box does not take goes to a place behind all locations, which is
+    # dropped again: so a GPU need not be waited for to know how many it takes.
+    nowhere = num_images * grid.num_locations
     start = 0
     for size, stride, limits in zip(grid.sizes, grid.strides, regress_ranges):
         height, width = size
         # A level whose range ends below zero takes no box at all.
         if limits[1] >= 0 and len(boxes):
             box, cell = _level_candidates(boxes, size, stride, limits, radius)
-            candidates.append(
-                torch.stack(
-                    [box, images[box] * grid.num_locations + start + cell]
-                )
-            )
+            location = images[box] * grid.num_locations + start + cell
+            location = location.where(cell >= 0, nowhere)
+            candidates.append(torch.stack([box, location]))
         start += height * width
-    assigned = images.new_full((num_images * grid.num_locations,), len(boxes))
+    assigned = images.new_full((nowhere + 1,), len(boxes))
     if candidates:
         box, location = torch.cat(candidates, dim=1)
         area = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1)
@@ -111,7 +112,7 @@ def assign_to_boxes(
         winner = area[box] == smallest[location]
         box = box.where(winner, len(boxes))
         assigned.scatter_reduce_(0, location, box, 'amin')
-    return assigned.view(num_images, -1)
+    return assigned[:-1].view(num_images, -1)
 
 
 def _level_candidates(
@@ -121,7 +122,8 @@ def _level_candidates(
     limits: tuple[float, float],
     radius: float | None,
 ) -> tuple[Tensor, Tensor]:
-    """Pairs (box, cell) of a level that may be trained on each other."""
+    """Pairs (box, cell) of a level that may be trained on each other, and
+    others whose cell is negative."""
     height, width = size
     centers = (boxes[:, :2] + boxes[:, 2:]) / 2
     # Around each box a window of cells that is sure to hold the centre
@@ -145,8 +147,9 @@ def _level_candidates(
         low = (centers - stride * radius)[:, None, None]
         high = (centers + stride * radius)[:, None, None]
         allowed &= ((points > low) & (points < high)).all(dim=-1)
-    box, _, _ = pairs = allowed.nonzero(as_tuple=True)
-    return box, ys[pairs] * width + xs[pairs]
+    cells = (ys * width + xs).where(allowed, -1).flatten()
+    box = torch.arange(len(boxes), device=boxes.device)
+    return box.repeat_interleave(len(cells) // len(boxes)), cells
 
 
 def inside_any_box(

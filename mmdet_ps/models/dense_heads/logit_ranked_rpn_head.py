@@ -4,11 +4,13 @@ import torch
 from mmcv.ops import nms
 from mmdet.models.dense_heads import RPNHead
 from mmdet.registry import MODELS
+from mmdet.utils import InstanceList
 from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmdet_ps.models.losses.distributed import mean_over_ranks
+from mmdet_ps.models.losses.ids_on_host import places
 
 
 @MODELS.register_module()
@@ -42,6 +44,34 @@ class LogitRankedRPNHead(RPNHead):
         targets[4] = mean_over_ranks(torch.tensor(targets[4], device=device))
         return tuple(targets)
 
+    def predict_by_feat(
+        self, *args, cfg: ConfigDict | None = None, **kwargs
+    ) -> InstanceList:
+        """Proposals of each image, best first.
+
+        Args:
+            *args: of mmdet's method, as are the others.
+            cfg (ConfigDict, optional): thresholds, by default the head's
+                ``test_cfg``.
+
+        Returns:
+            list[InstanceData]: ``bboxes`` (P, 4), ``scores`` (P,) after the
+            sigmoid, ``labels`` (P,).
+        """
+        cfg = cfg or self.test_cfg
+        ranked = super().predict_by_feat(*args, cfg=cfg, **kwargs)
+        least = cfg.get('min_bbox_size', 0)
+        wide = []
+        for boxes in ranked:
+            sides = boxes.bboxes[:, 2:] - boxes.bboxes[:, :2]
+            wide.append((sides >= least).all(dim=1))
+        # A GPU is waited for once, and not for every image.
+        wide = torch.cat(wide).cpu().split([len(mask) for mask in wide])
+        return [
+            self._suppress(boxes if mask.all() else boxes[places(mask)], cfg)
+            for boxes, mask in zip(ranked, wide)
+        ]
+
     def _predict_by_feat_single(
         self,
         cls_score_list: list[Tensor],
@@ -53,7 +83,7 @@ class LogitRankedRPNHead(RPNHead):
         rescale: bool = False,
         with_nms: bool = True,
     ) -> InstanceData:
-        """Proposals of one image, best first.
+        """The best boxes of one image, in order, before any is left out.
 
         Args:
             cls_score_list (list[Tensor]): one map of logits, (A, H, W)
@@ -64,16 +94,15 @@ class LogitRankedRPNHead(RPNHead):
             mlvl_priors (list[Tensor]): one level of anchors, (H * W * A, 4)
                 xyxy, pixels.
             img_meta (dict): with ``img_shape``; its padding is outside.
-            cfg (ConfigDict): thresholds, by default the head's ``test_cfg``.
+            cfg (ConfigDict): thresholds.
             rescale (bool): not supported: proposals stay in pixels of the
                 input.
             with_nms (bool): not supported otherwise.
 
         Returns:
-            InstanceData: ``bboxes`` (P, 4), ``scores`` (P,) after the sigmoid,
-            ``labels`` (P,).
+            InstanceData: ``bboxes`` (N, 4) xyxy, pixels, and ``logits`` (N,)
+            float32.
         """
-        cfg = cfg or self.test_cfg
         logits = cls_score_list[0].permute(1, 2, 0).flatten()
         deltas = bbox_pred_list[0].permute(1, 2, 0).reshape(-1, 4)
         logits, best = logits.sort(descending=True, stable=True)
@@ -83,23 +112,19 @@ class LogitRankedRPNHead(RPNHead):
             deltas[best].to(mlvl_priors[0]),
             max_shape=img_meta['img_shape'],
         )
-        return self._suppress(bboxes, logits[: cfg.nms_pre].float(), cfg)
+        return InstanceData(
+            bboxes=bboxes, logits=logits[: cfg.nms_pre].float()
+        )
 
     @staticmethod
-    def _suppress(
-        bboxes: Tensor, logits: Tensor, cfg: ConfigDict
-    ) -> InstanceData:
+    def _suppress(ranked: InstanceData, cfg: ConfigDict) -> InstanceData:
         """Proposals left of ranked boxes.
 
         Args:
-            bboxes (Tensor): (N, 4) xyxy, pixels, best first.
-            logits (Tensor): (N,) float32.
+            ranked (InstanceData): what ``_predict_by_feat_single`` returns.
             cfg (ConfigDict): thresholds.
         """
-        sides = bboxes[:, 2:] - bboxes[:, :2]
-        keep = (sides >= cfg.get('min_bbox_size', 0)).all(dim=1)
-        keep = keep.nonzero().squeeze(1)  # a GPU is waited for once
-        bboxes, logits = bboxes[keep], logits[keep]
+        bboxes, logits = ranked.bboxes, ranked.logits
         if len(bboxes):
             _, kept = nms(bboxes, logits, cfg.nms.iou_threshold)
             kept = kept[: cfg.max_per_img]

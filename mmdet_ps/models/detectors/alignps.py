@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..layers import channels_innermost
 from .search_answers import Fields, answer, check_options, to_input_pixels
-from .usable_boxes import with_usable_boxes
+from .usable_boxes import check_on_the_host, with_usable_boxes
 
 
 class FeatureMaps(NamedTuple):
@@ -38,6 +38,7 @@ class AlignPS(SingleStageDetector):
     def __init__(self, *args, test_cfg: dict | None = None, **kwargs) -> None:
         check_options(test_cfg)
         super().__init__(*args, test_cfg=test_cfg, **kwargs)
+        check_on_the_host(self.data_preprocessor)
 
     @property
     def reid_keys(self) -> tuple[str, ...]:

@@ -24,7 +24,11 @@ from ..forward_capture import (
 )
 from ..losses.identity_loss import REID_KEYS, with_sizes
 from .two_view_term import TwoViewTerm
-from .usable_boxes import CheckedSamples, with_usable_boxes
+from .usable_boxes import (
+    CheckedSamples,
+    check_on_the_host,
+    with_usable_boxes,
+)
 
 DETECTION, REID = BRANCHES = ('det', 'reid')
 
@@ -89,6 +93,14 @@ class HybridPretrainDetector(BaseDetector):
                 data_preprocessor=detector['data_preprocessor'],
             )
         super().__init__(MODELS.build(data_preprocessor), init_cfg)
+        check_on_the_host(
+            # That of each branch, if branches have one of their own.
+            getattr(
+                self.data_preprocessor,
+                'data_preprocessor',
+                self.data_preprocessor,
+            )
+        )
         if det_persons is None:
             det_persons = 'unlabelled' if two_views is None else 'ignored'
         if det_persons not in ('unlabelled', 'ignored'):
@@ -265,7 +277,9 @@ class HybridPretrainDetector(BaseDetector):
             )
             # Here and not in the detector alone: what follows its losses
             # counts the boxes that it trained on.
-            samples = CheckedSamples(with_usable_boxes(samples))
+            if not isinstance(data_samples, CheckedSamples):
+                samples = with_usable_boxes(samples)
+            samples = CheckedSamples(samples)
             images = inputs[chosen] if self.split_sources else inputs
             with capture_forward(self.detector, self.map_names) as captured:
                 found = self.detector.loss(images, samples)

@@ -15,7 +15,7 @@ from .search_answers import (
     check_options,
     to_input_pixels,
 )
-from .usable_boxes import with_usable_boxes
+from .usable_boxes import check_on_the_host, with_usable_boxes
 
 
 @MODELS.register_module()
@@ -29,6 +29,7 @@ class PersonSearchRCNN(TwoStageDetector):
     def __init__(self, *args, test_cfg: dict | None = None, **kwargs) -> None:
         check_options(test_cfg)
         super().__init__(*args, test_cfg=test_cfg, **kwargs)
+        check_on_the_host(self.data_preprocessor)
 
     def loss(
         self, batch_inputs: Tensor, batch_data_samples: SampleList

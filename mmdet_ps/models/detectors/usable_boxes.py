@@ -6,9 +6,10 @@ import logging
 
 import torch
 from mmdet.structures import DetDataSample, SampleList
+from mmdet.structures.bbox import get_box_tensor
 from mmengine.logging import print_log
 from mmengine.structures import InstanceData
-from torch import Tensor
+from torch import Tensor, nn
 
 # Of a box less than this shows nothing, and its logarithm ruins the loss.
 SMALLEST_SIDE = 0.1  # pixels
@@ -47,7 +48,9 @@ def with_usable_boxes(batch_data_samples: SampleList) -> SampleList:
     if not instances:
         return batch_data_samples
     masks = [
-        usable(found.bboxes, batch_data_samples[index].img_shape)
+        usable(
+            get_box_tensor(found.bboxes), batch_data_samples[index].img_shape
+        )
         for index, _, found in instances
     ]
     if bool(torch.cat(masks).all()):  # the one look at the values
@@ -56,6 +59,36 @@ def with_usable_boxes(batch_data_samples: SampleList) -> SampleList:
     for (index, field, found), mask in zip(instances, masks):
         samples[index] = _without(samples[index], field, found, mask)
     return samples
+
+
+def check_on_the_host(data_preprocessor: nn.Module) -> None:
+    """Have boxes looked at before a data preprocessor moves them.
+
+    A GPU would have to be waited for to look at them there, at the beginning
+    of each step.
+    """
+    data_preprocessor.register_forward_pre_hook(_checked, with_kwargs=True)
+
+
+def _checked(
+    data_preprocessor: nn.Module, args: tuple, kwargs: dict
+) -> tuple[tuple, dict] | None:
+    """Arguments of a data preprocessor, with samples that were checked.
+
+    None, for arguments as they are, where they are not of a training, or
+    where boxes change afterwards.
+    """
+    given = dict(zip(('data', 'training'), args), **kwargs)
+    data = given.get('data')
+    samples = data.get('data_samples') if isinstance(data, dict) else None
+    if (
+        not given.get('training')
+        or not isinstance(samples, list)
+        or getattr(data_preprocessor, 'batch_augments', None)
+    ):
+        return None
+    samples = CheckedSamples(with_usable_boxes(samples))
+    return (), dict(given, data=dict(data, data_samples=samples))
 
 
 def usable(boxes: Tensor, img_shape: tuple[int, ...]) -> Tensor:
@@ -76,7 +109,7 @@ def _without(
     sample: DetDataSample, field: str, found: InstanceData, mask: Tensor
 ) -> DetDataSample:
     """A copy of a sample whose instances are those of the mask (N,)."""
-    dropped = found.bboxes[~mask]
+    dropped = get_box_tensor(found.bboxes)[~mask]
     if len(dropped) == 0:
         return sample
     print_log(

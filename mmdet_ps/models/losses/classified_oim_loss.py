@@ -10,7 +10,7 @@ from mmdet_ps.models.layers import SmallBatchNorm1d
 from mmdet_ps.structures.fields import UNLABELLED
 
 from .distributed import mean_over_ranks
-from .identity_memory import places
+from .ids_on_host import ids_on_host, places
 from .oim_loss import OIMLoss
 
 
@@ -49,7 +49,8 @@ class ClassifiedOIMLoss(OIMLoss):
         loss = super().forward(
             embeddings, person_ids, image_indices, box_indices
         )
-        persons = places(person_ids.cpu() >= UNLABELLED)
+        ids, _ = ids_on_host(embeddings, person_ids)
+        persons = places(ids >= UNLABELLED)
         targets = person_ids[persons]
         with torch.autocast(embeddings.device.type, enabled=False):
             rows = self.norm(F.normalize(embeddings[persons].float()))

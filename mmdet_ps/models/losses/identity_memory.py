@@ -7,10 +7,11 @@ import torch.nn.functional as F
 from mmengine.dist import get_world_size
 from torch import Tensor, nn
 
-from mmdet_ps.structures.fields import IGNORED, UNLABELLED
+from mmdet_ps.structures.fields import UNLABELLED
 from mmdet_ps.utils.errors import UserError
 
 from .distributed import all_gather_rows
+from .ids_on_host import ids_on_host, places
 from .table_products import TableReads
 
 
@@ -191,55 +192,6 @@ class IdentityMemory(nn.Module):
         ]
         self.tail.copy_((self.tail + number) % self.queue_size)
         self.count.copy_((self.count + number).clamp(max=self.queue_size))
-
-
-def ids_on_host(
-    embeddings: Tensor, person_ids: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Person ids on the host, and those that a memory may take in.
-
-    They decide which rows are taken, and how many. A GPU is waited for here,
-    once, and not wherever that is asked for.
-
-    Args:
-        embeddings (Tensor): (N, D) float.
-        person_ids (Tensor): (N,) int64.
-
-    Returns:
-        tuple[Tensor, Tensor]: (N,) int64 each. In the second, rows that are
-        not finite (an overflow under mixed precision) are ``IGNORED``: a
-        memory would never get rid of them.
-    """
-    finite = embeddings.detach().isfinite().all(dim=1)
-    ids = torch.stack([person_ids, person_ids.masked_fill(~finite, IGNORED)])
-    given, kept = ids.cpu()
-    return given, kept
-
-
-def places(mask: Tensor) -> Tensor:
-    """Where a mask (N,) is true, (n,) int64; for masks on the host."""
-    return mask.nonzero().squeeze(1)
-
-
-def check_person_ids(person_ids: Tensor, num_identities: int) -> None:
-    """Refuse ids beyond the look-up table.
-
-    They would be taken for strangers of the queue, or fail far from here on a
-    GPU.
-
-    Args:
-        person_ids (Tensor): (N,) int64, on the host.
-        num_identities (int): rows of the table.
-
-    Raises:
-        UserError: naming the largest id, and the number of rows.
-    """
-    if len(person_ids) and int(person_ids.max()) >= num_identities:
-        raise UserError(
-            f'person id {int(person_ids.max())} in a batch, but the memory '
-            f'holds {num_identities} identities: set num_identities of the '
-            'loss to that of the training set'
-        )
 
 
 class GroupedSamples(NamedTuple):

@@ -6,7 +6,7 @@ from mmengine.dist import get_world_size
 from torch import Tensor, nn
 
 from .distributed import all_gather_live_rows, all_gather_rows
-from .identity_memory import check_person_ids, places
+from .ids_on_host import check_person_ids, ids_on_host, places
 
 
 @MODELS.register_module()
@@ -57,8 +57,7 @@ class MemoryTripletLoss(nn.Module):
             Tensor: scalar; a zero with a gradient if fewer than two identities
             are there.
         """
-        # The values decide how many rows there are: looked at once.
-        ids = person_ids.cpu()
+        ids, _ = ids_on_host(embeddings, person_ids)
         check_person_ids(ids, len(lookup_table))
         with torch.autocast(embeddings.device.type, enabled=False):
             labelled = places(ids >= 0)

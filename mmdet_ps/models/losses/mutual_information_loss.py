@@ -14,7 +14,7 @@ from .distributed import (
     all_gather_rows,
     shared_random_seed,
 )
-from .identity_memory import places
+from .ids_on_host import ids_on_host, places
 
 
 @MODELS.register_module()
@@ -73,13 +73,8 @@ class MutualInformationLoss(BaseModule):
             the branches share nobody.
         """
         with torch.autocast(first[0].device.type, enabled=False):
-            # The persons decide how many rows there are: looked at once.
-            ids = torch.cat([first[1], second[1]]).cpu()
-            ids, second_ids = ids.split([len(first[1]), len(second[1])])
-            first, ids = self._labelled_of_all_ranks(first[0], ids)
-            second, second_ids = self._labelled_of_all_ranks(
-                second[0], second_ids
-            )
+            first, ids = self._labelled_of_all_ranks(*first)
+            second, second_ids = self._labelled_of_all_ranks(*second)
             # A person has many rows in each branch, and not the same number:
             # both are averaged to one row per person.
             ids, index = torch.cat([ids, second_ids]).unique(
@@ -107,10 +102,11 @@ class MutualInformationLoss(BaseModule):
     def _labelled_of_all_ranks(
         embeddings: Tensor, person_ids: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Embeddings (M, D) float32 and identities (M,), on the host as they
-        are given, of labelled rows."""
-        labelled = places(person_ids >= 0)
-        person_ids = person_ids[labelled]
+        """Embeddings (M, D) float32 and identities (M,), on the host, of
+        labelled rows."""
+        ids, _ = ids_on_host(embeddings, person_ids)
+        labelled = places(ids >= 0)
+        person_ids = ids[labelled]
         if get_world_size() > 1:
             person_ids = all_gather_rows(person_ids.to(embeddings.device))
         return (

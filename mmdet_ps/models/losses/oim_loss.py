@@ -11,12 +11,8 @@ from mmdet_ps.utils.errors import UserError
 
 from .distributed import mean_over_ranks
 from .identity_loss import IdentityLoss
-from .identity_memory import (
-    IdentityMemory,
-    check_person_ids,
-    ids_on_host,
-    places,
-)
+from .identity_memory import IdentityMemory
+from .ids_on_host import check_person_ids, ids_on_host, places
 
 
 @MODELS.register_module()
@@ -109,8 +105,8 @@ class OIMLoss(IdentityLoss):
         # Products with thousands of rows overflow in half precision, and a
         # memory averages over many steps.
         with torch.autocast(embeddings.device.type, enabled=False):
-            embeddings = F.normalize(embeddings.float())
             ids, kept_ids = ids_on_host(embeddings, person_ids)
+            embeddings = F.normalize(embeddings.float())
             check_person_ids(ids, self.memory.num_identities)
             # A validation that asks for the loss must not teach the memory.
             if self.training:

@@ -1,11 +1,20 @@
 """The latest training pictures as a whole, with the persons in them."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 from mmdet_ps.structures.fields import IGNORED
 
 NOBODY = IGNORED - 1  # a place of a picture that holds no person
+
+
+class Drawn(NamedTuple):
+    """Pictures of a memory, on the host."""
+
+    places: Tensor  # (n,) int64
+    person_ids: Tensor  # (n, max_persons) int64, NOBODY where is none
 
 
 class SceneMemory(nn.Module):
@@ -38,7 +47,7 @@ class SceneMemory(nn.Module):
         scene_of: Tensor,
         image_ids: Tensor,
         generator: torch.Generator,
-    ) -> Tensor:
+    ) -> Drawn:
         """Pictures to compare a batch with.
 
         As many persons of the batch as it has pictures are chosen. For each,
@@ -46,19 +55,22 @@ class SceneMemory(nn.Module):
         another person of its picture.
 
         Args:
-            person_ids (Tensor): persons of the batch, (Q,) int64.
+            person_ids (Tensor): persons of the batch, (Q,) int64, on the
+                host as are the others.
             scene_of (Tensor): the picture of each, (Q,) int64.
             image_ids (Tensor): names of the pictures, (N,) int64; these
                 themselves are not drawn.
             generator (torch.Generator): of the CPU.
 
         Returns:
-            Tensor: their places in the memory, (n,) int64.
+            Drawn: their places in the memory, and the persons there.
         """
-        held, names = self.person_ids.cpu(), self.image_ids.cpu()
-        ids, scene_of = person_ids.cpu(), scene_of.cpu()
+        # A GPU is waited for once.
+        table = torch.cat([self.person_ids, self.image_ids[:, None]], 1).cpu()
+        held, names = table[:, :-1], table[:, -1]
+        ids = person_ids
         usable = (held != NOBODY).any(1)
-        usable &= ~torch.isin(names, image_ids.cpu()) | (names < 0)
+        usable &= ~torch.isin(names, image_ids) | (names < 0)
         known = ids[ids >= 0].unique()
         order = torch.randperm(len(known), generator=generator)
         drawn: list[int] = []
@@ -74,7 +86,8 @@ class SceneMemory(nn.Module):
                     )
                     drawn.append(int(places[number]))
                     usable[drawn[-1]] = False
-        return torch.tensor(drawn, dtype=torch.long, device=person_ids.device)
+        places = torch.tensor(drawn, dtype=torch.long)
+        return Drawn(places, held[places])
 
     @torch.no_grad()
     def store(
@@ -91,17 +104,18 @@ class SceneMemory(nn.Module):
             scenes (Tensor): embeddings of the pictures, (N, D) float.
             persons (Tensor): embeddings of their persons, (Q, D) float.
             person_ids, scene_of, image_ids (Tensor): as of ``draw``.
+                They decide how many persons are taken in.
         """
         size, places = self.person_ids.shape
-        same = (image_ids[:, None] == self.image_ids) & (
-            image_ids[:, None] >= 0
-        )
+        device = self.image_ids.device
+        names = image_ids.to(device)
+        same = (names[:, None] == self.image_ids) & (names[:, None] >= 0)
         held = same.any(1)
         new = self.tail + (~held).cumsum(0) - 1
         slots = torch.where(held, same.long().argmax(1), new % size)
         self.tail.copy_((self.tail + (~held).sum()) % size)
         self.scenes[slots] = scenes.float()
-        self.image_ids[slots] = image_ids
+        self.image_ids[slots] = names
         self.person_ids[slots] = NOBODY
         # Persons picture by picture, those with an identity first.
         order = (2 * scene_of + (person_ids < 0)).argsort(stable=True)
@@ -112,6 +126,9 @@ class SceneMemory(nn.Module):
         place = torch.arange(len(order), device=order.device)
         place = place - starts[ordered]
         fits = place < places
-        slot, place, order = slots[ordered][fits], place[fits], order[fits]
-        self.person_ids[slot, place] = person_ids[order]
+        ordered, place, order = (
+            part[fits].to(device) for part in (ordered, place, order)
+        )
+        slot = slots[ordered]
+        self.person_ids[slot, place] = person_ids.to(device)[order]
         self.persons[slot, place] = persons[order].float()

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from .distributed import mean_over_ranks
 from .identity_loss import IdentityLoss
-from .identity_memory import places
+from .ids_on_host import ids_on_host, places
 
 
 @MODELS.register_module()
@@ -50,7 +50,8 @@ class SoftmaxIdentityLoss(IdentityLoss):
         It is divided by the number of labelled rows of all ranks, times the
         ranks, so that the mean over the ranks is the loss of the joined batch.
         """
-        labelled = places(person_ids.cpu() >= 0)
+        ids, _ = ids_on_host(embeddings, person_ids)
+        labelled = places(ids >= 0)
         targets = person_ids[labelled]
         with torch.autocast(embeddings.device.type, enabled=False):
             embeddings = embeddings.to(self.classifier.weight)

@@ -15,6 +15,7 @@ from mmdet_ps.models.losses.distributed import (
     all_gather_rows,
     shared_random_seed,
 )
+from mmdet_ps.models.losses.ids_on_host import places
 from mmdet_ps.models.losses.scene_memory import NOBODY, SceneMemory
 from mmdet_ps.structures.fields import IGNORED
 from mmdet_ps.structures.scenes import GATE_TEMPERATURE
@@ -31,8 +32,8 @@ class ScenePersons(NamedTuple):
 
     scenes: Tensor  # (N, D) unit embeddings of the pictures
     persons: Tensor  # (Q, D) unit embeddings of the persons
-    person_ids: Tensor  # (Q,) int64
-    scene_of: Tensor  # (Q,) int64, the picture of each
+    person_ids: Tensor  # (Q,) int64, on the host
+    scene_of: Tensor  # (Q,) int64, the picture of each, on the host
 
 
 @MODELS.register_module()
@@ -153,7 +154,12 @@ class GalleryFilter(BaseModule):
             image_ids (Tensor): name of each picture, (B,) int64; negative
                 for one without.
         """
-        used = person_ids > IGNORED
+        # They decide how many persons there are: looked at once.
+        numbers = torch.cat([person_ids, scene_of, image_ids]).cpu()
+        person_ids, scene_of, image_ids = numbers.split(
+            [len(person_ids), len(scene_of), len(image_ids)]
+        )
+        used = places(person_ids > IGNORED)
         scenes = self(x)
         with torch.autocast(persons.device.type, enabled=False):
             batch = ScenePersons(
@@ -174,17 +180,15 @@ class GalleryFilter(BaseModule):
         """The batch, and pictures of the memory behind it."""
         memory = self.scene_memory
         generator = torch.Generator()
-        generator.manual_seed(shared_random_seed(image_ids.device))
-        places = memory.draw(
+        generator.manual_seed(shared_random_seed(batch.scenes.device))
+        drawn = memory.draw(
             batch.person_ids, batch.scene_of, image_ids, generator
         )
-        scene, place = (memory.person_ids[places] != NOBODY).nonzero(
-            as_tuple=True
-        )
+        scene, place = (drawn.person_ids != NOBODY).nonzero(as_tuple=True)
         held = ScenePersons(
-            memory.scenes[places],
-            memory.persons[places][scene, place],
-            memory.person_ids[places][scene, place],
+            memory.scenes[drawn.places],
+            memory.persons[drawn.places][scene, place],
+            drawn.person_ids[scene, place],
             scene + len(batch.scenes),
         )
         return ScenePersons(*map(torch.cat, zip(batch, held)))
@@ -192,6 +196,10 @@ class GalleryFilter(BaseModule):
     def contrast(self, given: ScenePersons) -> Tensor:
         """Mean loss of the pairs of a person and a picture that shows it."""
         fused = F.normalize(self.fuse(given.persons, given.scenes), dim=2)
+        given = given._replace(
+            person_ids=given.person_ids.to(fused.device),
+            scene_of=given.scene_of.to(fused.device),
+        )
         numbers = torch.arange(len(given.scene_of), device=fused.device)
         anchors = fused[given.scene_of, numbers]
         logits = torch.einsum('qd,nqd->qn', anchors, fused) / self.temperature
@@ -229,13 +237,14 @@ def over_all_processes(
     """The batches of all processes as one, the same in each of them."""
     if dist.get_world_size() == 1:
         return batch, image_ids
+    device = batch.scenes.device
     number = 0 if stands_in() else len(batch.scenes)
-    counts = dist.all_gather(torch.tensor([number], device=image_ids.device))
+    counts = dist.all_gather(torch.tensor([number], device=device))
     before = torch.cat(counts)[: dist.get_rank()].sum()
     joined = ScenePersons(
         all_gather_live_rows(batch.scenes),
         all_gather_live_rows(batch.persons),
-        all_gather_rows(batch.person_ids),
-        all_gather_rows(batch.scene_of + before),
+        all_gather_rows(batch.person_ids.to(device)).cpu(),
+        all_gather_rows(batch.scene_of.to(device) + before).cpu(),
     )
-    return joined, all_gather_rows(image_ids)
+    return joined, all_gather_rows(image_ids.to(device)).cpu()

@@ -74,12 +74,12 @@ class SeparatedRoIHead(PersonSearchRoIHead):
             annotated boxes (R,) int64 they stand for.
         """
         persons, _, _ = unpack_gt_instances(batch_data_samples)
-        picked = [
-            self.reid_sampler.sample(
-                proposals.bboxes, gt.bboxes, gt.person_ids
-            )
-            for proposals, gt in zip(rpn_results_list, persons)
-        ]
+        picked = self.reid_sampler.sample_images(
+            [
+                (proposals.bboxes, gt.bboxes, gt.person_ids)
+                for proposals, gt in zip(rpn_results_list, persons)
+            ]
+        )
         bboxes, persons_of_boxes = zip(*picked)
         rois = bbox2roi(bboxes)
         box_indices = torch.cat(persons_of_boxes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from mmdet.models.task_modules.assigners import BaseAssigner
@@ -209,14 +210,54 @@ def sample_boxes(
         tuple[Tensor, Tensor]: masks (B, N) of the positives sampled, and of
         the background that fills up.
     """
+    nothing = torch.zeros_like(assigned, dtype=torch.bool)
+    positives, background = _drawn_boxes(assigned, number, positive_share)
+    return nothing.scatter(1, *positives), nothing.scatter(1, *background)
+
+
+class SampledBoxes(NamedTuple):
+    """Boxes that were sampled, image by image and in their order there; on
+    the host."""
+
+    image: Tensor  # (n,) int64
+    index: Tensor  # (n,) int64, among the boxes of the image
+    positive: Tensor  # (n,) bool
+
+
+def sample_boxes_on_host(
+    assigned: Tensor, number: int, positive_share: float
+) -> SampledBoxes:
+    """What :func:`sample_boxes` samples, known to the host after one wait for
+    a GPU; arguments as there."""
+    positives, background = _drawn_boxes(assigned, number, positive_share)
+    index = torch.cat([positives[0], background[0]], dim=1)
+    kind = torch.cat([2 * positives[1].long(), background[1].long()], dim=1)
+    index, kind = torch.stack([index, kind]).cpu()
+    images = torch.arange(len(index))[:, None].expand_as(index)
+    taken = kind > 0
+    places, order = (images * assigned.size(1) + index)[taken].sort()
+    return SampledBoxes(
+        places // assigned.size(1),
+        places % assigned.size(1),
+        (kind[taken] == 2)[order],
+    )
+
+
+def _drawn_boxes(
+    assigned: Tensor, number: int, positive_share: float
+) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Positives and background as :func:`draw_places` gives them; arguments
+    as of :func:`sample_boxes`."""
     most = int(number * positive_share)
     limit = torch.full_like(assigned[:, 0], most)
-    positive = sample_places(assigned >= 0, limit, most)
-    rest = number - positive.sum(dim=1)
-    return positive, sample_places(assigned == BACKGROUND, rest, number)
+    positives = draw_places(assigned >= 0, limit, most)
+    rest = number - positives[1].sum(dim=1)
+    return positives, draw_places(assigned == BACKGROUND, rest, number)
 
 
-def sample_places(mask: Tensor, number: Tensor, most: int) -> Tensor:
+def draw_places(
+    mask: Tensor, number: Tensor, most: int
+) -> tuple[Tensor, Tensor]:
     """Sample true places of each row of a mask, all with the same chance.
 
     Args:
@@ -225,7 +266,8 @@ def sample_places(mask: Tensor, number: Tensor, most: int) -> Tensor:
         most (int): not less than any of these numbers.
 
     Returns:
-        Tensor: (B, N) bool.
+        tuple[Tensor, Tensor]: places (B, n) int64, and which of them are
+        sampled, (B, n) bool.
     """
     # The largest of random keys are a random choice without replacement.
     keys = torch.rand(mask.shape, device=mask.device)
@@ -233,8 +275,7 @@ def sample_places(mask: Tensor, number: Tensor, most: int) -> Tensor:
     most = min(most, mask.size(1))
     keys, index = keys.topk(most, dim=1)
     places = torch.arange(most, device=mask.device)
-    taken = (keys >= 0) & (places < number[:, None])
-    return torch.zeros_like(mask).scatter(1, index, taken)
+    return index, (keys >= 0) & (places < number[:, None])
 
 
 def check_rules(assigner: BaseAssigner, sampler: BaseSampler) -> None:

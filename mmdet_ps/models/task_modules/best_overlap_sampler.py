@@ -44,8 +44,31 @@ class BestOverlapSampler:
             tuple[Tensor, Tensor]: boxes (R, 4) and the index of the annotated
             box each stands for, (R,) int64.
         """
+        return self.sample_images([(proposals, bboxes, person_ids)])[0]
+
+    def sample_images(
+        self, images: list[tuple[Tensor, Tensor, Tensor]]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """RoIs of several images; of each the arguments and what is returned
+        are as of :meth:`sample`."""
+        ranked = [self._ranked(*image) for image in images]
+        # A GPU is waited for once, and not for every image.
+        masks = torch.cat([mask for *_, mask in ranked]).cpu()
+        masks = masks.split([len(mask) for *_, mask in ranked])
+        found = []
+        for (boxes, persons, _), mask in zip(ranked, masks):
+            rows = mask.nonzero().squeeze(1)
+            found.append((boxes[rows], persons[rows]))
+        return found
+
+    def _ranked(
+        self, proposals: Tensor, bboxes: Tensor, person_ids: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Boxes (N, 4) of one image in the order of :meth:`sample`, the
+        annotated boxes (N,) they stand for, and which are taken, (N,)."""
         if len(bboxes) == 0:
-            return proposals[:0], person_ids.new_zeros(0)
+            nobody = person_ids.new_zeros(0)
+            return proposals[:0], nobody, nobody.bool()
         candidates = torch.cat([bboxes, proposals])
         overlaps, persons = bbox_overlaps(candidates, bboxes).max(dim=1)
         own = torch.arange(len(bboxes), device=bboxes.device)
@@ -65,5 +88,4 @@ class BestOverlapSampler:
         first = counts.cumsum(0) - counts
         rank = torch.arange(len(order), device=order.device) - first[groups]
         taken = (rank < self.num_per_person) & (groups < len(bboxes))
-        order = order[taken.nonzero().squeeze(1)]
-        return candidates[order], persons[order]
+        return candidates[order], persons[order], taken

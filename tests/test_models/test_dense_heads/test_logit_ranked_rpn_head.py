@@ -51,3 +51,24 @@ def test_empty_boxes_stay_unless_a_side_is_asked_for(head):
     found = proposals(head, logits, shrunk(logits), min_bbox_size=1e-3)
     assert found.bboxes.shape == (0, 4)
     assert found.scores.shape == found.labels.shape == (0,)
+
+
+def test_images_of_a_batch_lose_their_own_boxes(head):
+    logits = torch.randn(3, 5, 8, 8)
+    deltas = torch.zeros(3, 20, 8, 8)
+    deltas[1] = shrunk(logits[1])  # all boxes of an image, and some
+    deltas[2, 2:4] = -1e4
+    cfg = type(head.test_cfg)({**head.test_cfg, 'min_bbox_size': 1e-3})
+    together = head.predict_by_feat(
+        [logits],
+        [deltas],
+        batch_img_metas=[dict(img_shape=(64, 64))] * 3,
+        cfg=cfg,
+    )
+    numbers = []
+    for k, found in enumerate(together):
+        alone = proposals(head, logits[k], deltas[k], min_bbox_size=1e-3)
+        assert torch.equal(found.bboxes, alone.bboxes)
+        assert torch.equal(found.scores, alone.scores)
+        numbers.append(len(found))
+    assert numbers[1] == 0 < min(numbers[0], numbers[2])

@@ -6,9 +6,18 @@ import pytest
 import torch
 from mmengine.structures import InstanceData
 
-from mmdet_ps.models.detectors.usable_boxes import usable, with_usable_boxes
+from mmdet_ps.models.detectors import HybridPretrainDetector
+from mmdet_ps.models.detectors.usable_boxes import (
+    CheckedSamples,
+    usable,
+    with_usable_boxes,
+)
 from tests.test_models.thin_methods import METHODS, thin_model
-from tests.tiny_search_detector import make_sample
+from tests.tiny_search_detector import (
+    PREPROCESSOR,
+    TinySearchDetector,
+    make_sample,
+)
 
 SHAPE = (96, 128)
 NAN, INF = float('nan'), float('inf')
@@ -59,6 +68,43 @@ def test_ids_go_with_their_boxes_and_the_given_samples_stay():
     assert first.img_path == given[0].img_path
     assert second is given[1]
     assert len(given[0].gt_instances) == 4
+
+
+def hybrid():
+    return HybridPretrainDetector(
+        detector=dict(type=TinySearchDetector, data_preprocessor=PREPROCESSOR)
+    )
+
+
+def test_boxes_are_looked_at_before_they_are_moved():
+    def batch():
+        given = samples_of([BAD[0], GOOD[0]]), samples_of(GOOD)
+        return {
+            'inputs': [image for image, _ in given],
+            'data_samples': [sample for _, sample in given],
+        }
+
+    preprocess = thin_model('oim').data_preprocessor
+    found = preprocess(batch(), training=True)['data_samples']
+    assert isinstance(found, CheckedSamples)
+    assert [len(s.gt_instances) for s in found] == [1, len(GOOD)]
+    assert with_usable_boxes(found) is found
+    # A test keeps all that is annotated.
+    found = preprocess(batch())['data_samples']
+    assert [len(s.gt_instances) for s in found] == [2, len(GOOD)]
+    # Augmentations on the device change boxes afterwards.
+    preprocess.batch_augments = [lambda inputs, samples: (inputs, samples)]
+    found = preprocess(batch(), training=True)['data_samples']
+    assert not isinstance(found, CheckedSamples)
+
+    by_branch = {
+        key: dict(det=values[:1] + [None], reid=[None] + values[1:])
+        for key, values in batch().items()
+    }
+    model = hybrid()
+    found = model.data_preprocessor(by_branch, training=True)['data_samples']
+    assert len(found['det'][0].gt_instances) == 1
+    assert all(isinstance(part, CheckedSamples) for part in found.values())
 
 
 def random_batch(rng):

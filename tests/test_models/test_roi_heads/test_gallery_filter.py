@@ -129,11 +129,14 @@ def test_a_picture_with_the_person_and_one_with_its_company_are_drawn():
     ids, scene_of = torch.tensor([1, 2]), torch.tensor([0, 0])
 
     def draw(images):
-        return memory.draw(ids, scene_of, torch.tensor(images), generator)
+        found = memory.draw(ids, scene_of, torch.tensor(images), generator)
+        assert torch.equal(found.person_ids, memory.person_ids[found.places])
+        return found.places
 
     assert sorted(draw([50, 51]).tolist()) == [0, 1]
     assert draw([10, 50]).tolist() == [1]  # not the picture itself
-    assert len(memory.draw(ids[:0], scene_of[:0], ids[:0], generator)) == 0
+    drawn = memory.draw(ids[:0], scene_of[:0], ids[:0], generator)
+    assert len(drawn.places) == len(drawn.person_ids) == 0
 
 
 def test_the_memory_takes_part_in_the_loss():

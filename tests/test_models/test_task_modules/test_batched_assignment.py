@@ -10,9 +10,10 @@ from mmdet_ps.models.task_modules.batched_assignment import (
     BACKGROUND,
     UNUSED,
     assign_persons,
+    draw_places,
     pad,
     sample_boxes,
-    sample_places,
+    sample_boxes_on_host,
 )
 from tests.largest_tensor import LargestTensor
 
@@ -81,9 +82,9 @@ def test_drawing_is_uniform_and_limited():
     mask = torch.tensor([[True, False, True, True], [False] * 4])
     seen = torch.zeros(4)
     for _ in range(600):
-        drawn = sample_places(mask, torch.tensor([2, 2]), 3)
-        assert drawn[0].sum() == 2 and not drawn[1].any()
-        seen += drawn[0]
+        places, taken = draw_places(mask, torch.tensor([2, 2]), 3)
+        assert taken[0].sum() == 2 and not taken[1].any()
+        seen[places[0, taken[0]]] += 1
     assert seen[1] == 0
     assert (seen[[0, 2, 3]] - 400).abs().max() < 60
 
@@ -97,6 +98,21 @@ def test_background_fills_up_what_positives_leave():
     assert negative.sum(1).tolist() == [2, 4]
     assert (assigned[positive] >= 0).all()
     assert (assigned[negative] == BACKGROUND).all()
+
+
+def test_the_host_is_told_the_same_boxes():
+    generator = torch.Generator().manual_seed(0)
+    assigned = torch.randint(UNUSED, 3, (3, 50), generator=generator)
+    assigned[1] = BACKGROUND
+    torch.manual_seed(1)
+    positive, negative = sample_boxes(assigned, 16, 0.25)
+    torch.manual_seed(1)
+    found = sample_boxes_on_host(assigned, 16, 0.25)
+    image, index = (positive | negative).nonzero(as_tuple=True)
+    assert torch.equal(found.image, image)
+    assert torch.equal(found.index, index)
+    assert torch.equal(found.positive, positive[image, index])
+    assert found.positive.sum() == 8
 
 
 def test_padding():

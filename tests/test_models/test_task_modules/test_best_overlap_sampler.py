@@ -52,3 +52,18 @@ def test_nobody_and_nothing():
         torch.zeros(0, 4), shifted(0), torch.tensor([2])
     )
     assert owners.tolist() == [0]
+
+
+def test_several_images_are_sampled_as_each_alone():
+    sampler = BestOverlapSampler(num_per_person=2)
+    images = [
+        (shifted(20, 10, 510, 5), shifted(0, 500), torch.tensor([7, -1])),
+        (shifted(3, 4), shifted(), torch.tensor([], dtype=torch.long)),
+        (shifted(40), shifted(0), torch.tensor([2])),
+    ]
+    images[1] = (images[1][0], images[1][0][:0], images[1][2])
+    together = sampler.sample_images(images)
+    assert [len(boxes) for boxes, _ in together] == [4, 0, 1]
+    for image, found in zip(images, together):
+        for value, expected in zip(found, sampler.sample(*image)):
+            assert torch.equal(value, expected)
