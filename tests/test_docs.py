@@ -177,6 +177,22 @@ def test_the_citation_names_the_version_of_the_package():
     assert citation['version'] == mmdet_ps.__version__
 
 
+def test_every_extra_is_explained():
+    (call,) = [
+        node
+        for node in ast.walk(ast.parse((ROOT / 'setup.py').read_text()))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, 'id', '') == 'setup'
+    ]
+    (extras,) = [k.value for k in call.keywords if k.arg == 'extras_require']
+    page = (ROOT / 'docs/installing.md').read_text()
+    table = page[page.index('| extra | for |') :].split('\n\n')[0]
+    first_cells = ' '.join(re.findall(r'^\| (`[^|]*) \|', table, re.MULTILINE))
+    assert set(re.findall(r'`(\w+)`', first_cells)) == {
+        key.value for key in extras.keys
+    }
+
+
 def printed_texts():
     """Every text of the code, with `…` in the place of what varies."""
 
