@@ -11,9 +11,11 @@ _base_ = [
 # one and, without `_base_.` and with `.1.` for `[1]`, after --cfg-options.
 _base_.train_dataloader.batch_size = 8  # pictures per GPU and step
 _base_.train_dataloader.sampler.batch_size = 8  # the same
-# Shares of CrowdHuman, EuroCity, CityPersons, Market-1501, MSMT17 and CUHK03
-# in the batches; 0 leaves a source out.
-_base_.train_dataloader.sampler.source_ratio = [2, 1.5, 0.5, 1.5, 1.5, 1]
+# Shares of CrowdHuman, EuroCity, CityPersons, Market-1501, MSMT17 and CUHK03,
+# for two kinds of batch that take turns; 0 leaves a source out.
+_base_.train_dataloader.sampler.source_ratio = [
+    [2, 1, 0, 2, 2, 1], [1, 1, 1, 2, 2, 1],
+]  # fmt: skip
 _base_.optim_wrapper.optimizer.lr = 0.02  # for 64 pictures per step
 _base_.train_cfg.max_iters = 90000  # steps
 _base_.train_cfg.val_interval = 10000  # steps
@@ -26,6 +28,7 @@ model = dict(
     detector=_base_.model,
     num_identities=_base_.num_identities,  # labelled persons of all sources
     queue_size=_base_.queue_size,  # unlabelled persons to remember
+    two_views=dict(weight=1.0),  # None trains on one view
     alignment=dict(
         type='IntraTaskAlignment',
         sources=_base_.sources,

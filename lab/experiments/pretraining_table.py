@@ -2,13 +2,11 @@
 
 Of --tables, ``starts`` pre-trains each method once per seed and fine-tunes it
 on every target from there, from the same random start, and from that start
-with the compute of both stages; ``convergence`` is the same into other files,
-for --finetune-iters after which more steps bring little. The others take the
-first of --methods and of --targets: ``curve`` shows how many steps on the
-target are enough, ``labels`` what labelled scenes are worth, ``ablation``
-compares parts of the pre-training. Finished runs are kept in --work-dir and
-not repeated; killed ones go on. Rows measured elsewhere are taken in with
---add-rows.
+with the compute of both stages. The others take the first of --methods and of
+--targets: ``curve`` shows how many steps on the target are enough, ``labels``
+what labelled scenes are worth, ``ablation`` compares parts of the
+pre-training. Finished runs are kept in --work-dir and not repeated; killed
+ones go on. Rows measured elsewhere are taken in with --add-rows.
 
     python tools/make_synthetic.py data --size quick
     python tools/prepare_data.py all data
@@ -56,8 +54,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--tables', nargs='+', choices=TABLES, default=['starts']
     )
-    parser.add_argument('--pretrain-iters', type=whole_number(1), default=200)
-    parser.add_argument('--finetune-iters', type=whole_number(1), default=150)
+    parser.add_argument('--pretrain-iters', type=whole_number(1), default=900)
+    parser.add_argument('--finetune-iters', type=whole_number(1), default=900)
     parser.add_argument(
         '--jobs',
         type=whole_number(1),

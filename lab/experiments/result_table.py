@@ -166,12 +166,22 @@ def _by_start(rows: list[dict], starts: list[str]) -> list[str]:
 
 
 def _steps(rows: list[dict], starts: list[str]) -> str:
-    """How many steps on the target each start had."""
-    texts = []
-    for start in starts:
-        steps = {r.get('steps') for r in rows if r['start'] == start}
-        texts.append(f'{start} {_listed(sorted(filter(None, steps)))}')
-    return f'Steps on the target: {"; ".join(texts)}.'
+    """How many steps each start had, for each method."""
+    lines = []
+    for (method,), cell in _cells(rows, 'start', starts, 'method').items():
+        line = [method]
+        for key in 'pretrain_steps', 'steps':
+            named = [_numbers(cell[start], key) for start in starts]
+            line.append('; '.join(filter(None, named)) or NOTHING)
+        lines.append(line)
+    header = ['method', 'steps of pre-training', 'steps on the target']
+    return markdown_table(header, lines)
+
+
+def _numbers(rows: list[dict], key: str) -> str:
+    """The start of the rows with its numbers under a key; '' without any."""
+    numbers = sorted({row[key] for row in rows if key in row})
+    return f'{rows[0]["start"]} {_listed(numbers)}' if numbers else ''
 
 
 def _verdict(start: str, ahead: dict[str, bool]) -> str:

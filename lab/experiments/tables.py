@@ -1,8 +1,7 @@
 """Which trainings make each of the tables of hybrid pre-training.
 
 ======================  ======================================================
-``starts``              method x target x start, after few steps
-``convergence``         the same after many steps, in a file of its own
+``starts``              method x target x start
 ``curve``               the random start and the pre-trained one after
                         different numbers of steps on the target
 ``labels``              both starts with a share of the labelled scenes
@@ -129,6 +128,7 @@ def _start_run(
     source = None
     if row['start'] == 'pretrained':
         source = pretraining_name(row['method'], row['seed'])
+        row = dict(row, pretrain_steps=args.pretrain_iters)
     name = '{method}_{target}_{start}_{seed}'.format(**row) + suffix
     return finetuning(args, name, row, source, steps, options)
 
@@ -235,7 +235,6 @@ def data_options(data_root: Path, share: float) -> list[str]:
 
 TABLES = {
     'starts': Table('pretraining', 'start', list(STARTS), start_runs),
-    'convergence': Table('convergence', 'start', list(STARTS), start_runs),
     'curve': Table('curve', 'start', list(BOTH_STARTS), curve_runs, 'steps'),
     'labels': Table('labels', 'start', list(BOTH_STARTS), label_runs, 'share'),
     'ablation': Table(

@@ -157,12 +157,15 @@ def finetuning(
 def scored_at_the_end(iterations: int) -> list[str]:
     """Options of a training that validates when it ends, without pictures.
 
-    The annotated boxes are searched with, too.
+    The annotated boxes are searched with, too: every method embeds them. The
+    AlignPS family is still scored by detections that match the queries, as
+    the preset of its configurations says.
     """
     return [
         f'train_cfg.val_interval={iterations + 1}',
         'custom_hooks=[]',
         'val_evaluator.annotated_boxes=True',
+        'model.test_cfg.embed_gt_boxes=True',
     ]
 
 

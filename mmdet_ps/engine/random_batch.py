@@ -68,11 +68,30 @@ def pictures_of(
         width, height = size or largest_scale(loader.dataset)
         return [Pictures(number, width, height, persons)]
     ratio = loader.sampler.source_ratio
+    # Sources may take turns: then each list is one kind of batch.
+    turns = ratio if isinstance(ratio[0], list | tuple) else [ratio]
+    batches = [
+        _of_several_sources(cfg, number, turn, size, persons) for turn in turns
+    ]
+    return max(
+        batches,
+        key=lambda batch: sum(p.number * p.width * p.height for p in batch),
+    )
+
+
+def _of_several_sources(
+    cfg: Config,
+    number: int,
+    ratio: Sequence[float],
+    size: tuple[int, int] | None,
+    persons: int,
+) -> list[Pictures]:
+    """The pictures of a batch with the most scenes that shares let it have;
+    crops fill it up. See :func:`pictures_of`."""
     groups: dict[tuple, list[float]] = {}
-    for dataset, weight in zip(datasets, ratio):
+    for dataset, weight in zip(cfg.train_dataloader.dataset.datasets, ratio):
         share = number * weight / sum(ratio)
         groups.setdefault(form_of(dataset, size, persons), []).append(share)
-    # The most scenes that shares let a batch have; crops fill it up.
     left, found = number, []
     names = (cfg.model.get('alignment') or {}).get('sources') or {}
     for form, shares in sorted(

@@ -93,13 +93,21 @@ def test_pictures_of_a_pretraining():
     (path,) = (CONFIGS / 'hybrid_pretrain').glob('*_nae-*.py')
     cfg = Config.fromfile(path)
     scenes, crops = pictures_of(cfg)
-    assert (scenes.number, scenes.width, scenes.height) == (5, 1333, 800)
-    assert (crops.number, crops.width, crops.height) == (3, 512, 512)
+    # Three scenes in two views.
+    assert (scenes.number, scenes.width, scenes.height) == (6, 1333, 800)
+    assert (crops.number, crops.width, crops.height) == (5, 512, 512)
     assert (scenes.branch, crops.branch) == ('det', 'reid')
     assert crops.persons == 8
-    for dataset in cfg.train_dataloader.dataset.datasets[:3]:
-        dataset.pipeline[2].num_views = 2
-    assert pictures_of(cfg)[0].number == 10
+    sampler = cfg.train_dataloader.sampler
+    # The larger of two kinds of batch, in either order; shares that do not
+    # come out even make some batches larger than others.
+    for ratio, number in (
+        ([[1, 0, 0, 1, 2, 4], [4, 0, 0, 4, 0, 0]], 8),
+        ([[4, 0, 0, 4, 0, 0], [1, 0, 0, 1, 2, 4]], 8),
+        ([1.5, 1, 0.5, 2, 2, 1], 8),
+    ):
+        sampler.source_ratio = ratio
+        assert pictures_of(cfg)[0].number == number
     batch = random_batch(pictures_of(cfg, 8, (64, 48), 4), 9)
     views = [
         next(filter(None, batch['data_samples'][name])).gt_instances

@@ -77,3 +77,21 @@ def test_the_page_lists_every_recipe(tool):
     assert len(rows) > 40
     page = cost_page(rows, size=None, persons=20)
     assert page == (ROOT / 'docs/cost.md').read_text()
+
+
+def test_a_measurement_of_another_batch_does_not_count(tool):
+    from cost_page import seen_on
+
+    measured = [
+        dict(
+            config='a.py',
+            precision='fp32',
+            pictures=[[2, 90, 60], [1, 50, 50]],
+            measured_gib=3.21,
+            device='GPU',
+        )
+    ]
+    batch = '2 of 90x60 + 1 of 50x50'
+    assert seen_on('a.py', batch, measured) == '3.2 (GPU)'
+    assert seen_on('a.py', '3 of 90x60 + 1 of 50x50', measured) == ''
+    assert seen_on('b.py', batch, measured) == ''

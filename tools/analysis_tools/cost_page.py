@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmdet_ps.engine.fitting import Setting, fits
@@ -80,7 +81,8 @@ def cost_page(rows: dict[str, str], **options) -> str:
     for path in recipes():
         if path in rows:
             cells = rows[path].split(' | ')[:-1]
-            lines.append(' | '.join([*cells, seen_on(path, measured)]) + ' |')
+            seen = seen_on(path, cells[1], measured)
+            lines.append(' | '.join([*cells, seen]) + ' |')
             continue
         cfg = read_config(ROOT / path)
         number = cfg.train_dataloader.batch_size
@@ -114,19 +116,29 @@ def row(
 ) -> str:
     """A line of the table."""
     plain = costs[0]
-    batch = ' + '.join(f'{p.number} of {p.width}x{p.height}' for p in pictures)
+    batch = batch_text([(p.number, p.width, p.height) for p in pictures])
     cells = [f'{path}', batch, f'{plain.parameters / 4e6:.1f}']
     cells += [f'{plain.flops / 1e12:.1f}']
     cells += [f'{cost.peak / GIB:.1f}' for cost in costs]
     card = next((c for c in CARDS if fits(plain, c)), f'over {CARDS[-1]}')
-    cells += [str(card), seen_on(path, measured)]
+    cells += [str(card), seen_on(path, batch, measured)]
     return '| ' + ' | '.join(cells) + ' |'
 
 
-def seen_on(path: str, measured: list[dict]) -> str:
-    """What GPUs took for a recipe in single precision, as a cell."""
+def batch_text(pictures: Sequence[Sequence[int]]) -> str:
+    """Numbers, widths and heights of pictures, as a cell."""
+    return ' + '.join(f'{n} of {w}x{h}' for n, w, h in pictures)
+
+
+def seen_on(path: str, batch: str, measured: list[dict]) -> str:
+    """What GPUs took for a recipe in single precision, as a cell.
+
+    Measurements of other batches, from before a change of the recipe, do not
+    count.
+    """
     return ', '.join(
         f'{entry["measured_gib"]:.1f} ({entry["device"]})'
         for entry in measured
         if (entry['config'], entry['precision']) == (path, 'fp32')
+        and batch_text(entry['pictures']) == batch
     )

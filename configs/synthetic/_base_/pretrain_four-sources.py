@@ -12,6 +12,8 @@ sources = dict(
 _base_.scenes.pipeline[2].transforms[0].scales = [
     (208, 128), (256, 160), (304, 192),
 ]  # fmt: skip
+# The files of two views set 2.
+_base_.scenes.pipeline[2].num_views = 1
 _base_.held_out_scenes.pipeline[1].scale = (256, 160)
 small = dict(grid=(2, 5), tile_size=(80, 40))
 

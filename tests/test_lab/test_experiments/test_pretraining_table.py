@@ -28,8 +28,10 @@ def test_the_last_scores_of_a_training_are_read(tmp_path):
 
 
 def row(start, seed, score, target='prw'):
+    pretraining = dict(pretrain_steps=200) if start == 'pretrained' else {}
     return dict(method='nae', target=target, start=start, seed=seed,
-                mAP=score, top1=score, steps=120, commit='abc')  # fmt: skip
+                mAP=score, top1=score, steps=120, commit='abc',
+                **pretraining)  # fmt: skip
 
 
 def test_the_table_has_means_spreads_and_gains(tmp_path):
@@ -41,7 +43,8 @@ def test_the_table_has_means_spreads_and_gains(tmp_path):
     text = path.with_suffix('.md').read_text()
     assert '| nae | prw | 15.0 ± 7.1 | 30.0 ± 14.1 | +15.0 |' in text
     assert 'scratch: ahead in 1 of 1 cells.' in text
-    assert 'scratch 120; pretrained 120.' in text
+    steps = 'pretrained 200 | scratch 120; pretrained 120'
+    assert f'| nae | {steps} |' in text
     assert (
         '![' in text and cv2.imread(str(path.with_suffix('.png'))) is not None
     )
