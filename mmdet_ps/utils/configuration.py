@@ -31,6 +31,11 @@ READ_APART = (
 READ_BESIDE = {
     'optim_wrapper': ('constructor', 'optimizer', 'paramwise_cfg', 'parts'),
     'train_cfg': ('by_epoch',),
+    # Of every detector: models/detectors/search_answers.py.
+    'model.test_cfg': (
+        *('embed_gt_boxes', 'gt_boxes_as_detections'),
+        'confidence_weighted',
+    ),
     'env_cfg': ('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'),
     **{
         f'{stage}_dataloader': ('dataset', 'num_batch_per_epoch')

@@ -48,6 +48,7 @@ def parse(*words):
         'optim_wrapper.optimizer.lr=1',
         'optim_wrapper.optimizer.amsgrad=True',
         'model.backbone.with_cp=True',
+        'model.test_cfg.gt_boxes_as_detections=True',
         'model.roi_head.bbox_head.loss_cls.loss_weight=2',
         'param_scheduler.1.end=30',
         'train_dataloader.dataset.pipeline.2.scales=[(80,48)]',

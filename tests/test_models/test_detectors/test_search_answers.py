@@ -10,6 +10,7 @@ from mmdet_ps.evaluation.search.query_embeddings import embed_queries
 from mmdet_ps.evaluation.settings import SearchSettings
 from mmdet_ps.models.detectors.search_answers import OPTIONS, check_options
 from mmdet_ps.structures import SearchResults
+from mmdet_ps.utils.configuration import READ_BESIDE
 from mmdet_ps.utils.errors import UserError
 from tests.test_evaluation.small_world import SmallWorld
 from tests.test_models.thin_methods import METHODS, thin_config
@@ -63,3 +64,7 @@ def test_an_option_in_another_place_is_refused(method):
 def test_options_at_their_place_and_none_at_all_are_accepted():
     check_options(None)
     check_options(dict.fromkeys(OPTIONS, True) | dict(rcnn=dict(nms=dict())))
+
+
+def test_the_command_line_knows_the_options_of_every_detector():
+    assert READ_BESIDE['model.test_cfg'] == OPTIONS
