@@ -110,6 +110,8 @@ class RunQueue:
                     try:
                         text = future.result()
                     except RunFailed as error:
+                        # Now, as the others may go on for hours.
+                        self._say(run, str(error))
                         failures.append(str(error))
                         continue
                     complete.add(run.name)

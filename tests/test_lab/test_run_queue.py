@@ -42,10 +42,11 @@ def test_runs_are_done_once(tmp_path):
     assert (tmp_path / 'b').read_text() == 'x'
 
 
-def test_other_settings_are_not_mixed_up(tmp_path):
+def test_other_settings_are_not_mixed_up(tmp_path, capsys):
     queue(tmp_path).execute([counted(tmp_path, 'a')])
     failures = queue(tmp_path).execute([counted(tmp_path, 'a', mark='y')])
     assert len(failures) == 1 and 'other settings' in failures[0]
+    assert failures[0] in capsys.readouterr().out
     assert (tmp_path / 'a').read_text() == 'x'
 
 
