@@ -36,6 +36,11 @@ def test_best_worst_and_random_queries_are_drawn(show):
     assert all(picture.std() > 10 for picture in pictures.values())
 
 
+def test_one_picture_is_not_many(show, capsys):
+    show('right.pkl', '--queries', '1')
+    assert capsys.readouterr().out.startswith('1 picture in ')
+
+
 def test_two_files_stand_below_each_other(show, tmp_path):
     one = show('right.pkl', '--queries', '1')['query_00_query_1']
     other = str(tmp_path / 'wrong.pkl')

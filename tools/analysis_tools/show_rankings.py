@@ -107,7 +107,8 @@ def run(args: argparse.Namespace) -> None:
             for source, ranked in runs
         ]
         write_image(args.out / f'{name}.jpg', stack(pictures))
-    print(f'{len(chosen)} pictures in {args.out}')
+    many = 's' if len(chosen) != 1 else ''
+    print(f'{len(chosen)} picture{many} in {args.out}')
 
 
 def main(argv: list[str] | None = None) -> None:
