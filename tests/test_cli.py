@@ -161,11 +161,14 @@ def test_a_project_holds_scripts_and_a_configuration(project):
     assert 'configs/_base_/models/nae_r50-c4.py' in configs
     for name in configs:
         assert (project / name).read_text() == (ROOT / name).read_text()
+    assert (project / 'data').is_dir()
 
 
 def test_a_project_is_never_overwritten(project):
     edited = project / 'configs/nae/nae_r50-c4_1xb5-7e_prw.py'
     edited.write_text('# mine\n')
+    (project / 'data').rmdir()
+    (project / 'data').symlink_to(project / 'not mounted')
     again = ('new-project', '.', '--config', 'nae_r50-c4_1xb5-7e_prw')
     # From the repository: the edited one is no configuration any more.
     done = mmdet_ps(project.parent, again[0], project, *again[2:])

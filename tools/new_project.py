@@ -3,10 +3,10 @@
     mmdet-ps new-project DIR
     mmdet-ps new-project DIR --config nae_r50-c4_1xb5-7e_prw
 
-Writes the four run scripts, which run the tools of the installed package,
-and a configuration to edit with all that it inherits. A configuration that
-lies in DIR is taken before the one of the package that is called alike.
-Files that are there already are kept.
+Writes the four run scripts, which run the tools of the installed package, a
+configuration to edit with all that it inherits, and a folder for datasets. A
+configuration that lies in DIR is taken before the one of the package that is
+called alike. Files that are there already are kept.
 """
 
 import argparse
@@ -134,6 +134,8 @@ def main(argv: list[str] | None = None) -> None:
         write_text(path, text)
         if name.endswith('.sh'):
             path.chmod(0o755)
+    if not os.path.lexists(args.dir / 'data'):
+        (args.dir / 'data').mkdir()
     print(f'{args.dir}: wrote {len(files) - len(kept)} files')
     if kept:
         print(f'kept what was there: {", ".join(kept)}')
