@@ -1,8 +1,9 @@
 """Trains a method on a batch: in one process, or spread over several.
 
 What differs between the two for other reasons is switched off: the batch
-norms of the backbone use their running statistics (``sync_bn`` is for GPUs),
-and RoIs are drawn in an order that depends on the image alone.
+norms of maps use their running statistics, unless they are to see the maps of
+all processes (``sync_bn``), and RoIs are drawn in an order that depends on
+the image alone.
 """
 
 from contextlib import contextmanager
@@ -15,9 +16,11 @@ from mmengine.config import Config
 from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import OptimWrapper
 
+from mmdet_ps.engine.search_runner import convert_norms
 from mmdet_ps.models.roi_heads import OccludedTransformer
 from mmdet_ps.structures.fields import UNLABELLED
 from tests.distributed import run_distributed
+from tests.sync_norm_kernels import sync_norms_on_cpu
 from tests.tiny_search_detector import branch_batch, make_sample
 
 from . import two_stage
@@ -102,8 +105,9 @@ def same_draws():
         yield
 
 
-def build(name):
-    """The thin model of a name, its backbone's norms fixed."""
+def build(name, norms_learn=False):
+    """The thin model of a name; its norms of maps are fixed if they do not
+    learn."""
     if name in METHODS:
         model = thin_model(name)
     else:
@@ -112,30 +116,32 @@ def build(name):
     model.train()
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
-            module.eval()
+            module.train(norms_learn)
         # A process swaps stripes among its own RoIs.
         if isinstance(module, OccludedTransformer):
             module.occlusion = 0
     return model
 
 
-def train(rank, name, world_size, accumulate):
+def train(rank, name, world_size, accumulate, sync_bn=False, steps=STEPS):
     """Losses of each step and the state after the last one."""
-    model = build(name)
+    model = build(name, norms_learn=sync_bn)
     wrapped = model
     if dist.is_initialized():
+        if sync_bn:
+            convert_norms(model, 'torch')
         wrapped = MMDistributedDataParallel(model, broadcast_buffers=False)
     optimizer = OptimWrapper(
         torch.optim.SGD(model.parameters(), lr=0.001),
         accumulative_counts=accumulate,
         clip_grad=dict(max_norm=10),
     )
-    optimizer.initialize_count_status(wrapped, 0, STEPS)
+    optimizer.initialize_count_status(wrapped, 0, steps)
     per_process = 4 // world_size
     images = range(rank * per_process, (rank + 1) * per_process)
     losses = []
     with same_draws():
-        for step in range(STEPS):
+        for step in range(steps):
             torch.manual_seed(step)
             found = wrapped.train_step(batch(name, step, images), optimizer)
             losses.append({k: float(v) for k, v in found.items()})
@@ -144,28 +150,32 @@ def train(rank, name, world_size, accumulate):
 
 
 @cache
-def alone(name, accumulate):
+def alone(name, accumulate, sync_bn, steps):
     """What one process makes of the whole batches."""
-    return train(0, name, 1, accumulate)
+    return train(0, name, 1, accumulate, sync_bn, steps)
 
 
-def compare(name, world_size, accumulate=1):
+def compare(name, world_size, accumulate=1, sync_bn=False, steps=STEPS):
     """Largest differences of one process and several.
 
     Args:
         name: One of NAMES.
         world_size: Number of processes, 2 or 4.
         accumulate: Batches to a step of the optimizer.
+        sync_bn: Let the norms of maps learn, and see those of all processes.
+        steps: How many.
 
     Returns:
         dict: ``loss`` (of the means over the processes), ``memory`` and
         ``weights`` after the last step, each the largest
         :func:`difference`; and ``ranks``, that between the processes.
     """
-    losses, state = alone(name, accumulate)
-    ranks = run_distributed(
-        train, name, world_size, accumulate, world_size=world_size
-    )
+    losses, state = alone(name, accumulate, sync_bn, steps)
+    with sync_norms_on_cpu():  # the processes are forks
+        ranks = run_distributed(
+            *(train, name, world_size, accumulate, sync_bn, steps),
+            world_size=world_size,
+        )
     worst = dict(loss=0.0, memory=0.0, weights=0.0, ranks=0.0)
     for step, expected in enumerate(losses):
         for key, value in expected.items():
@@ -185,7 +195,8 @@ def compare(name, world_size, accumulate=1):
 
 def is_memory(key):
     """Whether an entry of a state dict belongs to a memory or a queue."""
-    return '.memory.' in key or '.queue.' in key or 'recalls' in key
+    parts = ('.memory.', 'scene_memory.', '.queue.', 'recalls')
+    return any(part in key for part in parts)
 
 
 def difference(first, second):

@@ -1,7 +1,10 @@
 """Every method trains in several processes what it trains in one."""
 
+from unittest import mock
+
 import pytest
 
+from . import spread
 from .spread import NAMES, compare
 
 
@@ -18,6 +21,23 @@ def test_gradients_are_accumulated_alike(name):
     check(compare(name, 2, accumulate=2))
 
 
-def check(worst):
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ('name', 'world_size'),
+    [('nae', 2), ('nae', 4), ('bsl', 2), ('alignps', 2), ('coat', 2)],
+)
+def test_norms_over_all_processes_see_what_those_of_one_see(name, world_size):
+    # One step: norms that learn make rounding grow forty times in each.
+    check(compare(name, world_size, sync_bn=True, steps=1), most=1e-4)
+
+
+@pytest.mark.slow
+def test_norms_of_each_process_alone_would_be_seen():
+    with mock.patch.object(spread, 'convert_norms'):
+        worst = compare('nae', 2, sync_bn=True, steps=1)
+    assert worst['loss'] > 1e-3 and worst['ranks'] > 1e-3
+
+
+def check(worst, most=5e-4):
     assert worst.pop('ranks') == 0
-    assert all(value < 5e-4 for value in worst.values()), worst
+    assert all(value < most for value in worst.values()), worst
