@@ -19,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 from mmdet_ps.models.detectors import alignps, person_search_rcnn
 from mmdet_ps.models.roi_heads import person_search_roi_head
+from mmdet_ps.models.task_modules import BestOverlapSampler
 from mmdet_ps.ops import (
     deform_conv,
     deform_conv_torchvision,
@@ -99,7 +100,8 @@ def step_cost(
     training = SmallTraining(cfg, precision)
     batch = training.batch(pictures)
     memory = LiveMemory(stand_in_from)
-    with kernels_of_gpus(stand_in_from is None), memory:
+    computed = stand_in_from is None
+    with kernels_of_gpus(computed), all_persons_proposed(), memory:
         memory.watch(training.tensors())
         training.begin()
         counter = FlopCounterMode(
@@ -131,9 +133,10 @@ def measured_peak(
     training = SmallTraining(cfg, precision, 'cuda')
     batch = training.batch(pictures)
     training.begin()
-    training.step(batch)
-    torch.cuda.reset_peak_memory_stats()
-    training.step(batch)
+    with all_persons_proposed():
+        training.step(batch)
+        torch.cuda.reset_peak_memory_stats()
+        training.step(batch)
     return torch.cuda.max_memory_allocated()
 
 
@@ -255,6 +258,33 @@ def kernels_of_gpus(computed: bool) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for change in changes:
             stack.enter_context(mock.patch.object(*change))
+        yield
+
+
+@contextlib.contextmanager
+def all_persons_proposed() -> Iterator[None]:
+    """Let every person have as many RoIs as re-identification trains on.
+
+    The proposals of a network at random meet few persons, those of a trained
+    one meet all, many times, and RoIs of persons are not filled up with
+    others (BSL).
+    """
+    sample = BestOverlapSampler.sample_images
+
+    def sample_images(
+        sampler: BestOverlapSampler,
+        images: list[tuple[Tensor, Tensor, Tensor]],
+    ) -> list[tuple[Tensor, Tensor]]:
+        return sample(
+            sampler,
+            [
+                (torch.cat([proposals, *[boxes] * sampler.num_per_person]),
+                 boxes, person_ids)
+                for proposals, boxes, person_ids in images
+            ],
+        )  # fmt: skip
+
+    with mock.patch.object(BestOverlapSampler, 'sample_images', sample_images):
         yield
 
 

@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmdet_ps.engine.fitting import Setting, fits, settings
 from mmdet_ps.engine.random_batch import pictures_of, random_batch
 from mmdet_ps.engine.training_cost import GIB, Cost, step_cost
+from mmdet_ps.models.roi_heads.reid_head import SeparatedReIDHead
 from mmdet_ps.structures.fields import UNLABELLED
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -75,6 +76,22 @@ def test_averaged_weights_and_accumulated_gradients_are_counted():
     accumulated = step_cost(cfg, pictures)
     # Their gradients live while the activations of a step do.
     assert plain.peak < accumulated.peak <= plain.peak + plain.gradients
+
+
+def test_every_person_has_all_its_regions(monkeypatch):
+    """As with a trained network: BSL trains on up to four of each."""
+    numbers = []
+    embed = SeparatedReIDHead.loss
+    monkeypatch.setattr(
+        SeparatedReIDHead,
+        'loss',
+        lambda self, feats, *rest: (
+            numbers.append(len(feats)) or embed(self, feats, *rest)
+        ),
+    )
+    estimate, computed = both(thin('bsl_r18*_prw.py'), 2)
+    assert numbers == [2 * 5 * 4] * 2
+    assert estimate.peak == pytest.approx(computed.peak, rel=0.15)
 
 
 def small_pictures():

@@ -47,8 +47,11 @@ mixed orientation in a batch are padded to a larger one: give its size by
 `model.backbone.with_cp=True` ([training.md](training.md#options)). An
 operation is a multiplication or an addition, of the forward and the backward
 pass together. On small pictures the estimates lie within 15 % of what is
-counted in a step that is really computed (`tests/test_engine`). The last
-column is what PyTorch says it allocated (`--measure`). Cells of what was not
+counted in a step that is really computed (`tests/test_engine`). Every person
+has as many RoIs as re-identification trains on, four with BSL, as with a
+trained network. The last column is what PyTorch says it allocated
+(`--measure`); for BSL that was measured with a network at random, which
+proposes fewer. Cells of what was not
 computed or measured are empty. `--missing` computes the rows of new recipes
 alone.
 
