@@ -1,8 +1,8 @@
 """Compare training in one process with training in two and four.
 
 ``python benchmarks/several_processes.py [--json OUT]`` trains every thin
-method for three steps on the same batches and prints the largest differences
-as a table.
+method, or those of ``--methods``, for three steps on the same batches and
+prints the largest differences as a table.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument('--processes', type=int, nargs='+', default=[2, 4])
+    parser.add_argument('--methods', nargs='+', choices=NAMES, default=NAMES)
     parser.add_argument('--json', help='write the figures to this file')
     return parser.parse_args()
 
@@ -43,7 +44,7 @@ def main() -> None:
     print('| method | processes | losses | memories | weights |')
     print('|---|---|---|---|---|')
     rows = []
-    for name in NAMES:
+    for name in args.methods:
         for number in args.processes:
             row = dict(method=name, processes=number, **compare(name, number))
             rows.append(row)
