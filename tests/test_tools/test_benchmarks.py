@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from mmdet.registry import MODELS
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import DefaultScope
 
 from tests.test_golden.golden import load_module
 
@@ -49,6 +52,18 @@ def test_times_have_units():
         '12.3 ms',
         '42 us',
     ]
+
+
+def test_the_killed_training_with_two_optimizers_has_two():
+    killed = load_module(ROOT / 'benchmarks' / 'kill_and_resume.py')
+    cfg = killed.configuration('two optimizers', 2)
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        wrapper = build_optim_wrapper(
+            MODELS.build(cfg.model), cfg.optim_wrapper
+        )
+    names = [type(optimizer).__name__ for optimizer in wrapper.optimizers]
+    assert sorted(names) == ['Adam', 'SGD']
+    assert wrapper.loss_scaler.is_enabled()
 
 
 @pytest.mark.slow
