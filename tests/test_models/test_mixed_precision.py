@@ -23,7 +23,8 @@ from . import spread
 from .thin_methods import METHODS
 
 DTYPES = ('float16', 'bfloat16')
-INDEX = torch.ops.aten.index.Tensor
+# What rounds nothing: rows are chosen, and isfinite() takes absolute values.
+EXACT = (torch.ops.aten.index.Tensor, torch.ops.aten.abs.default)
 HALVES = (torch.float16, torch.bfloat16)
 SINGLE = (
     DomainAlignment,
@@ -63,8 +64,7 @@ class HalvesWithin(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
-        # To choose rows is not to compute.
-        computes = not func.is_view and func is not INDEX
+        computes = not func.is_view and func not in EXACT
         if self.inside and computes:
             for value in tree_flatten(result)[0]:
                 if isinstance(value, torch.Tensor) and value.dtype in HALVES:
