@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -54,8 +55,7 @@ def serve_page(finder: PersonFinder, out: Path, port: int = 8080) -> None:
     app.add_middleware(
         TrustedHostMiddleware, allowed_hosts=[HOST, 'localhost']
     )
-    address = f'http://{HOST}:{port}'
-    app.on_startup(lambda: print(f'search on {address}', flush=True))
+    app.on_startup(functools.partial(announce, port))
     ui.run(
         lambda: SearchPage(SearchSession(finder, out)),
         host=HOST,
@@ -65,6 +65,23 @@ def serve_page(finder: PersonFinder, out: Path, port: int = 8080) -> None:
         reload=False,
         show_welcome_message=False,
     )
+
+
+async def announce(port: int) -> None:
+    """Print the address once the page answers there.
+
+    The server tells of its start before it listens, so whoever opens the
+    address at that word may be refused.
+    """
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(HOST, port)
+        except OSError:
+            await asyncio.sleep(0.05)
+        else:
+            break
+    writer.close()
+    print(f'search on http://{HOST}:{port}', flush=True)
 
 
 def require_free(port: int) -> None:

@@ -1,5 +1,6 @@
 """The page as a visitor sees it: a server of its own, and a real browser."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -261,6 +262,24 @@ def test_the_page_answers_to_this_machine_s_name_alone(address):
         hosts = {row.split(':')[0] for row in rows
                  if int(row.split(':')[1], 16) == int(port)}  # fmt: skip
         assert hosts == {'0100007F'}, 'it listens to other machines'
+
+
+@needs_nicegui
+def test_the_address_is_printed_once_somebody_listens(capsys):
+    from mmdet_ps.apis.search_page import announce
+
+    async def run(port, listener):
+        task = asyncio.create_task(announce(port))
+        await asyncio.sleep(0.3)
+        assert capsys.readouterr().out == ''
+        listener.listen()
+        await asyncio.wait_for(task, timeout=30)
+
+    with socket.socket() as listener:
+        listener.bind(('127.0.0.1', 0))
+        port = listener.getsockname()[1]
+        asyncio.run(run(port, listener))
+    assert capsys.readouterr().out == f'search on http://127.0.0.1:{port}\n'
 
 
 @needs_nicegui
