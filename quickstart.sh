@@ -7,4 +7,6 @@ cd "$(dirname -- "${BASH_SOURCE[0]}")"
 START=$SECONDS
 bash tools/install.sh
 export PYTHON=$PWD/.venv/bin/python
+# Its many processes import the same modules: compiled once, see install.sh.
+export PYTHONDONTWRITEBYTECODE=
 exec "$PYTHON" tools/quickstart.py --installed-in $((SECONDS - START)) "$@"

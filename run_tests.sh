@@ -6,6 +6,8 @@ set -euo pipefail
 cd "$(dirname -- "${BASH_SOURCE[0]}")"
 
 sh tools/install.sh --test
+# Its many processes import the same modules: compiled once, see install.sh.
+export PYTHONDONTWRITEBYTECODE=
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/codespell

@@ -91,6 +91,53 @@ def test_a_mistake_is_one_line_and_status_1(command):
     assert result.stderr.count('\n') == 1
 
 
+# Stands in for .venv/bin/python: notes whether it would keep byte code, and
+# what it was called with.
+INTERPRETER = """#!/bin/sh
+echo "[$PYTHONDONTWRITEBYTECODE] $*" >> {log}
+"""
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A copy of the scripts with an interpreter that does nothing."""
+    for name in ('quickstart.sh', 'run_tests.sh', 'tools/install.sh'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    for name in ('requirements.txt', 'setup.py'):
+        (tmp_path / name).touch()
+    programs = ('python', 'ruff', 'codespell', 'mypy', 'shellcheck')
+    for name in (*programs, 'hadolint', 'mkdocs'):
+        program = tmp_path / '.venv/bin' / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(INTERPRETER.format(log=tmp_path / 'calls'))
+        program.chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ('script', 'main'),
+    [('quickstart.sh', 'tools/quickstart.py'), ('run_tests.sh', '-m pytest')],
+)
+def test_imports_are_compiled_once(repository, script, main):
+    """Although the user's environment wants no byte code kept."""
+    subprocess.run(
+        ['bash', script],
+        cwd=repository,
+        env={**os.environ, 'PYTHONDONTWRITEBYTECODE': '1'},
+        check=True,
+        timeout=60,
+    )
+    # A command given with -c goes over several lines.
+    calls = (repository / 'calls').read_text().split('\n[')
+    (importing,) = (call for call in calls if 'mmdet_ps.models' in call)
+    assert importing.startswith(']')
+    assert calls.index(importing) > next(
+        i for i, call in enumerate(calls) if '--editable' in call
+    )
+    assert calls[-1].startswith(f'] {main}')
+
+
 @pytest.mark.slow
 def test_several_processes_end_in_one_line(tmp_path):
     script = tmp_path / 'tool.py'
