@@ -118,7 +118,9 @@ HEAD = [
 def table(rows: Sequence[dict]) -> str:
     """Markdown tables, one per part."""
     lines = []
-    for part in dict.fromkeys(row['part'] for row in rows):
+    parts = dict.fromkeys(row['part'] for row in rows)
+    parts.pop('growth', None)  # has a section of its own
+    for part in parts:
         lines += ['', f'## {part.capitalize()}', '']
         lines.append(f'| {" | ".join(HEAD)} |')
         lines.append('| :-- | --: | --: | --: | :-- | --: | --: |')
@@ -166,7 +168,7 @@ machines, not seconds. {clock}
 * Versions: {versions}.
 * Measured {date} at commit {commit}.{state}
 
-{table}
+{table}{growth}
 ## Where the time of a prediction goes
 
 On a CPU it is arithmetic. SeqNet's first stage alone multiplies and adds 242
@@ -200,8 +202,9 @@ def command() -> str:
     return f'python benchmarks/run.py {shlex.join(kept)}'.strip()
 
 
-def page(rows: list[dict]) -> str:
-    """The rows, with what they were measured on."""
+def page(rows: list[dict], growth: str = '') -> str:
+    """The rows, with what they were measured on, and a section of those of
+    the part "growth"."""
     packages = ('torch', 'torchvision', 'mmdet', 'mmcv', 'mmengine')
     versions = []
     for package in packages:
@@ -228,6 +231,7 @@ def page(rows: list[dict]) -> str:
         if load > cores + 1
         else '',
         table=table(rows),
+        growth=growth,
     )
 
 

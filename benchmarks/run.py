@@ -1,7 +1,7 @@
 """Time the parts of the project, each figure in turns with a reference.
 
     python benchmarks/run.py [inference] [training] [loading] [evaluation]
-        [memory] [operators] [--against DIR_OR_COMMIT] [--json OUT]
+        [memory] [operators] [growth] [--against DIR_OR_COMMIT] [--json OUT]
 
 Without ``--against`` a case is compared with another way to the same end,
 where there is one. With it, with the same case of another version: two
@@ -23,9 +23,10 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
+import growth_page
 from parts import NAMES
 from parts.case import CLOCK
-from report import cells, command, git, page, row_of
+from report import cells, command, git, page, row_of, seconds
 
 from mmdet_ps.utils.command_line import (
     ArgumentParser,
@@ -264,7 +265,11 @@ def main() -> int:
     if args.page:
         for path in args.rows:
             rows += json.loads(Path(path).read_text())
-        write_text(args.page, page(rows))
+        growth = growth_page.section(rows, seconds)
+        write_text(args.page, page(rows, growth))
+        if growth_page.series_of(rows):
+            picture = Path(args.page).parent / growth_page.PICTURE
+            growth_page.draw(rows, picture)
     return status
 
 

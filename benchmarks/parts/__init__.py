@@ -12,4 +12,5 @@ NAMES = (
     'evaluation',
     'memory',
     'operators',
+    'growth',
 )

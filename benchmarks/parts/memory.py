@@ -15,14 +15,16 @@ from .case import Case, Setting
 DIMS, ROWS, QUEUE = 256, 128, 5000
 
 
-def make(identities: int, setting: Setting) -> Case:
-    """Forward, with the update, and backward of 128 embeddings."""
+def make(identities: int, setting: Setting, **options) -> Case:
+    """Forward, with the update, and backward of 128 embeddings; options of
+    the loss."""
     loss = MODELS.build(
         dict(
             type='OIMLoss',
             embed_dims=DIMS,
             num_identities=identities,
             queue_size=QUEUE,
+            **options,
         )
     )
     loss = loss.to(setting.device).train()

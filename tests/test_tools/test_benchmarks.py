@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import pytest
 from mmdet.registry import MODELS
 from mmengine.optim import build_optim_wrapper
@@ -15,6 +16,7 @@ from tests.test_golden.golden import load_module
 
 ROOT = Path(__file__).parents[2]
 report = load_module(ROOT / 'benchmarks' / 'report.py')
+growth_page = load_module(ROOT / 'benchmarks' / 'growth_page.py')
 
 
 def test_a_row_without_a_reference():
@@ -64,6 +66,58 @@ def test_the_killed_training_with_two_optimizers_has_two():
     names = [type(optimizer).__name__ for optimizer in wrapper.optimizers]
     assert sorted(names) == ['Adam', 'SGD']
     assert wrapper.loss_scaler.is_enabled()
+
+
+def growth_rows():
+    return [
+        report.row_of(part, case, [seconds], None, peak_mib=7)
+        for part, case, seconds in [
+            ('memory', '5,000 identities', 9.0),
+            ('growth', 'identities: 1,000,000', 8.0),
+            ('growth', 'identities: 10,000', 1.0),
+            ('growth', 'identities: 250,000', 2.0),
+            ('growth', 'persons: 3', 1.0),
+        ]
+    ]
+
+
+def test_growth_is_a_power_of_the_size():
+    """Four times the work in four times the time: linear."""
+    section = growth_page.section(growth_rows(), report.seconds)
+    rows = [line for line in section.splitlines() if line.startswith('| i')]
+    assert [row.split(' | ')[1] for row in rows] == [
+        *('10,000', '250,000', '1,000,000'),
+    ]
+    assert rows[-1].endswith('| 8.00 s | 7 | 1.00 |')
+    assert '| persons | 3 | 1.00 s | 7 |  |' in section
+    assert '5,000' not in section
+    assert growth_page.section(growth_rows()[:1], report.seconds) == ''
+
+
+def test_growth_has_a_panel_for_each_series(tmp_path):
+    growth_page.draw(growth_rows(), tmp_path / 'growth.png')
+    height, width = cv2.imread(str(tmp_path / 'growth.png')).shape[:2]
+    assert width > 2 * height
+
+
+@pytest.mark.slow
+def test_every_growing_case_runs_at_its_least(tmp_path):
+    out, page = tmp_path / 'out.json', tmp_path / 'page.md'
+    least = ['identities: 5,000', 'persons in a picture: 1']
+    least += ['pixels of a picture: 38,400', 'persons in the gallery: 10,000']
+    subprocess.run(
+        [
+            *(sys.executable, ROOT / 'benchmarks' / 'run.py', 'growth'),
+            *('--quick', '--json', out, '--page', page, '--cases'),
+            *(*least, 'identities, 50,000 sampled: 100,000'),
+        ],
+        cwd=ROOT,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+        check=True,
+    )
+    assert len(json.loads(out.read_text())) == 5
+    assert '| identities | 5,000 |' in page.read_text()
+    assert (tmp_path / growth_page.PICTURE).is_file()
 
 
 @pytest.mark.slow

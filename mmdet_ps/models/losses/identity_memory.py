@@ -86,32 +86,42 @@ class IdentityMemory(nn.Module):
         self.register_buffer('tail', torch.zeros((), dtype=torch.long))
         self.register_buffer('count', torch.zeros((), dtype=torch.long))
 
-    def similarities(self, embeddings: Tensor) -> tuple[Tensor, Tensor]:
-        """Scalar products with all rows.
+    def similarities(
+        self, embeddings: Tensor, among: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Scalar products with all rows, or with some of the table's.
 
         Updating the memory afterwards does not disturb the gradients of the
         embeddings, which are those of the memory as it is now.
 
         Args:
             embeddings (Tensor): (N, D) float32, of unit length.
+            among (Tensor, optional): rows of the table, (K,) int64.
 
         Returns:
             tuple[Tensor, Tensor]: products with the table, (N,
-            num_identities), and with the queue, (N, queue_size).
+            num_identities) or (N, K), and with the queue, (N, queue_size).
         """
-        known = self._reads.products(
-            embeddings, self.lookup_table, self.normalize_reads
-        )
-        queue = self.queue.float().clone()
-        if self.normalize_reads:
-            queue = F.normalize(queue)
-        strangers = embeddings @ queue.t()
+        if among is None:
+            known = self._reads.products(
+                embeddings, self.lookup_table, self.normalize_reads
+            )
+        else:
+            known = self._products(embeddings, self.lookup_table[among])
+        strangers = self._products(embeddings, self.queue.clone())
         if self.filled_only:
-            slots = torch.arange(self.queue_size, device=queue.device)
+            slots = torch.arange(self.queue_size, device=strangers.device)
             strangers = strangers.masked_fill(
                 slots >= self.count, float('-inf')
             )
         return known, strangers
+
+    def _products(self, embeddings: Tensor, rows: Tensor) -> Tensor:
+        """Scalar products (N, K) with a copy (K, D) of some rows."""
+        rows = rows.float()
+        if self.normalize_reads:
+            rows = F.normalize(rows)
+        return embeddings @ rows.t()
 
     @torch.no_grad()
     def gather(

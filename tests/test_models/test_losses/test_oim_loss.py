@@ -7,7 +7,9 @@ import torch
 import torch.nn.functional as F
 
 from mmdet_ps.models.losses import OIMLoss
+from mmdet_ps.models.losses.oim_loss import draw_identities
 from mmdet_ps.structures.fields import IGNORED, UNLABELLED
+from mmdet_ps.utils.errors import UserError
 
 # Four unit rows: two samples of person 0, one of person 2, one stranger.
 EMBEDDINGS = torch.tensor(
@@ -152,3 +154,89 @@ def test_memory_travels_in_the_checkpoint():
     resumed.load_state_dict(loss.state_dict())
     assert loss(EMBEDDINGS, PERSON_IDS) == resumed(EMBEDDINGS, PERSON_IDS)
     assert resumed.memory.tail == 0  # two slots, two strangers
+
+
+def filled(sampled, normalize_reads=False, identities=12):
+    """A loss whose memory holds random persons, and a batch for it."""
+    draw = torch.Generator().manual_seed(0)
+    loss = OIMLoss(
+        identities,
+        3,
+        4,
+        temperature=5.0,
+        gamma=2.0,
+        sampled_negatives=sampled,
+        memory=dict(normalize_reads=normalize_reads),
+    )
+    for rows in (loss.memory.lookup_table, loss.memory.queue):
+        rows.copy_(torch.randn(rows.shape, generator=draw))
+    embeddings = torch.randn(5, 4, generator=draw).requires_grad_()
+    return loss, embeddings, torch.tensor([7, UNLABELLED, 2, 7, IGNORED])
+
+
+@pytest.mark.parametrize('normalize_reads', [False, True])
+def test_as_many_negatives_as_there_are_make_the_whole_loss(normalize_reads):
+    answers = []
+    for sampled in (None, 11):
+        loss, embeddings, ids = filled(sampled, normalize_reads)
+        value = loss(embeddings, ids)
+        value.backward()
+        answers.append(
+            (value, embeddings.grad, loss.accuracy, loss.memory.lookup_table)
+        )
+    torch.testing.assert_close(*answers)
+
+
+def test_sampled_negatives_make_a_smaller_softmax(monkeypatch):
+    """Value and gradient against a softmax written out over the drawn rows,
+    although the table moves on before the gradient is taken."""
+    loss, embeddings, ids = filled(3)
+    drawn = torch.tensor([0, 2, 5, 7, 11])
+    monkeypatch.setattr(
+        'mmdet_ps.models.losses.oim_loss.draw_identities',
+        lambda person_ids, total, negatives: drawn,
+    )
+    table = loss.memory.lookup_table.clone()
+    rows = torch.cat([table[drawn], loss.memory.queue.clone()])
+    value = loss(embeddings, ids)
+    assert not torch.equal(table, loss.memory.lookup_table)
+    found = torch.autograd.grad(value, embeddings)
+    terms = []
+    for row, place in ((0, 3), (2, 1), (3, 3)):
+        logits = 5 * (rows @ F.normalize(embeddings[row], dim=0))
+        p = logits.exp()[place] / logits.exp().sum()
+        terms.append(-((1 - p) ** 2) * p.log())
+    expected = sum(terms) / 3
+    torch.testing.assert_close(value, expected)
+    torch.testing.assert_close(
+        found, torch.autograd.grad(expected, embeddings)
+    )
+
+
+def test_drawn_identities_hold_the_batch_and_others_alike():
+    torch.manual_seed(0)
+    ids, total, negatives, draws = torch.tensor([4, 9, 4]), 20, 6, 4000
+    counts = torch.zeros(total)
+    for _ in range(draws):
+        drawn = draw_identities(ids, total, negatives)
+        # The second 4 of the batch makes room for a seventh.
+        assert len(drawn.unique()) == len(drawn) == 9
+        assert bool((drawn.diff() > 0).all())
+        counts[drawn] += 1
+    assert counts[4] == counts[9] == draws
+    others = counts[[i for i in range(total) if i not in (4, 9)]]
+    share = 7 / 18
+    error = math.sqrt(draws * share * (1 - share))
+    assert float((others - draws * share).abs().max()) < 5 * error
+
+
+def test_a_batch_without_identities_draws_all_the_same():
+    loss, embeddings, ids = filled(3)
+    value = loss(embeddings, torch.full_like(ids, UNLABELLED))
+    value.backward()
+    assert value == 0 and bool((embeddings.grad == 0).all())
+
+
+def test_no_negatives_are_refused():
+    with pytest.raises(UserError, match='sampled_negatives is 0'):
+        filled(0)
