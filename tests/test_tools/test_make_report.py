@@ -114,6 +114,36 @@ def test_the_page_holds_every_part_and_nothing_outside(tool, work_dir):
     assert re.search(r'from scratch</td>.*?>0.0<.*?>100.0<.*?>0.0<', html)
 
 
+def test_each_curve_of_the_pre_training_is_in_one_chart(tool, work_dir):
+    """The loss of two views is below zero, which no logarithm shows."""
+    path = work_dir / 'pretrain/20260101_000000/vis_data/scalars.json'
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logged = dict(
+        det_loss_cls=0.5, reid_loss_reid=1.2, det_roi_two_view_loss=-0.8,
+        det_roi_two_view_spread=0.7, det_image_backbone_domain_loss=0.1,
+        det_image_backbone_domain_acc=0.9, loss=2.0,
+    )  # fmt: skip
+    rows = [dict(logged, step=10 * i) for i in (1, 2)]
+    path.write_text('\n'.join(map(json.dumps, rows)))
+    tool.main([str(work_dir)])
+    html = (work_dir / 'report.html').read_text()
+    charts = dict(
+        re.findall(r'aria-label="Pre-training: ([^"]+)">(.*?)</svg>', html)
+    )
+    shown = {
+        title: re.findall(r'text-anchor="start">([a-z][^<]*)<', chart)
+        for title, chart in charts.items()
+    }
+    assert shown == {
+        'losses of scenes': ['loss cls'],
+        'losses of crops': ['loss reid'],
+        'two views of a person': [
+            *('det roi two view loss', 'det roi two view spread'),
+        ],
+        'source accuracy, scenes': ['image backbone'],
+    }
+
+
 def test_parts_without_material_are_left_out(tool, work_dir):
     for path in work_dir.rglob('*.pkl'):
         path.unlink()

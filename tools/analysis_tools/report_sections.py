@@ -43,8 +43,11 @@ CURVES = ('loss', 'loss_reid', 'roi_loss_reid', 'loss_cls', 'loss_bbox')
 # curves in one cannot be told apart. The alignment wants its classifier of
 # sources near chance.
 PRETRAINING_CURVES = {
-    'losses of scenes': r'det_(?P<name>(?!.*domain).*loss.*)',
-    'losses of crops': r'reid_(?P<name>(?!.*domain).*loss.*)',
+    'losses of scenes': r'det_(?P<name>(?!.*(?:domain|two_view)).*loss.*)',
+    'losses of crops': r'reid_(?P<name>(?!.*(?:domain|two_view)).*loss.*)',
+    # The loss falls from 0 to -1; a spread near 0 means that all persons
+    # are embedded alike.
+    'two views of a person': r'(?P<name>.*two_view_(?:loss|spread))',
     'source accuracy, scenes': (r'det_(?P<name>.*)_domain_acc'),
     'source accuracy, crops': (r'reid_(?P<name>.*)_domain_acc'),
 }
@@ -116,7 +119,7 @@ def curves(run: Run) -> list[str]:
                 and any(values)  # a scene has no identities to lose
             },
             'iteration',
-            logarithmic='loss' in title,
+            logarithmic='losses' in title,
         )
         for title, pattern in PRETRAINING_CURVES.items()
     ]
