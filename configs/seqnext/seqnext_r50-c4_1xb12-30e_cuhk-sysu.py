@@ -3,7 +3,7 @@
 _base_ = [
     '../_base_/datasets/cuhk_sysu.py',
     '../_base_/models/seqnext_r50-c4.py',
-    '../_base_/schedules/seqnet_20e.py',
+    '../_base_/schedules/seqnext_30e_sgd.py',
     '../_base_/default_runtime.py',
 ]
 _base_.train_dataloader.update(_base_.feeding)
@@ -19,6 +19,9 @@ _base_.param_scheduler[1].milestones = [15, 25]
 _base_.train_dataloader.dataset.pipeline[2].scales = [(1500, 900)]
 _base_.val_dataloader.dataset.pipeline[1].scale = (1500, 900)
 _base_.test_dataloader.dataset.pipeline[1].scale = (1500, 900)
+# Side of the square that is cropped out to train on, in pixels.
+_base_.train_dataloader.dataset.pipeline[3].transforms[0].size = 640
+_base_.train_dataloader.dataset.pipeline[3].transforms[1].size = 640
 # Labelled persons to tell apart, unlabelled ones to remember.
 _base_.model.roi_head.loss_reid.num_identities = _base_.num_identities
 _base_.model.roi_head.loss_reid.queue_size = _base_.queue_size

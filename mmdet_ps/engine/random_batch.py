@@ -130,13 +130,25 @@ def form_of(
 
 def largest_scale(dataset: Mapping) -> tuple[int, int]:
     """Width and height of the largest pictures of a dataset's pipeline."""
-    found = list(scales_of(dataset))
+    # A crop comes after the scaling.
+    found = list(crops_of(dataset)) or list(scales_of(dataset))
     if not found:
         raise UserError(
             'no step of the training pipeline says how large pictures are: '
             'give the largest size by --image-size WIDTHxHEIGHT'
         )
     return max(found, key=math.prod)
+
+
+def crops_of(part: object) -> Iterator[tuple[int, int]]:
+    """The sizes that steps of a pipeline crop pictures to."""
+    if isinstance(part, Mapping):
+        if part.get('type') in ('RandomFocusedCrop', 'RandomSafeCrop'):
+            yield part['size'], part['size']
+        part = list(part.values())
+    if isinstance(part, list | tuple):
+        for value in part:
+            yield from crops_of(value)
 
 
 def scales_of(part: object) -> Iterator[tuple[int, int]]:

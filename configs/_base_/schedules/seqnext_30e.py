@@ -3,7 +3,7 @@
 The rate rises for one epoch here, for at most 1000 steps as published.
 """
 
-# At one size, in batches of any shape of picture.
+# Square crops of pictures of one size.
 feeding = dict(
     drop_last=True,
     batch_sampler=None,
@@ -15,6 +15,13 @@ feeding = dict(
                 type='RandomChoiceResize',
                 scales=[(1500, 900)],
                 keep_ratio=True,
+            ),
+            dict(
+                type='RandomChoice',
+                transforms=[
+                    dict(type='RandomFocusedCrop', size=640),
+                    dict(type='RandomSafeCrop', size=640),
+                ],
             ),
             dict(type='RandomFlip', prob=0.5),
             dict(type='PackPersonSearchInputs'),

@@ -8,6 +8,7 @@ from .persons import (
     LoadPersonAnnotations,
     PackPersonSearchInputs,
 )
+from .square_crops import RandomFocusedCrop, RandomSafeCrop
 
 __all__ = [
     'BranchViews',
@@ -16,4 +17,6 @@ __all__ = [
     'FlipCopies',
     'LoadPersonAnnotations',
     'PackPersonSearchInputs',
+    'RandomFocusedCrop',
+    'RandomSafeCrop',
 ]
