@@ -98,11 +98,15 @@ def narrow(part):
 def shrink_loader(loader):
     """Small pictures, loaded here; the number of identities is the data's."""
     loader.update(num_workers=0, persistent_workers=False)
+    if 'drop_last' in loader:
+        loader.drop_last = False  # the tiny sets have less than a batch
     for part in parts_of(loader):
         if part.get('type') == 'Resize':
             part.scale = PICTURE
         elif part.get('type') == 'RandomChoiceResize':
             part.scales = [PICTURE]
+        elif part.get('type') in ('RandomFocusedCrop', 'RandomSafeCrop'):
+            part.size = min(PICTURE)
         elif part.get('type') == 'CropMosaicDataset':
             # Two identities in the smallest of the tiny sets.
             part.update(grid=(1, 2 * part.num_instances), tile_size=(64, 32))
