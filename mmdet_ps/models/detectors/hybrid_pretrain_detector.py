@@ -23,6 +23,7 @@ from ..forward_capture import (
     sampled_rois,
 )
 from ..losses.identity_loss import REID_KEYS, with_sizes
+from .near_start_term import NearStartTerm
 from .two_view_term import TwoViewTerm
 from .usable_boxes import (
     CheckedSamples,
@@ -56,6 +57,9 @@ class HybridPretrainDetector(BaseDetector):
             (``dict()`` for its defaults) that ties two views of a picture
             together. The pipelines of its branches need ``BranchViews`` with
             ``num_views=2``.
+        near_start (dict, optional): options of a :class:`NearStartTerm`, which
+            keeps the backbone's features near to those of its start in both
+            branches. ``in_channels`` must be given.
         det_persons (str, optional): whether the persons of the scenes take
             part in the identity losses: ``'unlabelled'``, the default without
             two views, or ``'ignored'``, the default with them.
@@ -81,6 +85,7 @@ class HybridPretrainDetector(BaseDetector):
         queue_size: int | None = None,
         alignment: dict | None = None,
         two_views: dict | None = None,
+        near_start: dict | None = None,
         det_persons: str | None = None,
         loss_weights: dict[str, float] | None = None,
         split_sources: bool = False,
@@ -120,7 +125,7 @@ class HybridPretrainDetector(BaseDetector):
         image = alignment.get('image') if alignment else None
         self.map_names = list(image or {})
         check_parts(self.detector, self.map_names)
-        self.alignment = self.two_views = None
+        self.alignment = self.two_views = self.near_start = None
         if alignment is not None:
             # The detector starts from the weights it would have alone.
             with torch.random.fork_rng(devices=[]):
@@ -140,6 +145,11 @@ class HybridPretrainDetector(BaseDetector):
                 *(['neck'] if self.detector.with_neck else []),
             ]
             self.map_names = [*dict.fromkeys([*self.map_names, *parts])]
+        if near_start is not None:
+            self.near_start = NearStartTerm(
+                self.detector.backbone, **near_start
+            )
+            self.map_names = [*dict.fromkeys([*self.map_names, 'backbone'])]
 
     def loss(
         self,
@@ -158,6 +168,8 @@ class HybridPretrainDetector(BaseDetector):
             dict: the detector's losses and those of the terms around it, each
             key prefixed with its branch.
         """
+        if self.near_start is not None:
+            self.near_start.take(self.detector.backbone)
         losses = {}
         self._sampled = {branch: [] for branch in BRANCHES}
         elsewhere = self._branches_of_all_ranks(batch_data_samples)
@@ -292,6 +304,10 @@ class HybridPretrainDetector(BaseDetector):
             ):
                 found.update(
                     self.two_views(self.detector, captured.maps, samples)
+                )
+            if self.near_start is not None:
+                found.update(
+                    self.near_start(images, captured.maps['backbone'])
                 )
             share = len(chosen) / len(data_samples)
             found = reweight_loss_dict(
