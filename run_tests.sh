@@ -23,4 +23,4 @@ NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 # One thread to a worker: more would only wait for each other.
 export OMP_NUM_THREADS=1
 exec .venv/bin/python -m pytest --numprocesses auto --maxprocesses 8 \
-    --dist worksteal "$@" </dev/null
+    --dist worksteal --durations 25 "$@" </dev/null
