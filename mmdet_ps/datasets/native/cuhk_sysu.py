@@ -1,5 +1,8 @@
 """CUHK-SYSU: boxes in Images.mat, identities in Train.mat and TestG*.mat.
 
+The dataset is that of Xiao et al., "Joint Detection and Identification
+Feature Learning for Person Search" (CVPR 2017).
+
 Boxes are used as [x, y, x + w, y + h], like every published method does,
 although the files are 1-based and inclusive. Identities are the *position*
 of a person in Train.mat or, in the test set, of its query in TestG*.mat.
@@ -31,7 +34,15 @@ SUBSETS = {'Occlusion': 'Occlusion1', 'Resolution': 'Test_Size'}
 
 @dataclass
 class Search:
-    """One query of TestG*.mat: boxes are xywh (4,), None for absent."""
+    """One query of a gallery file and the images it is searched in.
+
+    Args:
+        image (str): Name of the image that shows the query.
+        box (np.ndarray): Box of the query, (4,) float64 xywh, pixels.
+        gallery (list[tuple[str, np.ndarray or None]]): Name of each gallery
+            image, and the box of the person in it, (4,) float64 xywh; None
+            where the image does not show the person.
+    """
 
     image: str
     box: np.ndarray
@@ -39,7 +50,11 @@ class Search:
 
 
 def read_cuhk_sysu(root: NativeRoot) -> NativeSet:
-    """Both splits; test records in the order of pool.mat."""
+    """Read the splits ``train`` and ``test``, this one as pool.mat orders it.
+
+    Identities of the training split run from 0 to 5531. In the test split a
+    person has the number of its query; everybody else is unlabelled.
+    """
     notes: list[Note] = []
     boxes = read_images(root, notes)
     pool = read_pool(root)
@@ -67,7 +82,20 @@ def read_cuhk_sysu(root: NativeRoot) -> NativeSet:
 
 
 def read_images(root: NativeRoot, notes: list[Note]) -> dict[str, np.ndarray]:
-    """Image name -> boxes (N, 4) xywh of Images.mat."""
+    """Read the boxes of all persons of all images out of Images.mat.
+
+    Args:
+        root (NativeRoot): The folder of the dataset.
+        notes (list[Note]): Takes a note for every box without area, which is
+            dropped, and for every image that is listed twice.
+
+    Returns:
+        dict[str, np.ndarray]: Name of an image -> its boxes, (N, 4) float64
+        xywh, pixels.
+
+    Raises:
+        NativeDataError: The file is missing or damaged; the entry is named.
+    """
     path = root.file('annotation/Images.mat')
     images: dict[str, np.ndarray] = {}
     img = matlab.load_variable(path, 'Img')
@@ -106,7 +134,13 @@ def _boxes(
 
 
 def read_pool(root: NativeRoot) -> list[str]:
-    """Names of the test images, in the order results are kept in."""
+    """Names of the test images in the order of pool.mat.
+
+    Results files of published code hold their images in this order.
+
+    Raises:
+        NativeDataError: The file is missing, empty, or names an image twice.
+    """
     path = root.file('annotation/pool.mat')
     pool = matlab.cells(matlab.load_variable(path, 'pool'))
     names = [
@@ -120,20 +154,30 @@ def read_pool(root: NativeRoot) -> list[str]:
 
 
 def first_gallery(root: NativeRoot) -> int:
-    """The smallest gallery size there is a file of."""
+    """The smallest gallery size whose file TestG<size>.mat is there."""
     names = [f'annotation/test/train_test/TestG{n}.mat' for n in GALLERY_SIZES]
     path = root.file(*names)
     return int(path.stem.removeprefix('TestG'))
 
 
 def read_searches(root: NativeRoot, size: int) -> list[Search]:
-    """The queries of TestG<size>.mat with their galleries."""
+    """Read the queries of TestG<size>.mat with their galleries."""
     path = root.file(f'annotation/test/train_test/TestG{size}.mat')
     return read_search_file(path, f'TestG{size}')
 
 
 def read_search_file(path: Path, variable: str) -> list[Search]:
-    """The queries of a file with their galleries."""
+    """Read the queries of any file of that form with their galleries.
+
+    Args:
+        path (Path): The MATLAB file.
+        variable (str): Name of the struct array in it, with the fields
+            ``Query`` and ``Gallery``.
+
+    Raises:
+        NativeDataError: The file is damaged, or an entry has no query, more
+            than one, or one without box; the entry is named.
+    """
     entries = matlab.load_variable(path, variable)
     searches = []
     for k, entry in enumerate(matlab.structs(entries, variable, path)):
@@ -175,7 +219,18 @@ def _place(entry: np.void, where: str, path) -> tuple:
 def mark_training(
     root: NativeRoot, boxes: dict, marked: dict, notes: list[Note]
 ) -> int:
-    """Write identities of Train.mat into ``marked``; returns how many."""
+    """Write the identities of Train.mat into ``marked``, in place.
+
+    Args:
+        root (NativeRoot): The folder of the dataset.
+        boxes (dict[str, np.ndarray]): Boxes of each image, (N, 4) xywh.
+        marked (dict[str, np.ndarray]): Identities of each image, (N,) int64,
+            -1 where unlabelled; changed.
+        notes (list[Note]): Takes a note for every box that Images.mat lacks.
+
+    Returns:
+        int: Number of identities in Train.mat.
+    """
     path = root.file('annotation/test/train_test/Train.mat')
     train = matlab.load_variable(path, 'Train')
     count = 0
@@ -199,7 +254,16 @@ def mark_training(
 def mark_test(
     searches: list[Search], boxes: dict, marked: dict, notes: list[Note]
 ) -> None:
-    """Write the number of the query into ``marked``, query and gallery."""
+    """Give the boxes of query and gallery the number of their query, in place.
+
+    Args:
+        searches (list[Search]): The queries; their place is their number.
+        boxes (dict[str, np.ndarray]): Boxes of each image, (N, 4) xywh. The
+            box of a query that Images.mat lacks is added.
+        marked (dict[str, np.ndarray]): Identities of each image, (N,) int64,
+            -1 where unlabelled; changed.
+        notes (list[Note]): Takes a note for every box that Images.mat lacks.
+    """
     for k, search in enumerate(searches):
         if not mark(boxes, marked, search.image, search.box, k):
             rows = boxes.get(search.image, np.zeros((0, 4)))
@@ -232,7 +296,21 @@ def mark(
     box: np.ndarray | None,
     person_id: int,
 ) -> bool:
-    """Give the first exactly equal box of an image its identity."""
+    """Give a box of an image its identity, in place.
+
+    It is the first box that equals the given one in whole pixels.
+
+    Args:
+        boxes (dict[str, np.ndarray]): Boxes of each image, (N, 4) xywh.
+        marked (dict[str, np.ndarray]): Identities of each image, (N,) int64;
+            changed.
+        name (str): Name of the image.
+        box (np.ndarray): Box to look for, (4,) xywh; None finds nothing.
+        person_id (int): The identity.
+
+    Returns:
+        bool: Whether the image has such a box.
+    """
     if name not in boxes or box is None:
         return False
     equal = np.flatnonzero(
@@ -245,7 +323,10 @@ def mark(
 
 
 def gallery_errors(searches: list[Search]) -> list[Note]:
-    """Duplicated gallery entries and queries in their own gallery."""
+    """Note images listed twice in a gallery, and galleries with the query.
+
+    Both are known errors of the published files; nothing is changed here.
+    """
     notes = []
     for k, search in enumerate(searches):
         present = [name for name, box in search.gallery if box is not None]

@@ -20,7 +20,7 @@ FOLDERS = ('cropped_images', 'cropped_image')
 
 
 def read_cuhk_sysu_crops(root: NativeRoot) -> NativeSet:
-    """All crops as one training split."""
+    """Read all crops as the one split ``train``."""
     folder = root.folder(*FOLDERS)
     notes = [
         Note(
@@ -40,7 +40,7 @@ def read_cuhk_sysu_crops(root: NativeRoot) -> NativeSet:
             'p<id>_s<image>_<n>'
             if strange
             else 'holds no image',
-            'is the root right?',
+            'check that the root is the folder of this dataset',
         )
     labels = contiguous_ids(int(match[1]) for match in matches.values())
     records = [

@@ -1,4 +1,9 @@
-"""The galleries of CUHK-SYSU as search protocols."""
+"""The galleries of CUHK-SYSU as search protocols.
+
+Each query has a gallery of its own, a list of images. ``gallery-100`` is the
+protocol papers report; ``gallery-all`` searches all 6978 test images;
+``occlusion`` and ``low-resolution`` are the published subsets of the queries.
+"""
 
 from __future__ import annotations
 
@@ -24,15 +29,20 @@ SUBSETS = {
 
 @dataclass
 class Galleries:
-    """Queries and gallery entries of one file.
+    """Q queries and E gallery entries of one file.
+
+    An image is named by its place in pool.mat.
 
     Args:
-        query_images: (Q,) index of the image.
-        query_boxes: (Q, 4) xywh.
-        offsets: (Q + 1,) gallery entries of each query.
-        images: (E,) index of the image of each entry.
-        relevant: (R,) the entries that show the person, ascending.
-        boxes: (R, 4) xywh of the person there.
+        query_images (np.ndarray): Image of each query, (Q,) int.
+        query_boxes (np.ndarray): Box of each query, (Q, 4) float64 xywh,
+            pixels.
+        offsets (np.ndarray): Query k has the gallery entries from
+            ``offsets[k]`` to ``offsets[k + 1]`` - 1, (Q + 1,) int.
+        images (np.ndarray): Image of each gallery entry, (E,) int.
+        relevant (np.ndarray): Gallery entries that show the person of their
+            query, (R,) int, ascending.
+        boxes (np.ndarray): Box of the person in those, (R, 4) float64 xywh.
     """
 
     query_images: np.ndarray
@@ -46,7 +56,21 @@ class Galleries:
 def read_cuhk_sysu_protocols(
     root: NativeRoot, names: Sequence[str] | None
 ) -> list[SearchProtocol]:
-    """The named protocols, or those the folder has files for."""
+    """Read search protocols of CUHK-SYSU.
+
+    Args:
+        root (NativeRoot): The folder of the dataset.
+        names (Sequence[str]): Names of the protocols, out of ``PROTOCOLS``;
+            None or an empty list reads all that the folder has files for.
+
+    Returns:
+        list[SearchProtocol]: In the order of ``names``; by default
+        ``gallery-100`` first.
+
+    Raises:
+        NativeDataError: A file is missing or damaged, or names an image that
+            is not in pool.mat.
+    """
     stems = cuhk_sysu.read_pool(root)
     images = [f'{cuhk_sysu.IMAGES}/{stem}' for stem in stems]
     sizes = [100, *(n for n in cuhk_sysu.GALLERY_SIZES if n != 100)]
@@ -74,7 +98,20 @@ def read_cuhk_sysu_protocols(
 
 
 def read_galleries(path: Path, variable: str, stems: list[str]) -> Galleries:
-    """One file, fast where it is laid out as the published ones are."""
+    """Read the queries and galleries of one file.
+
+    A file laid out as the published ones is read by ``gallery_file.py``, any
+    other one in the general way, which takes minutes for the largest file.
+
+    Args:
+        path (Path): The MATLAB file.
+        variable (str): Name of the struct array in it.
+        stems (list[str]): Names of the test images, in the order of pool.mat.
+
+    Raises:
+        NativeDataError: The file is damaged, or names an image that is not
+            among ``stems``.
+    """
     try:
         return _from_leaves(read_leaves(path, variable, stems))
     except OtherLayout:

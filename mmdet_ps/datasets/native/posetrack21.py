@@ -1,5 +1,8 @@
 """PoseTrack21 person search: three COCO-like files.
 
+The dataset is that of Doering et al., "PoseTrack21: A Dataset for Person
+Search, Multi-Object Tracking and Multi-Person Pose Tracking" (CVPR 2022).
+
 Images and annotations are joined by ``id`` inside one file and by
 ``file_name`` across files, since video numbers repeat.
 """
@@ -29,7 +32,11 @@ FOLDER = 'posetrack_person_search'
 
 
 def read_posetrack21(root: NativeRoot) -> NativeSet:
-    """Both splits; test records in the order of val.json."""
+    """Read the splits ``train`` and ``test``, this one as val.json orders it.
+
+    Identities of the training split are numbered from 0 without gaps; those
+    of the test split keep the numbers of the file.
+    """
     notes: list[Note] = []
     train = read_scenes(root.file(f'{FOLDER}/train.json'), notes)
     test = read_scenes(root.file(f'{FOLDER}/val.json'), notes)
@@ -66,7 +73,20 @@ def _identities(records: list[ImageRecord]) -> set[int]:
 
 
 def read_scenes(path: Path, notes: list[Note]) -> list[ImageRecord]:
-    """The images of one file in its order, with raw person ids."""
+    """Read the images of train.json, val.json or query.json.
+
+    Args:
+        path (Path): The file.
+        notes (list[Note]): Takes a note for every box without area, which is
+            dropped.
+
+    Returns:
+        list[ImageRecord]: In the order of the file, with the identities that
+        it gives; ignore regions come behind the persons of their image.
+
+    Raises:
+        NativeDataError: The file is missing or damaged; the entry is named.
+    """
     document = read_json(path, 'images', 'annotations')
     images = by_id(document['images'])
     grouped: dict[int | str, list[Entry]] = {key: [] for key in images}
@@ -101,10 +121,21 @@ def _record(
 
 
 def ignore_boxes(image: Entry) -> np.ndarray:
-    """(N, 4) xyxy rectangles around the ignore regions of an image.
+    """Rectangles around the ignore regions of an image.
 
-    A region is a polygon; the lists hold one list per polygon, or are flat
-    and then hold one polygon.
+    A region is a polygon, whose corners stand in ``ignore_regions_x`` and
+    ``ignore_regions_y``. These hold one list per polygon, or are flat and
+    then hold one polygon.
+
+    Args:
+        image (Entry): The entry of the image.
+
+    Returns:
+        np.ndarray: (N, 4) float64 xyxy, pixels.
+
+    Raises:
+        NativeDataError: A corner is no number, or lies far outside of any
+            image.
     """
     xs, ys = (_polygons(image[f'ignore_regions_{axis}']) for axis in 'xy')
     boxes = [
@@ -131,7 +162,20 @@ def _polygons(coordinates: Entry) -> list[list[float]]:
 def add_missing_queries(
     test: list[ImageRecord], queries: list[ImageRecord], notes: list[Note]
 ) -> int:
-    """Every query box must be a ground truth; returns the query rows."""
+    """Add the queries that have no box in the test set, in place.
+
+    A query has a box where one of the same identity overlaps it by an IoU of
+    at least 0.5. A frame that val.json lacks is added behind the gallery.
+
+    Args:
+        test (list[ImageRecord]): The test set; changed.
+        queries (list[ImageRecord]): What :func:`read_scenes` reads out of
+            query.json.
+        notes (list[Note]): Takes a note for everything that is added.
+
+    Returns:
+        int: Number of query boxes.
+    """
     by_name = {record.img_path: record for record in test}
     count = 0
     for query in queries:

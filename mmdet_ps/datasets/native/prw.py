@@ -1,5 +1,8 @@
 """PRW: one annotation matrix per frame, identities with gaps.
 
+The dataset is that of Zheng et al., "Person Re-identification in the Wild"
+(CVPR 2017). A frame is named by its stem, such as ``c1s1_001051``.
+
 Boxes stay fractional and unclipped, [x, y, x + w, y + h]: published code
 rounds in five incompatible ways, so rounding belongs to the evaluation.
 """
@@ -51,7 +54,11 @@ PRW_MINI = (
 
 
 def read_prw(root: NativeRoot) -> NativeSet:
-    """Both splits; test records in the order of frame_test.mat."""
+    """Read the splits ``train`` and ``test``, both in the order of their file.
+
+    Identities of the training split run from 0 to 482; those of the test
+    split keep the numbers of the files, which query_info.txt names as well.
+    """
     notes: list[Note] = []
     train_ids = read_ids(root.file('ID_train.mat'), 'ID_train')
     test_ids = read_ids(root.file('ID_test.mat'), 'ID_test2', 'ID_test')
@@ -82,13 +89,18 @@ def read_prw(root: NativeRoot) -> NativeSet:
 
 
 def read_ids(path: Path, *names: str) -> list[int]:
-    """The identities listed in a file."""
+    """Read the identities listed in ID_train.mat or ID_test.mat.
+
+    Args:
+        path (Path): The file.
+        *names (str): Names the variable may have, most usual one first.
+    """
     values = matlab.load_variable(path, *names)
     return matlab.integers(values, names[0], path).ravel().tolist()
 
 
 def read_frame_names(root: NativeRoot, split: str) -> list[str]:
-    """Stems of the frames of a split, in the order of the file."""
+    """Stems of the frames of a split, in the order of frame_<split>.mat."""
     path = root.file(f'frame_{split}.mat')
     entries = matlab.cells(matlab.load_variable(path, f'img_index_{split}'))
     return [
@@ -98,18 +110,41 @@ def read_frame_names(root: NativeRoot, split: str) -> list[str]:
 
 
 def read_frame(stem: str, root: Path) -> tuple[np.ndarray, list[str]]:
-    """Rows (N, 5) [id, x, y, w, h] of a frame, and its variable names."""
+    """Read the persons of a frame.
+
+    Args:
+        stem (str): The frame.
+        root (Path): Folder of the dataset.
+
+    Returns:
+        tuple: As of :func:`read_rows`, and the names of all variables that
+        the file holds.
+    """
     path = annotation_path(stem, root)
     return read_rows(stem, root), matlab.variable_names(path)
 
 
 def annotation_path(stem: str, root: Path) -> Path:
-    """The file of a frame."""
+    """The annotation file of a frame."""
     return root / 'annotations' / f'{stem}.jpg.mat'
 
 
 def read_rows(stem: str, root: Path) -> np.ndarray:
-    """Rows (N, 5) [id, x, y, w, h] of a frame."""
+    """Read the persons of a frame.
+
+    Args:
+        stem (str): The frame.
+        root (Path): Folder of the dataset.
+
+    Returns:
+        np.ndarray: A row [identity, x, y, w, h] for each person, (N, 5)
+        float64, boxes in pixels. The identity -2 marks a person whom the
+        authors could not tell from another one.
+
+    Raises:
+        NativeDataError: The file is missing or damaged, or a row is not of
+            this form.
+    """
     path = annotation_path(stem, root)
     rows = matlab.numbers(
         matlab.load_variable(path, *VARIABLES), 'the annotation matrix', path
@@ -182,7 +217,19 @@ def _relabel(
 
 
 def read_queries(path: Path) -> list[tuple[int, np.ndarray, str]]:
-    """(person id, xyxy box (4,), frame stem) of each line."""
+    """Read the queries of query_info.txt.
+
+    Args:
+        path (Path): The file, with a line ``id x y w h frame`` per query.
+
+    Returns:
+        list[tuple[int, np.ndarray, str]]: Of each query the person's
+        identity, the box, (4,) float64 xyxy, pixels, and the stem of its
+        frame.
+
+    Raises:
+        NativeDataError: A line has another form; it is named.
+    """
     queries = []
     for number, line in read_lines(path):
         words = line.split()
@@ -209,7 +256,20 @@ def add_missing_queries(
     root: NativeRoot,
     notes: list[Note],
 ) -> None:
-    """Every query box must be a ground truth of the test set."""
+    """Add the queries that have no box in the test set, in place.
+
+    A query has a box where one of the same identity overlaps it by an IoU of
+    at least 0.5; the metric counts on there being one.
+
+    Args:
+        records (list[ImageRecord]): The test set; changed.
+        queries (list): As :func:`read_queries` returns them.
+        root (NativeRoot): The folder of the dataset.
+        notes (list[Note]): Takes a note for every box that is added.
+
+    Raises:
+        NativeDataError: The frame of a query is not in the test set.
+    """
     by_stem = {Path(r.img_path).stem: r for r in records}
     for person_id, box, stem in queries:
         record = by_stem.get(stem)
