@@ -44,14 +44,18 @@ class MotOptions:
             (``sequence``) that train.
         test_sequences (str): With ``sequence``, the names of those that
             test, with commas between them; by default the last ones.
-        persons (str): Classes that are persons to find, with commas; add
-            static-person and person-on-vehicle to find those too.
-        visibility (float): Persons of whom less can be seen are ignored.
-        apart (float): Seconds between a query and its gallery, within a
-            sequence.
-        crop_every (float): Seconds between two crops of one person for
-            re-ID; 0 takes all.
+        persons (str): Classes that are persons to find, with commas between
+            them; add static-person and person-on-vehicle to find those too.
+        visibility (float): Least share of a person that must be seen, from 0
+            to 1; persons of whom less is seen are ignored.
+        apart (float): Least time in seconds between a query and the gallery
+            images of the same sequence.
+        crop_every (float): Least time in seconds between two crops of one
+            person for re-ID; 0 takes all.
         crop_height (int): Least height of a crop in pixels.
+
+    Raises:
+        UserError: A value is not one of those named, or out of its range.
     """
 
     split: str = 'auto'
@@ -90,7 +94,19 @@ DEFAULTS = MotOptions()
 
 
 def read_mot(root: NativeRoot, options: MotOptions = DEFAULTS) -> NativeSet:
-    """Both splits; persons of different sequences are different persons."""
+    """Read the splits ``train`` and ``test`` out of labelled sequences.
+
+    A person is a track of a sequence, so that tracks of different sequences
+    are different persons. See :func:`number_persons` for the identities.
+
+    Args:
+        root (NativeRoot): The folder that holds the sequences.
+        options (MotOptions): How they become two sets.
+
+    Raises:
+        NativeDataError: There is no sequence, a file is missing or damaged,
+            or an option names what is not there.
+    """
     notes: list[Note] = []
     sequences = find_sequences(root, notes)
     rows = [_rows_of(root, sequence, options, notes) for sequence in sequences]

@@ -46,14 +46,20 @@ def extract_pictures(
     out: Path | None,
     options: MotOptions = DEFAULTS,
 ) -> None:
-    """Write frames and crops, and name them in the set; in place.
+    """Write the labelled frames of videos, and crops of their persons.
 
     Args:
-        native (NativeSet): Its records of frames of videos get files, those
-            of frames that cannot be decoded are dropped. Gets a split
-            ``crops``.
+        native (NativeSet): What :func:`read_mot` returned; changed in place.
+            Records of frames inside a video get the name of the file that
+            was written, those of frames that cannot be decoded are dropped.
+            A split ``crops`` is added, made of the training split.
+        root (NativeRoot): The folder that holds the sequences.
         out (Path): Output folder; None looks at the videos without writing
-            anything.
+            anything, and adds no crops.
+        options (MotOptions): Which crops are taken.
+
+    Raises:
+        NativeDataError: A picture cannot be decoded; it is named.
     """
     records = [r for split in native.splits for r in split.records]
     videos: dict[str, list[ImageRecord]] = {}
@@ -169,7 +175,19 @@ def cut_crops(
     out: Path,
     options: MotOptions,
 ) -> Split:
-    """Crops of the persons, some time apart; identities without gaps."""
+    """Write crops of the persons into ``crops`` below the output folder.
+
+    What an earlier run wrote there is deleted.
+
+    Args:
+        records (list[ImageRecord]): Frames with their persons.
+        root (NativeRoot): The folder that holds the sequences.
+        out (Path): Output folder.
+        options (MotOptions): Which crops are taken.
+
+    Returns:
+        Split: The crops, with identities from 0 without gaps.
+    """
     chosen = choose_crops(records, options)
     shutil.rmtree(out / CROPS, ignore_errors=True)
     found = root.map(
@@ -189,7 +207,17 @@ def cut_crops(
 def choose_crops(
     records: list[ImageRecord], options: MotOptions
 ) -> dict[int, list[int]]:
-    """Number of a record -> rows of it, thinned along every track."""
+    """Choose the boxes that become crops.
+
+    Args:
+        records (list[ImageRecord]): Frames with their persons.
+        options (MotOptions): The least time between two crops of a person
+            and the least height of a crop.
+
+    Returns:
+        dict[int, list[int]]: Place of a record in the list -> the rows of
+        its boxes that are chosen.
+    """
     last: dict[int, float] = {}
     chosen: dict[int, list[int]] = {}
     order = sorted(

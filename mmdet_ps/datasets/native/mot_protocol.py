@@ -14,13 +14,22 @@ from .records import ImageRecord, NativeSet, Note
 def make_protocols(
     native: NativeSet, options: MotOptions = DEFAULTS
 ) -> list[SearchProtocol]:
-    """One protocol: find a person of the test set some seconds away.
+    """Make one protocol: find a person of the test set some seconds away.
 
-    Every person is asked for once in ``apart`` seconds. The gallery is every
+    Every person is a query once in ``apart`` seconds. The gallery is every
     image but those of the same sequence that are less than ``apart`` seconds
     away: frames beside the query show nearly the same picture, and finding
     the person there says nothing. A query whose person is in no gallery
     image is left out.
+
+    Args:
+        native (NativeSet): The finished set; takes a note and a count of the
+            queries.
+        options (MotOptions): The seconds of ``apart``.
+
+    Returns:
+        list[SearchProtocol]: The protocol ``apart-<seconds>s``; empty where
+        no query is left.
     """
     records = native.split('test').records
     videos = _numbered([record.extra['video'] for record in records])

@@ -57,9 +57,10 @@ class MotRows:
         boxes (ndarray): (R, 4) float64, xyxy, pixels.
         flagged (ndarray): (R,) bool, False where the row is not to be
             counted.
-        classes (ndarray): (R,) of str.
-        visibility (ndarray): (R,) float64, share that can be seen, 1 where
-            unknown.
+        classes (ndarray): (R,) of str, names of the classes as
+            :func:`plain_name` writes them.
+        visibility (ndarray): (R,) float64, share of the person that can be
+            seen, 1 where unknown.
         named (bool): Whether the classes come from a ``labels.txt``.
     """
 
@@ -72,11 +73,17 @@ class MotRows:
     named: bool = False
 
     def counted(self, persons: tuple[str, ...]) -> np.ndarray:
-        """(R,) bool: rows that show a person to find.
+        """Which rows show a person to find.
 
-        MOT16 gives every class but pedestrians the flag 0, so that the flag
-        says nothing of static persons and of persons on vehicles who are
-        asked for.
+        MOT16 gives every class but pedestrians the flag 0. So the flag is
+        not looked at for static persons and persons on vehicles that
+        ``persons`` names.
+
+        Args:
+            persons (tuple[str, ...]): Names of the classes to find.
+
+        Returns:
+            ndarray: (R,) bool.
         """
         if self.named:
             return np.isin(self.classes, persons) & self.flagged
@@ -86,7 +93,12 @@ class MotRows:
 
 
 def read_rows(path: Path) -> MotRows:
-    """Read a ``gt.txt``, and ``labels.txt`` where it lies beside it."""
+    """Read a ``gt.txt``, and ``labels.txt`` where it lies beside it.
+
+    Raises:
+        NativeDataError: A line has another form, or a class has no name; the
+            line is named.
+    """
     table = _table(path)
     labels = read_labels(path.with_name('labels.txt'))
     count = len(table)
@@ -109,7 +121,12 @@ def read_rows(path: Path) -> MotRows:
 
 
 def read_labels(path: Path) -> dict[int, str]:
-    """Number of a class -> its name; empty without the file."""
+    """Read the names of classes, one a line.
+
+    Returns:
+        dict[int, str]: Number of a class, from 1 -> its name as
+        :func:`plain_name` writes it; empty where there is no such file.
+    """
     if not path.is_file():
         return {}
     names = [line for _, line in read_lines(path)]
@@ -117,7 +134,7 @@ def read_labels(path: Path) -> dict[int, str]:
 
 
 def plain_name(name: str) -> str:
-    """Lower case, with dashes between the words."""
+    """Write the name of a class in lower case with dashes between words."""
     return re.sub(r'[\W_]+', '-', name.lower()).strip('-')
 
 
@@ -145,7 +162,8 @@ def _table(path: Path) -> np.ndarray:
             raise NativeDataError(
                 path,
                 f'line {number}: frame {values[0]:g}',
-                'frames are counted 1, 2, 3, ...: add what is missing',
+                'frames are counted 1, 2, 3, ...: raise all of them if the '
+                'file counts from 0',
             )
         rows.append(values)
     return np.array(rows, np.float64).reshape(-1, width or 7)

@@ -27,16 +27,18 @@ class MotSequence:
     """One video with labels.
 
     Args:
-        name (str): Without the detector's name; persons belong to it.
-        folder (str): Relative to the root.
-        part (str): ``train``, ``test``, or empty outside of both.
+        name (str): Name of the folder without that of a detector; persons
+            are numbered within a name.
+        folder (str): Its folder, relative to the root.
+        part (str): The folder it lies in, ``train`` or ``test``; empty
+            outside of both.
         rate (float): Frames in a second.
         pictures (dict[int, str]): Frame -> file relative to the root; empty
             for a video.
         video (str): File relative to the root, or empty.
         length (int): Number of frames of the whole sequence.
-        width, height (int): Of a video's frames; 0 for pictures, whose own
-            headers are read.
+        width, height (int): Size of a video's frames in pixels; 0 for
+            pictures, whose own headers are read.
     """
 
     name: str
@@ -50,12 +52,29 @@ class MotSequence:
     height: int = 0
 
     def seconds(self, frame: int) -> float:
-        """Time of a frame, the first being 0."""
+        """Time of a frame (counted from 1) in seconds; 0 for the first."""
         return round((frame - 1) / self.rate, 3)
 
 
 def find_sequences(root: NativeRoot, notes: list[Note]) -> list[MotSequence]:
-    """Every labelled sequence below the root, in order, each once."""
+    """Find every labelled sequence below the root.
+
+    Of the copies that MOT17 has of each sequence, one per detector, only the
+    first is taken.
+
+    Args:
+        root (NativeRoot): A sequence, or a folder with sequences or with the
+            folders ``train`` and ``test`` that hold them.
+        notes (list[Note]): Takes what is left out or assumed.
+
+    Returns:
+        list[MotSequence]: Sequences outside of both folders first, then
+        those of ``train`` and of ``test``, each by name.
+
+    Raises:
+        NativeDataError: There is none, two have the same name, or one lacks
+            its pictures or its video.
+    """
     found: dict[str, MotSequence] = {}
     for part, folder in _labelled_folders(root, notes):
         name = folder.absolute().name
@@ -172,7 +191,8 @@ def _describe_video(
         raise NativeDataError(
             folder,
             f'has no pictures in img1, and not one video but {names}',
-            'put the pictures or the one video there that gt.txt labels',
+            'put the pictures into img1, or keep the one video beside gt '
+            'that gt.txt labels',
         )
     try:
         with VideoReader(videos[0]) as video:
@@ -232,7 +252,15 @@ def _natural(name: str) -> list:
 
 
 def read_seqinfo(path: Path) -> dict[str, str]:
-    """The section ``Sequence``, keys in lower case; empty without a file."""
+    """Read the section ``Sequence`` of seqinfo.ini.
+
+    Returns:
+        dict[str, str]: Its entries, with keys in lower case; empty where
+        there is no such file.
+
+    Raises:
+        NativeDataError: The file is no ini file.
+    """
     if not path.is_file():
         return {}
     parser = configparser.ConfigParser(interpolation=None, strict=False)
