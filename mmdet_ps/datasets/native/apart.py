@@ -101,10 +101,11 @@ def _stop(process: multiprocessing.Process) -> None:
 
 
 def mark_reading(path: str | Path) -> None:
-    """Note down that a file is about to be opened, if anybody wants to know.
+    """Note down that a file is about to be opened.
 
-    Processes side by side write over each other, so the name may be that of
-    a neighbour; ``parallel_map`` then reads once more, one after the other.
+    Outside of :func:`read_apart` nothing is noted. Processes side by side
+    write over each other's note, so it may name the file of another one;
+    ``parallel_map`` then reads the files once more, one after the other.
     """
     if journal := os.environ.get(VARIABLE):
         with open(journal, 'wb') as file:

@@ -1,4 +1,8 @@
-"""CityPersons: pedestrians of 50 pixels and more; the rest is ignored."""
+"""CityPersons: pedestrians at least 50 pixels tall; the rest is ignored.
+
+The dataset is that of Zhang et al., "CityPersons: A Diverse Dataset for
+Pedestrian Detection" (CVPR 2017).
+"""
 
 from __future__ import annotations
 
@@ -29,7 +33,7 @@ MIN_HEIGHT = 50
 
 
 def read_citypersons(root: NativeRoot) -> NativeSet:
-    """Training and validation set."""
+    """Read the splits ``train`` and ``test``, this one the validation set."""
     notes: list[Note] = []
     splits, facts = [], {}
     for name, source in (('train', 'train'), ('test', 'val')):

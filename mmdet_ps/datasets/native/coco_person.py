@@ -18,7 +18,10 @@ from .records import (
 
 
 def read_coco_person(root: NativeRoot) -> NativeSet:
-    """Images with at least one person that is no crowd."""
+    """Read ``train`` (train2017) and ``test`` (val2017).
+
+    They have the images with at least one person that is no crowd.
+    """
     notes: list[Note] = []
     splits = []
     for name, source in (('train', 'train2017'), ('test', 'val2017')):

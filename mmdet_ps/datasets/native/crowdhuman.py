@@ -1,4 +1,8 @@
-"""CrowdHuman: one JSON object per line, boxes that leave the image."""
+"""CrowdHuman: one JSON object per line, boxes that leave the image.
+
+The dataset is that of Shao et al., "CrowdHuman: A Benchmark for Detecting
+Human in a Crowd" (2018).
+"""
 
 from __future__ import annotations
 
@@ -29,7 +33,16 @@ IMAGE_FOLDERS = {
 
 
 def read_crowdhuman(root: NativeRoot, box_key: str = 'fbox') -> NativeSet:
-    """Full bodies, cut at the border; masks and ``ignore`` are ignored."""
+    """Read the splits ``train`` and ``test``, this one the validation set.
+
+    Boxes are cut at the border of the image. Those of the class ``mask`` and
+    those marked ``ignore`` become regions to ignore.
+
+    Args:
+        root (NativeRoot): The folder of the dataset.
+        box_key (str): Which box of a person is taken: ``fbox`` the full body,
+            ``vbox`` the visible part of it, ``hbox`` the head.
+    """
     notes: list[Note] = []
     splits = []
     for name, source in (('train', 'train'), ('test', 'val')):
@@ -71,7 +84,10 @@ def _record(
 
 
 def is_ignored(person: Entry) -> bool:
-    """Not a person, or marked; ``head_attr.ignore`` is about heads only."""
+    """Whether a box is no person or is marked ``ignore``.
+
+    The mark ``head_attr.ignore`` is not looked at: it is about the head only.
+    """
     extra = person['extra']
     marked = extra['ignore'].flag() if extra else False
     return marked or person['tag'].value != 'person'

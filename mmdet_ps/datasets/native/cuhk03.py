@@ -1,5 +1,9 @@
 """CUHK03 in its original archive, and CUHK03-NP.
 
+The dataset is that of Li et al., "DeepReID" (CVPR 2014), the new protocol
+that of Zhong et al., "Re-ranking Person Re-identification with k-reciprocal
+Encoding" (CVPR 2017).
+
 The archive is an HDF5 file of image arrays; they are unpacked once into
 ``images_labeled`` and ``images_detected``, named ``<pair>_<person>_<view>_
 <image>.png`` as everywhere else. Both protocols are prepared: the new one
@@ -32,7 +36,12 @@ ARCHIVE = 'cuhk-03.mat'
 
 
 def read_cuhk03(root: NativeRoot) -> NativeSet:
-    """Both protocols for both kinds of boxes."""
+    """Read both protocols for both kinds of boxes, or the repacked CUHK03-NP.
+
+    Splits are named ``train`` and ``test`` with ``_classic`` and
+    ``_detected`` behind, see the module. Those of CUHK03-NP have the new
+    protocol alone.
+    """
     if root.has('labeled/bounding_box_train'):
         return _read_repack(root)
     notes: list[Note] = []
@@ -214,7 +223,15 @@ def _array(archive, key) -> np.ndarray:
 
 
 def unpack_cuhk03(root: NativeRoot) -> None:
-    """Write the images of the archive where they are not there yet."""
+    """Write the images of the archive into the root, if they are not there.
+
+    A folder appears under its name once it is complete, so that an
+    interrupted run is repeated.
+
+    Raises:
+        NativeDataError: The archive is missing or damaged, or h5py is not
+            installed.
+    """
     if root.has('labeled/bounding_box_train') or all(
         root.has(f'images_{kind}') for kind in KINDS
     ):

@@ -1,4 +1,8 @@
-"""EuroCity Persons, day and night: pedestrians; other persons are ignored."""
+"""EuroCity Persons, day and night: pedestrians; other persons are ignored.
+
+The dataset is that of Braun et al., "EuroCity Persons: A Novel Benchmark for
+Person Detection in Traffic Scenes" (TPAMI 2019).
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,10 @@ MIN_HEIGHT = 20  # pixels: the official limit of "all"
 
 
 def read_eurocity(root: NativeRoot) -> NativeSet:
-    """Training and validation frames, those of the day first."""
+    """Read the splits ``train`` and ``test``, this one the validation set.
+
+    Frames of the day come before those of the night.
+    """
     notes: list[Note] = []
     splits = []
     for name, source in (('train', 'train'), ('test', 'val')):
@@ -55,7 +62,19 @@ def _labels(root: NativeRoot, folder: str, notes: list[Note]) -> list[str]:
 
 
 def read_frame(path: Path, root: Path) -> ImageRecord:
-    """One label file and the image it belongs to."""
+    """Read one label file.
+
+    Args:
+        path (Path): The file.
+        root (Path): Folder of the dataset, to which the name of the image is
+            relative.
+
+    Returns:
+        ImageRecord: Pedestrians, and other persons as regions to ignore.
+
+    Raises:
+        NativeDataError: The file is damaged; the entry is named.
+    """
     frame = read_json(path, 'imagewidth', 'imageheight', 'children')
     boxes, ignored = [], []
     for child in _children(frame):

@@ -27,7 +27,11 @@ class NativeRoot:
     Args:
         path: The folder.
         provenance: One line: who publishes the files, and how to get them.
-        workers: Processes for work on many files; 0 or 1 stays in this one.
+        workers: Processes for work on many files; 0 or 1 does it in the
+            calling one.
+
+    Raises:
+        NativeDataError: There is no such folder.
     """
 
     def __init__(
@@ -47,31 +51,47 @@ class NativeRoot:
             )
 
     def file(self, *relatives: str) -> Path:
-        """The first of the named files that exists."""
+        """The first of the named files that exists.
+
+        Args:
+            *relatives (str): Names relative to the root.
+
+        Raises:
+            NativeDataError: None of them exists.
+        """
         for relative in relatives:
             if os.path.isfile(self.path / relative):
                 return self.path / relative
         raise self.missing('file', *relatives)
 
     def folder(self, *relatives: str) -> Path:
-        """The first of the named folders that exists."""
+        """The first of the named folders that exists; see :meth:`file`."""
         for relative in relatives:
             if os.path.isdir(self.path / relative):
                 return self.path / relative
         raise self.missing('folder', *relatives)
 
     def missing(self, kind: str, *relatives: str) -> NativeDataError:
+        """The error to raise where none of the named files or folders exists.
+
+        Args:
+            kind (str): What is missing, such as ``file`` or ``folder``.
+            *relatives (str): Names relative to the root, any of which would
+                do.
+        """
         others = ''.join(f' (or {name})' for name in relatives[1:])
         return NativeDataError(
             self.path / relatives[0],
             f'{kind} missing{others}',
-            f'it comes from {self.provenance}; is the root right?',
+            f'it comes from {self.provenance}; check that the root is right',
         )
 
     def has(self, relative: str) -> bool:
+        """Whether there is such a file or folder, relative to the root."""
         return os.path.exists(self.path / relative)
 
     def relative(self, path: str | Path) -> str:
+        """The path relative to the root, with forward slashes."""
         return Path(path).relative_to(self.path).as_posix()
 
     def map(self, function: Callable, items: Iterable, title: str) -> list:
@@ -82,7 +102,21 @@ class NativeRoot:
 def parallel_map(
     function: Callable, items: Iterable, title: str, workers: int = 0
 ) -> list:
-    """Map in order; the bar appears after two seconds."""
+    """``[function(item) for item in items]``, in several processes.
+
+    Args:
+        function (Callable): What is done with each item. With several
+            processes it, the items and the results must be able to cross
+            between processes.
+        items (Iterable): The items.
+        title (str): Title of the progress bar, which appears after two
+            seconds.
+        workers (int): Number of processes. Below 2, or with fewer than 64
+            items, the work is done in the calling process.
+
+    Returns:
+        list: The results in the order of the items.
+    """
     items = list(items)
     bar = dict(total=len(items), desc=title, delay=2, leave=False)
     if workers < 2 or len(items) < 64:
@@ -101,6 +135,10 @@ def parallel_map(
 def read_text(path: str | Path, remedy: str = REFETCH) -> str:
     """Read a text file in UTF-8, with or without a mark, in any locale.
 
+    Args:
+        path (str or Path): The file.
+        remedy (str): What the error advises where the file is no such text.
+
     Raises:
         NativeDataError: The file is missing, or no such text.
     """
@@ -116,9 +154,16 @@ def read_text(path: str | Path, remedy: str = REFETCH) -> str:
 
 
 def read_lines(path: str | Path) -> list[tuple[int, str]]:
-    """(line number, stripped line) of the lines that are not blank.
+    """Read the lines of a text file that are not blank.
 
-    Windows and Unix line ends, and a missing last one, are all the same.
+    Lines may end as on Windows or on Unix, the last one in any way.
+
+    Returns:
+        list[tuple[int, str]]: Number of the line, from 1, and the line
+        without white space around it.
+
+    Raises:
+        NativeDataError: The file is missing, or no text.
     """
     numbered = enumerate(re.split(r'\r\n|\r|\n', read_text(path)), 1)
     return [(n, line.strip()) for n, line in numbered if line.strip()]
@@ -136,9 +181,14 @@ def list_images(
 ) -> list[str]:
     """Names of the image files directly in a folder, sorted.
 
-    ``notes`` takes what was left out, counted by reason. Hidden files are
-    never images, whatever they are called: macOS leaves a ``._name.jpg``
-    beside every file that it copies.
+    Hidden files are never images, whatever they are called: macOS leaves a
+    ``._name.jpg`` beside every file that it copies.
+
+    Args:
+        folder (Path): The folder.
+        suffixes (Iterable[str]): Endings of names that are taken, in lower
+            case.
+        notes (list[Note]): Takes what was left out, counted by reason.
     """
     taken, left_out = _sift(sorted(os.listdir(folder)), folder, suffixes)
     if notes is not None:
@@ -154,8 +204,15 @@ def walk_files(
 ) -> Iterator[str]:
     """Paths of the files below a folder, relative to it, folder by folder.
 
-    Links to folders are folders; one that leads back is not entered twice.
-    ``notes`` takes what was left out once the walk is over.
+    A link to a folder is followed, and no folder is entered twice.
+
+    Args:
+        root (Path): The folder.
+        suffixes (Iterable[str]): Endings of names that are taken, in lower
+            case.
+        notes (list[Note]): Takes what was left out, counted by reason, once
+            the walk is over.
+        skip (Iterable[str]): Names of folders that are not entered.
     """
     left_out: dict[str, list[str]] = {}
     seen = {_identity(root)}

@@ -1,4 +1,4 @@
-"""The last step of every reader: image sizes, and boxes held against them."""
+"""The last step after every reader: image sizes, and boxes checked by them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def finish(
         native (NativeSet): What was read.
         root (NativeRoot): Where the images lie.
         decode (bool): Decode every image, to find damaged ones.
-        may_lack (Container[str]): Splits whose missing images are left out
-            and counted.
+        may_lack (Container[str]): Names of the splits whose missing images
+            are left out and counted.
 
     Raises:
         UserError: Images are missing, or one is damaged.
@@ -76,9 +76,13 @@ def _settle_missing(
 
 
 def check_boxes(record: ImageRecord, clip: bool, notes: list[Note]) -> None:
-    """Drop boxes outside the image; with ``clip`` cut those that leave it.
+    """Drop the boxes outside of their image, and cut others, in place.
 
-    A box whose far corner is infinite is the whole image.
+    Args:
+        record (ImageRecord): The image, whose size is known. A box whose far
+            corner is infinite becomes the whole image.
+        clip (bool): Cut the boxes that leave the image at its border.
+        notes (list[Note]): Takes a note for every box that is dropped.
     """
     if len(record.boxes) == 0:
         return

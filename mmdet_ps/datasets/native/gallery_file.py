@@ -33,7 +33,13 @@ class OtherLayout(Exception):
 
 @dataclass
 class Structure:
-    """A struct array met on the way, and how many leaves came before it."""
+    """A struct array of the file.
+
+    Args:
+        leaves: How many leaves stand before it in the file.
+        count: Number of its entries.
+        fields: Names of their fields.
+    """
 
     leaves: int
     count: int
@@ -44,11 +50,16 @@ class Structure:
 class Leaves:
     """Arrays that are no structs, in the order of the file.
 
+    ``codes`` and ``sizes`` are read in blocks; joined they have an entry for
+    each of the L leaves.
+
     Args:
-        codes: Index of the name in the list, -1 for other texts and numbers.
-        sizes: Number of elements.
-        boxes: Leaf -> its four numbers.
+        codes: Index of the leaf's text among the known names, (L,) int32; -1
+            for other texts and for numbers.
+        sizes: Number of elements, (L,) uint8; 255 stands for more as well.
+        boxes: Number of a leaf of four numbers -> these, (4,) float64.
         structures: All struct arrays.
+        count: L.
     """
 
     codes: list[np.ndarray] = field(default_factory=list)
@@ -59,12 +70,17 @@ class Leaves:
 
 
 def read_leaves(path: str | Path, variable: str, names: list[str]) -> Leaves:
-    """All leaves of a variable of nested struct arrays.
+    """Read all leaves of a variable of nested struct arrays.
 
     Args:
         path: MATLAB 5 file.
-        variable: Its name.
-        names: Texts that are known, such as image names.
+        variable: Name of the variable.
+        names: Texts that are known, such as image names, of at most 16
+            bytes each.
+
+    Raises:
+        OtherLayout: The file is laid out in another way than the published
+            ones, or is damaged.
     """
     known = _NameTable(names)
     leaves = Leaves()

@@ -47,7 +47,17 @@ def read_json(path: str | Path, *keys: str, remedy: str = REFETCH) -> Entry:
 def parse_json(
     text: str, path: str | Path, where: str = '', remedy: str = REFETCH
 ) -> Entry:
-    """Parse one JSON value out of a file; ``where`` says which one."""
+    """Parse one JSON value out of a file.
+
+    Args:
+        text (str): The value.
+        path (str or Path): The file, for errors.
+        where (str): Its place in the file, for errors; empty for all of it.
+        remedy (str): What helps where an entry is not as expected.
+
+    Raises:
+        NativeDataError: The text is no JSON.
+    """
     try:
         return Entry(json.loads(text), where, path, remedy)
     except json.JSONDecodeError as error:
@@ -61,7 +71,11 @@ def parse_json(
 
 
 def by_id(images: Entry) -> dict[int | str, Entry]:
-    """The images of COCO's form by the id that annotations name."""
+    """The images of a COCO file by the id that annotations name.
+
+    Raises:
+        NativeDataError: An image has no id, or that of another one.
+    """
     found: dict[int | str, Entry] = {}
     for image in images.items():
         key = image['id'].key()
@@ -74,7 +88,15 @@ def by_id(images: Entry) -> dict[int | str, Entry]:
 
 
 def belonging(row: Entry, grouped: dict[int | str, Rows]) -> Rows:
-    """What belongs to the image of an annotation of COCO's form."""
+    """What is kept for the image of an annotation of a COCO file.
+
+    Args:
+        row (Entry): The annotation.
+        grouped (dict): Id of an image -> what is kept for it.
+
+    Raises:
+        NativeDataError: There is no image of the annotation's ``image_id``.
+    """
     key = row['image_id'].key()
     if key not in grouped:
         raise NativeDataError(
@@ -104,7 +126,11 @@ class Entry:
         self.path, self.remedy = path, remedy
 
     def error(self, kind: str) -> NativeDataError:
-        """Say that the value is not of a kind."""
+        """The error to raise where the value is not as expected.
+
+        Args:
+            kind (str): What the value is instead, such as ``no number``.
+        """
         if self.value is None:
             what = f'{self.where or "the document"} is missing'
         else:
@@ -138,7 +164,7 @@ class Entry:
             yield Entry(value, f'{self.where}[{k}]', self.path, self.remedy)
 
     def text(self) -> str:
-        """A text that is not empty, and that a file could be named."""
+        """A text that is not empty and could be the name of a file."""
         if not isinstance(self.value, str) or not self.value:
             raise self.error('no text')
         try:

@@ -1,4 +1,8 @@
-"""LUPerson: millions of crops without identities, as LMDB or as files."""
+"""LUPerson: millions of crops without identities, as LMDB or as files.
+
+The dataset is that of Fu et al., "Unsupervised Pre-training for Person
+Re-identification" (CVPR 2021).
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,11 @@ KEY_FILES = ('keys.pkl', 'lmdb/keys.pkl', 'lup/lmdb/keys.pkl')
 
 
 def read_luperson(root: NativeRoot) -> NativeSet:
-    """All crops as one training split, in the order of the keys or names."""
+    """Read all crops as the one split ``train``.
+
+    They come in the order of the keys of the database where there is a key
+    file, else in that of folders and names.
+    """
     notes: list[Note] = []
     file = next((name for name in KEY_FILES if root.has(name)), None)
     if file is not None:
@@ -44,7 +52,13 @@ class PlainUnpickler(pickle.Unpickler):
 
 
 def read_keys(path: Path) -> list[str]:
-    """The LMDB keys; newer files hold them in a dict beside made-up ids."""
+    """Read the keys of the database.
+
+    A key file is a pickled list, or a dict with the list as ``keys``.
+
+    Raises:
+        NativeDataError: The file is no such pickle, or a key is no text.
+    """
     try:
         with open(path, 'rb') as file:
             keys = PlainUnpickler(file).load()
@@ -68,7 +82,12 @@ def read_keys(path: Path) -> list[str]:
 
 
 def check_key(key: str) -> str:
-    """The key, if it is one that a database can hold."""
+    """Return a key if a database can hold it.
+
+    Raises:
+        TypeError: The key is no text, or empty.
+        ValueError: It has characters that UTF-8 does not.
+    """
     if not isinstance(key, str) or not key:
         raise TypeError(f'{key!r:.40}')
     key.encode()
@@ -78,7 +97,22 @@ def check_key(key: str) -> str:
 def check_store(
     root: NativeRoot, path: Path, keys: list[str], notes: list[Note]
 ) -> None:
-    """The database that the keys belong to is there and holds them."""
+    """Check that the database is there and holds the keys.
+
+    About a hundred keys are looked up.
+
+    Args:
+        root (NativeRoot): The folder of the dataset.
+        path (Path): The key file; the database lies in the folder ``lmdb``
+            beside it, or in the same folder.
+        keys (list[str]): The keys.
+        notes (list[Note]): Takes a note where the database lies elsewhere
+            than configurations expect, or cannot be opened for want of the
+            package lmdb.
+
+    Raises:
+        NativeDataError: The database is missing or damaged, or lacks keys.
+    """
     folders = [path.parent / 'lmdb', path.parent]
     folder = next((f for f in folders if os.path.isfile(f / 'data.mdb')), None)
     if folder is None:

@@ -1,5 +1,8 @@
 """Market-1501 and every set repacked in its form.
 
+Market-1501 is that of Zheng et al., "Scalable Person Re-identification: A
+Benchmark" (ICCV 2015).
+
 DukeMTMC-reID, CUHK03-NP and the repack of MSMT17 have the same three
 folders and the same names, ``<id>_c<camera>...``.
 """
@@ -31,10 +34,17 @@ JUNK, DISTRACTOR = -1, 0
 def read_market1501(
     root: NativeRoot, prefix: str = '', has_distractors: bool = True
 ) -> NativeSet:
-    """Training crops, and the queries followed by the gallery.
+    """Read the splits ``train`` and ``test``, this one queries then gallery.
 
-    ``has_distractors``: identity 0 is a distractor (Market-1501), not a
-    person (MSMT17, whose identities start at 0).
+    Identities of the training split are numbered from 0 without gaps; those
+    of the test split keep the numbers of the files.
+
+    Args:
+        root (NativeRoot): The folder of the dataset.
+        prefix (str): What stands before the names of the three folders.
+        has_distractors (bool): Whether identity 0 is a distractor
+            (Market-1501) rather than a person (MSMT17, whose identities
+            start at 0).
     """
     notes: list[Note] = []
     train, query, gallery = (
@@ -90,7 +100,15 @@ def reid_facts(
 
 
 def crop(img_path: str, person_id: int, **extra) -> ImageRecord:
-    """A crop; its box is the whole image once the size is known."""
+    """Make the record of a crop.
+
+    Its box becomes the whole image once the size of that is known.
+
+    Args:
+        img_path (str): The image, relative to the root.
+        person_id (int): The identity.
+        **extra: What else goes into the annotation file, such as ``camera``.
+    """
     return ImageRecord(
         img_path,
         np.array([[0, 0, np.inf, np.inf]]),

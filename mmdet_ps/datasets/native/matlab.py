@@ -25,7 +25,12 @@ MAX_EXACT = 1 << 53
 
 
 def load_variable(path: str | Path, *names: str) -> np.ndarray:
-    """The first of the variables ``names`` that the file holds, as stored."""
+    """Read the first of the named variables that the file holds, as stored.
+
+    Raises:
+        NativeDataError: The file is missing or damaged, or holds none of
+            them.
+    """
     contents = _load(path)
     for name in names:
         if name in contents:
@@ -39,7 +44,11 @@ def load_variable(path: str | Path, *names: str) -> np.ndarray:
 
 
 def variable_names(path: str | Path) -> list[str]:
-    """Names of the variables in the file."""
+    """Names of all variables in the file.
+
+    Raises:
+        NativeDataError: The file is damaged.
+    """
     mark_reading(path)
     try:
         return [name for name, _, _ in whosmat(str(path))]
@@ -90,7 +99,14 @@ def cells(array: np.ndarray) -> list:
 def structs(
     array: np.ndarray, where: str, path: str | Path
 ) -> Iterator[np.void]:
-    """The entries of a struct array, or of a cell array of 1x1 structs."""
+    """The entries of a struct array, or of a cell array of 1x1 structs.
+
+    Here and in the functions below, ``where`` is the place of the value in
+    the file (such as ``Img[3].box``) and ``path`` the file; errors name both.
+
+    Raises:
+        NativeDataError: An entry is no struct.
+    """
     for k, entry in enumerate(np.asarray(array).ravel()):
         while isinstance(entry, np.ndarray) and entry.size == 1:
             entry = entry.ravel()[0]
@@ -102,7 +118,11 @@ def structs(
 
 
 def field(record: np.void, name: str, where: str, path: str | Path) -> object:
-    """The field ``name`` of a struct."""
+    """The field ``name`` of a struct.
+
+    Raises:
+        NativeDataError: The struct has no such field.
+    """
     if name not in record.dtype.names:
         raise NativeDataError(
             path,
@@ -113,7 +133,11 @@ def field(record: np.void, name: str, where: str, path: str | Path) -> object:
 
 
 def text(value, where: str, path: str | Path) -> str:
-    """A string out of whatever nesting it is stored in."""
+    """A string, out of any cell arrays of one entry around it.
+
+    Raises:
+        NativeDataError: The value is no string.
+    """
     while isinstance(value, np.ndarray) and value.size == 1:
         value = value.ravel()[0]
     if not isinstance(value, str):
@@ -124,7 +148,11 @@ def text(value, where: str, path: str | Path) -> str:
 
 
 def numbers(value, where: str, path: str | Path) -> np.ndarray:
-    """The numbers of an array as float64, any integer type widened."""
+    """The numbers of an array as float64, in its shape.
+
+    Raises:
+        NativeDataError: The value holds other things than real numbers.
+    """
     array = np.asarray(value)
     try:
         if array.dtype.kind == 'c':
@@ -138,7 +166,12 @@ def numbers(value, where: str, path: str | Path) -> np.ndarray:
 
 
 def integers(value, where: str, path: str | Path) -> np.ndarray:
-    """The whole numbers of an array as int64, in its shape."""
+    """The whole numbers of an array as int64, in its shape.
+
+    Raises:
+        NativeDataError: The value holds anything else, or a number from 2^53,
+            beyond which float64 is not exact.
+    """
     plain = numbers(value, where, path)
     exact = np.isfinite(plain) & (np.abs(plain) < MAX_EXACT)
     if not (exact & (plain == np.trunc(plain))).all():
@@ -149,10 +182,13 @@ def integers(value, where: str, path: str | Path) -> np.ndarray:
 
 
 def xywh_box(value, where: str, path: str | Path) -> np.ndarray | None:
-    """A box as (4,) float64 [x, y, w, h]; None where it is marked absent.
+    """A box as (4,) float64 [x, y, w, h] in pixels; None where it is absent.
 
     "Absent" is a float array of shape (1, 0) in CUHK-SYSU; (0, 0) and other
     empty shapes, which copies of such files have, mean the same.
+
+    Raises:
+        NativeDataError: The value is neither absent nor four such numbers.
     """
     box = numbers(value, where, path).ravel()
     if box.size == 0:

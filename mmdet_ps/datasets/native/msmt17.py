@@ -1,4 +1,8 @@
-"""MSMT17: V1, V2 (faces masked) and the repack in Market-1501's form."""
+"""MSMT17: V1, V2 (faces masked) and the repack in Market-1501's form.
+
+The dataset is that of Wei et al., "Person Transfer GAN to Bridge Domain Gap
+for Person Re-identification" (CVPR 2018).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,11 @@ RELEASES = (('train', 'test'), ('mask_train_v2', 'mask_test_v2'))
 
 
 def read_msmt17(root: NativeRoot) -> NativeSet:
-    """Training crops (with list_val), and the queries before the gallery."""
+    """Read the splits ``train`` and ``test``, this one queries then gallery.
+
+    The images of list_val.txt are trained on, as published methods do.
+    Identities of each split are numbered on their own.
+    """
     if root.has('bounding_box_train'):
         return read_market1501(root, has_distractors=False)
     train_folder = root.folder(*(train for train, _ in RELEASES)).name

@@ -29,7 +29,19 @@ REPORT = 'report.json'
 
 @dataclass
 class Report:
-    """What was found in a native folder, and what became of it."""
+    """What was found in a native folder, and what became of it.
+
+    Args:
+        dataset (str): Name of the dataset.
+        root (str): Its native folder.
+        out (str): Folder that is written to.
+        found (dict[str, int]): Counts of what the folder holds.
+        expected (dict[str, int]): Counts of the published release.
+        notes (list[Note]): Errors of the data, and their treatment.
+        written (list[str]): Names of the files written to ``out``.
+        reused (bool): Whether the files of an earlier run are still valid, so
+            that nothing was written.
+    """
 
     dataset: str
     root: str
@@ -67,6 +79,9 @@ def prepare(
         out (str or Path): Folder to write to; by default ``prepared`` below
             the root.
         **options (object): See :func:`prepare_here`.
+
+    Returns:
+        Report: What was found and written.
 
     Raises:
         UserError: A file is missing, damaged or of another form, or the
@@ -135,8 +150,11 @@ def prepare_here(
             of a search set's test part stay an error, since the protocol
             names them.
         workers (int): Processes for work on many files.
-        options (object): What ``form.choose`` gives, for forms that offer a
-            choice.
+        options (object): What ``form.choose`` returns, for datasets that
+            offer options; None takes the defaults.
+
+    Returns:
+        Report: What was found and written.
     """
     native_root = NativeRoot(root, form.provenance, workers)
     out = Path(out) if out else native_root.path / 'prepared'
@@ -233,9 +251,16 @@ def source_name(form: NativeForm, root: Path) -> str:
 def source_stamp(
     root: Path, sources: Iterable[str], out: Path | None = None
 ) -> dict:
-    """Number of source files, and a digest of names, sizes and times.
+    """Tell a state of the source files from any other one.
 
-    ``out``: Folder that is written to and is no source.
+    Args:
+        root (Path): The native folder.
+        sources (Iterable[str]): Files and folders, relative to the root.
+        out (Path): Folder that is written to, which is no source.
+
+    Returns:
+        dict: ``files``, the number of source files, and ``digest``, the
+        SHA-256 of their names, sizes and times of change.
     """
     digest, files = hashlib.sha256(), 0
     for source in sources:
@@ -289,7 +314,12 @@ def _reusable(root: Path, out: Path, stamp: dict) -> Report | None:
 
 
 def format_report(report: Report, examples: int = 3) -> str:
-    """The report as text: counts, known errors, files."""
+    """Write the report as text: counts, errors of the data, files.
+
+    Args:
+        report (Report): The report.
+        examples (int): How many entries are named of each kind of error.
+    """
     lines = [f'{report.dataset}  {report.root}', '']
     width = max(map(len, [*report.found, *report.expected]), default=0)
     lines.append(f'  {"":{width}}  {"found":>8}  {"known":>8}')

@@ -51,16 +51,22 @@ def read_protocols(
         dataset: ``cuhk-sysu``, ``prw`` or ``posetrack21``.
         root: The native folder.
         names: Names out of ``PROTOCOLS``; by default every protocol the
-            folder has the files (and PRW-mini's queries) for.
+            folder has the files (and PRW-mini's queries) for, but for
+            PoseTrack21's ``other-video``, which has to be named.
 
     Returns:
-        In the order of ``names``, else of ``PROTOCOLS``.
+        list[SearchProtocol]: In the order of ``names``, else of
+        ``PROTOCOLS``.
+
+    Raises:
+        NativeDataError: The dataset or a protocol is unknown, or a file is
+            missing or damaged.
     """
     if dataset not in PROTOCOLS:
         raise NativeDataError(
             root,
             f'no search protocol of {dataset!r} is known',
-            f'there are {", ".join(PROTOCOLS)}',
+            f'protocols are known of {", ".join(PROTOCOLS)}',
         )
     for name in names or ():
         if name not in PROTOCOLS[dataset]:
@@ -75,7 +81,16 @@ def read_protocols(
 
 
 def write_protocol(dataset: str, root: str | Path, out: Path) -> list[str]:
-    """Write every protocol of a native folder; returns the file's name."""
+    """Write the protocols of a native folder into ``protocol.npz``.
+
+    Args:
+        dataset (str): As of :func:`read_protocols`.
+        root (str or Path): The native folder.
+        out (Path): Folder to write to.
+
+    Returns:
+        list[str]: Names of the files written.
+    """
     save_protocols(Path(out) / PROTOCOL_FILE, read_protocols(dataset, root))
     return [PROTOCOL_FILE]
 
@@ -231,11 +246,26 @@ def _from_boxes(
 
 
 def offsets_of(rows: Sequence) -> np.ndarray:
+    """Where each of N lists begins once all are joined, and the end.
+
+    Returns:
+        np.ndarray: (N + 1,) int, from 0 to the sum of the lengths.
+    """
     return np.concatenate([[0], np.cumsum([len(row) for row in rows])])
 
 
 def exact_xywh(corners: np.ndarray) -> np.ndarray:
-    """(..., 4) xyxy as xywh whose x + w is the given corner again."""
+    """Boxes xyxy as xywh, such that x + w is exactly the given corner again.
+
+    A difference of two numbers is rounded, so that adding it may miss the
+    corner by the last digit; the extent is corrected by what is missed.
+
+    Args:
+        corners (np.ndarray): (..., 4) float64 xyxy.
+
+    Returns:
+        np.ndarray: (..., 4) float64 xywh.
+    """
     low, high = corners[..., :2], corners[..., 2:]
     extent = high - low
     extent = extent + (high - (low + extent))

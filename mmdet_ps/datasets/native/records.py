@@ -14,12 +14,24 @@ from ..crop_index import CropIndex
 
 @dataclass(slots=True)
 class ImageRecord:
-    """One image and the persons in it.
+    """One image and the N persons in it.
 
-    ``boxes`` (N, 4) float64 xyxy in pixels of the image, ``person_ids`` (N,)
-    int64, ``ignored`` (N,) bool: neither a person to find nor background.
-    ``extra`` goes into the annotation file as it is (camera, role, ...).
-    ``in_video``: the image is still inside a video, there is no file yet.
+    Args:
+        img_path (str): The image, relative to the root.
+        boxes (np.ndarray): (N, 4) float64 xyxy, pixels of the image.
+        person_ids (np.ndarray): (N,) int64, -1 where unlabelled; None if all
+            are.
+        ignored (np.ndarray): (N,) bool, True for a region that is neither a
+            person to find nor background; None if there is none.
+        width, height (int): Size of the image in pixels; 0 while unknown.
+        extra (dict): Goes into the annotation file as it is (``camera``,
+            ``role``, ...).
+        in_video (bool): The image is a frame inside a video and has no file
+            yet.
+
+    Raises:
+        UserError: The numbers of boxes, identities and marks differ, or an
+            identity has more than 64 bits.
     """
 
     img_path: str
@@ -49,7 +61,9 @@ class ImageRecord:
         if not len(self.person_ids) == len(self.ignored) == count:
             raise UserError(
                 f'{self.img_path}: {count} boxes but '
-                f'{len(self.person_ids)} identities'
+                f'{len(self.person_ids)} identities and '
+                f'{len(self.ignored)} marks to ignore: give one of each per '
+                'box'
             )
 
     def add(self, box: np.ndarray, person_id: int) -> None:
@@ -84,10 +98,18 @@ class Note:
 
 @dataclass
 class Split:
-    """One annotation file to be: ``train`` or ``test`` (or a variant).
+    """What becomes one annotation file.
 
-    Millions of crops without any annotation come as ``crops`` instead of
-    ``records``; ``storage`` says where: ``files``, or ``lmdb`` with keys.
+    Args:
+        name (str): ``train``, ``test`` or a variant of them; the name of the
+            file as well.
+        records (list[ImageRecord]): The images, in the order of the file.
+        num_identities (int): Number of identities. Those of a training split
+            are numbered from 0 without gaps. 0 for a re-ID test set.
+        crops (CropIndex): Millions of crops without any annotation, in place
+            of ``records``.
+        storage (str): Where ``crops`` lie: ``files`` whose names they are,
+            or ``lmdb``, a database whose keys they are.
     """
 
     name: str
@@ -99,11 +121,13 @@ class Split:
 
 @dataclass
 class NativeSet:
-    """A native folder, read.
+    """What a reader returns.
 
-    ``facts`` are counts to hold against the known ones; ``sizes_known`` says
-    that the records already carry image sizes; ``clip`` that boxes are to be
-    cut at the border of the image.
+    Args:
+        splits (list[Split]): The splits.
+        facts (dict[str, int]): Counts to compare with the known ones.
+        notes (list[Note]): Errors of the data that were met.
+        clip (bool): Boxes are to be cut at the border of their image.
     """
 
     splits: list[Split]
@@ -112,6 +136,7 @@ class NativeSet:
     clip: bool = False
 
     def split(self, name: str) -> Split:
+        """The split of a name."""
         return next(split for split in self.splits if split.name == name)
 
 
@@ -122,13 +147,27 @@ def xywh_to_xyxy(boxes: np.ndarray) -> np.ndarray:
 
 
 def contiguous_ids(raw_ids, unlabelled=()) -> dict[int, int]:
-    """Raw identity -> 0, 1, 2, ... in ascending order of the raw ones."""
+    """Number identities from 0 without gaps, in ascending order.
+
+    Args:
+        raw_ids: Identities as the files give them, in any order.
+        unlabelled: Numbers that stand for no identity.
+
+    Returns:
+        dict[int, int]: Identity of the files -> its new number.
+    """
     kept = sorted({int(raw) for raw in raw_ids} - set(unlabelled))
     return {raw: k for k, raw in enumerate(kept)}
 
 
 def count_facts(split: Split) -> dict[str, int]:
-    """The counts that the published tables give of a split."""
+    """Count images, boxes and identities of a split.
+
+    Returns:
+        dict[str, int]: ``images``, ``boxes`` that are not ignored and, where
+        there are any, ``boxes with id``, ``boxes without id``, ``ids`` and
+        ``ignore regions``.
+    """
     persons = [r.person_ids[~r.ignored] for r in split.records]
     ids = np.concatenate(persons) if persons else np.zeros(0, np.int64)
     labelled = ids[ids >= 0]
@@ -142,7 +181,16 @@ def count_facts(split: Split) -> dict[str, int]:
 
 
 def person_facts(splits: list[Split], notes: list[Note]) -> dict[str, int]:
-    """Counts of every split; identities met twice in an image are noted."""
+    """Count what every split holds, see :func:`count_facts`.
+
+    Args:
+        splits (list[Split]): The splits.
+        notes (list[Note]): Takes a note for every identity that an image
+            shows twice.
+
+    Returns:
+        dict[str, int]: The counts, named ``<split> <count>``.
+    """
     facts = {}
     for split in splits:
         counts = count_facts(split)
@@ -158,7 +206,7 @@ def person_facts(splits: list[Split], notes: list[Note]) -> dict[str, int]:
 
 
 def repeated_identities(split: Split) -> list[Note]:
-    """Images in which one identity has two boxes."""
+    """Note the images in which one identity has two boxes or more."""
     notes = []
     for record in split.records:
         ids = record.person_ids[record.person_ids >= 0]

@@ -43,13 +43,16 @@ class NativeForm:
         name: Name on the command line and in annotation files.
         task: ``search``, ``detection`` or ``reid``.
         folder: Usual name of its folder; others stand behind ``|``.
-        read: The reader.
-        sources: Files and folders, relative to the root, that the prepared
-            files depend on; those that are not there are skipped.
+        read: The reader. It takes the folder and returns its splits, whose
+            images come in the order the evaluation counts on; it raises
+            ``NativeDataError`` where a file is missing or damaged.
+        sources: Files and folders, relative to the root and with spaces
+            between them, that the prepared files depend on; those that are
+            not there are skipped.
         provenance: Who publishes it, and how to get it.
         unpack: Runs before a conversion; may write images into the root.
         options: A dataclass of the choices the reader offers; the reader
-            and the two functions below then take one of it.
+            and the two functions below then take an instance of it.
         extract: Runs after reading; may write images into the output folder
             (None: only look) and change the set.
         protocols: Makes the search protocols out of the finished set, for
@@ -68,10 +71,18 @@ class NativeForm:
     protocols: Callable[..., list[SearchProtocol]] | None = None
 
     def choose(self, pairs: Iterable[str] = ()) -> object | None:
-        """The options, some of them changed by ``name=value`` texts.
+        """The options of the reader, some of them changed.
+
+        Args:
+            pairs: Changes, each a text ``name=value``.
+
+        Returns:
+            object: An instance of ``options``; None where the reader offers
+            no choice.
 
         Raises:
-            UserError: If an option or its value is not one.
+            UserError: There is no such option, or its value has another type
+                or is out of its range.
         """
         kinds = self.options and {
             field.name: type(field.default) for field in fields(self.options)
@@ -191,7 +202,11 @@ FORMS = {
 
 
 def find_form(name: str) -> NativeForm:
-    """The form of a name or folder name; case and separators are free."""
+    """The dataset of a name or folder name; case and separators are free.
+
+    Raises:
+        NativeDataError: No dataset has this name.
+    """
     for form in FORMS.values():
         if form.matches(name) or _plain(name) in _plain_names(form):
             return form
@@ -211,7 +226,15 @@ def _plain_names(form: NativeForm) -> list[str]:
 
 
 def find_folders(root: str | Path) -> list[tuple[NativeForm, Path]]:
-    """Every known dataset that has its folder directly under ``root``."""
+    """Find every known dataset with a folder directly under ``root``.
+
+    Returns:
+        list[tuple[NativeForm, Path]]: In the order of ``FORMS``; several of
+        a dataset with numbered folders.
+
+    Raises:
+        NativeDataError: ``root`` is no folder.
+    """
     folders = _folders(root)
     return [
         (form, folder)
@@ -222,11 +245,14 @@ def find_folders(root: str | Path) -> list[tuple[NativeForm, Path]]:
 
 
 def find_strangers(root: str | Path) -> list[str]:
-    """One line for every folder under ``root`` that no dataset is named like.
+    """Describe every folder under ``root`` that has no dataset's name.
 
-    The configurations look for datasets under the names that are known, so a
-    folder of another name wants a link. A folder that somebody prepared by
-    himself is none of these.
+    The configurations look for datasets under the known names, so a folder
+    of another name is to be linked under one. A folder that holds prepared
+    files of its own is left out.
+
+    Returns:
+        list[str]: One line for the user per folder.
     """
     lines = []
     for folder in _folders(root):

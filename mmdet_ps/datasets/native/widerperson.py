@@ -1,4 +1,8 @@
-"""WiderPerson: a text file per image, boxes as corners."""
+"""WiderPerson: a text file per image, boxes as corners.
+
+The dataset is that of Zhang et al., "WiderPerson: A Diverse Dataset for Dense
+Pedestrian Detection in the Wild" (TMM 2020).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,10 @@ IGNORED = (4, 5)  # ignore region, crowd
 
 
 def read_widerperson(root: NativeRoot) -> NativeSet:
-    """Training and validation images; the test images have no labels."""
+    """Read the splits ``train`` and ``test``, this one the validation set.
+
+    The test images have no published labels.
+    """
     notes: list[Note] = []
     splits = []
     root.folder('Annotations')
@@ -32,7 +39,18 @@ def read_widerperson(root: NativeRoot) -> NativeSet:
 
 
 def read_image(stem: str, root: Path) -> ImageRecord:
-    """One annotation file: the number of boxes, then a line for each."""
+    """Read one annotation file: the number of boxes, then a line for each.
+
+    Args:
+        stem (str): The image, without suffix.
+        root (Path): Folder of the dataset.
+
+    Returns:
+        ImageRecord: The persons, and regions to ignore.
+
+    Raises:
+        NativeDataError: The file is missing, or a line has another form.
+    """
     path = root / 'Annotations' / f'{stem}.jpg.txt'
     lines = read_lines(path)
     try:

@@ -12,7 +12,16 @@ FORMAT_VERSION = 1
 
 
 def write_split(path: Path, split: Split, dataset: str, source: str) -> None:
-    """Write a split as an annotation file."""
+    """Write a split as an annotation file.
+
+    Args:
+        path (Path): The file.
+        split (Split): The split; compact ``crops`` are written as arrays
+            beside the file.
+        dataset (str): Name of the dataset.
+        source (str): Name of the source of the images; that of the dataset,
+            or a numbered one for a second folder of it.
+    """
     metainfo = dict(
         classes=['person'],
         dataset=dataset,
