@@ -46,15 +46,19 @@ class AnnotationFile:
 
 
 def load_annotations(ann_file: str) -> tuple[dict, list[dict]]:
-    """Metainfo and data list of an annotation file of either form."""
+    """Metainfo and data list of an annotation file.
+
+    See :func:`read_annotation_file` and :class:`AnnotationFile`.
+    """
     held = read_annotation_file(ann_file)
     return held.metainfo, held.data_list
 
 
 def read_annotation_file(ann_file: str) -> AnnotationFile:
-    """Read an annotation file of either form.
+    """Read an annotation file: a prepared one, or COCO's with identities.
 
     Raises:
+        FileNotFoundError: There is no such file.
         UserError: The file is missing or damaged, or an entry lacks
             something; file and entry are named.
     """
@@ -79,7 +83,15 @@ def read_annotation_file(ann_file: str) -> AnnotationFile:
 
 
 def load_crops(ann_file: str) -> tuple[dict, CropIndex] | None:
-    """Metainfo and crops of an index file; None for another kind of file."""
+    """Read an index file of crops.
+
+    Returns:
+        tuple[dict, CropIndex]: Its metainfo and its crops; None where the
+        file is missing or no index file.
+
+    Raises:
+        UserError: An array that it names is missing or damaged.
+    """
     path = Path(ann_file)
     if not os.path.isfile(path) or path.stat().st_size > LARGEST_INDEX:
         return None
@@ -261,7 +273,13 @@ def check_identities(
 
 
 def renumber(ids: np.ndarray, data_list: list[dict]) -> None:
-    """Number identities from 0 in ascending order, in place."""
+    """Number identities from 0 in ascending order, in place.
+
+    Args:
+        ids (np.ndarray): The identities to number, (K,), ascending; all
+            others become unlabelled.
+        data_list (list[dict]): The images; changed.
+    """
     place = {int(person_id): k for k, person_id in enumerate(ids)}
     for info in data_list:
         for instance in info['instances']:

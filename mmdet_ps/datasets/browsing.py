@@ -24,7 +24,17 @@ LOAD = [dict(type='LoadImageFromFile'), dict(type='LoadPersonAnnotations')]
 def file_items(
     source: Path, split: str, data_root: Path | None, count: int, seed: int
 ) -> list[AnnotatedImage]:
-    """Images of an annotation file or of the prepared file of a folder."""
+    """Load images of a dataset with their annotations.
+
+    Args:
+        source (Path): An annotation file, or the folder of a dataset with
+            ``prepared/<split>.json`` in it.
+        split (str): Split to show, such as ``train``, for a folder.
+        data_root (Path): What the names of images are relative to; by
+            default the folder that ``source`` is or lies in.
+        count (int): Greatest number of images.
+        seed (int): Chooses them, see :func:`choose`.
+    """
     dataset = _open(source, split, data_root)
     chosen = choose(len(dataset), count, seed)
     return [_from_arrays(dataset[k]) for k in tqdm(chosen, delay=2)]
@@ -33,7 +43,20 @@ def file_items(
 def identity_rows(
     source: Path, split: str, data_root: Path | None, count: int, seed: int
 ) -> list[tuple[int, list[AnnotatedImage]]]:
-    """Identities with the images that show them, their box first."""
+    """Load identities of a dataset with the images that show them.
+
+    Args:
+        source, split, data_root: As of :func:`file_items`.
+        count (int): Greatest number of identities.
+        seed (int): Chooses them, see :func:`choose`.
+
+    Returns:
+        list[tuple[int, list[AnnotatedImage]]]: Each identity, and up to ten
+        images that show it; in these its box is the first.
+
+    Raises:
+        UserError: The dataset has no labelled person.
+    """
     dataset = _open(source, split, data_root)
     images, person_ids = [], []
     for k in range(len(dataset)):
@@ -56,11 +79,25 @@ def identity_rows(
 def config_items(
     config: Path, split: str, count: int, seed: int
 ) -> list[AnnotatedImage]:
-    """Images as they leave the pipeline of a config's dataloader."""
+    """Load images as they leave the pipeline of a config's dataloader.
+
+    Args:
+        config (Path): The configuration.
+        split (str): Which dataloader: ``train``, ``val`` or ``test``.
+        count (int): Greatest number of samples; one of several branches
+            gives an image for each.
+        seed (int): Chooses them, see :func:`choose`; also of the random
+            transforms.
+
+    Raises:
+        UserError: The configuration has no such dataloader.
+    """
     cfg = read_config(config)
     loader = cfg.get(f'{split}_dataloader')
     if not loader:
-        raise UserError(f'{config}: no {split}_dataloader')
+        raise UserError(
+            f'{config}: no {split}_dataloader: name another split or config'
+        )
     np.random.seed(max(seed, 0))
     with explained(config):
         dataset = _build(loader.dataset)
@@ -71,7 +108,10 @@ def config_items(
 
 
 def choose(size: int, count: int, seed: int) -> list[int]:
-    """Sorted random indices, or the first ones where ``seed`` is -1."""
+    """Choose ``count`` of ``size`` indices, in ascending order.
+
+    They are random ones, or the first ones where ``seed`` is negative.
+    """
     count = min(size, count)
     if seed < 0:
         return list(range(count))

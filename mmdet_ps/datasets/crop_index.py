@@ -31,11 +31,13 @@ class CropIndex:
     """Names, identities and sizes of N crops.
 
     Args:
-        names: (B,) uint8, all names one after the other, in UTF-8 (and
-            what is none in a file system, as it stands there).
-        offsets: (N + 1,) int64 where each name begins and the last ends.
-        person_ids: (N,) int64, or None where no crop has an identity.
-        sizes: (N, 2) int32 width and height, or None where unknown.
+        names: (B,) uint8, all names one after the other, in UTF-8. A name
+            of a file that is not valid UTF-8 keeps the bytes it has on disk.
+        offsets: (N + 1,) int64, where each name begins and the last ends.
+        person_ids: (N,) int64, -1 where unknown; None where no crop has an
+            identity.
+        sizes: (N, 2) int32 width and height in pixels, 0 where unknown; None
+            where all are.
     """
 
     names: np.ndarray
@@ -58,7 +60,7 @@ class CropIndex:
         return int(self.person_ids[index])
 
     def size(self, index: int) -> tuple[int, int]:
-        """Width and height of one crop, (0, 0) where unknown."""
+        """Width and height of one crop in pixels, (0, 0) where unknown."""
         if self.sizes is None:
             return 0, 0
         width, height = self.sizes[index]
@@ -82,7 +84,12 @@ class CropIndex:
 
     @classmethod
     def build(cls, names, person_ids=None, sizes=None) -> CropIndex:
-        """From an iterable of names; the other arguments as in the class."""
+        """Make an index.
+
+        Args:
+            names (Iterable[str]): Names of the N crops.
+            person_ids, sizes: As of the class.
+        """
         blob, lengths = bytearray(), [0]
         for name in names:
             encoded = os.fsencode(name)
@@ -101,7 +108,12 @@ class CropIndex:
 
     @classmethod
     def from_data_list(cls, data_list: list[dict]) -> CropIndex:
-        """From the entries of an annotation file, one instance each."""
+        """Make an index of the entries of an annotation file of crops.
+
+        Args:
+            data_list (list[dict]): See ``AnnotationFile``; each entry has one
+                instance.
+        """
         return cls.build(
             (info['img_path'] for info in data_list),
             [info['instances'][0]['instance_id'] for info in data_list],
@@ -112,7 +124,15 @@ class CropIndex:
         )
 
     def save(self, folder: Path, stem: str) -> dict[str, str]:
-        """Write the arrays beside an annotation file; field -> file name."""
+        """Write the arrays beside an annotation file.
+
+        Args:
+            folder (Path): Folder of the annotation file.
+            stem (str): Its name without suffix, with which theirs begin.
+
+        Returns:
+            dict[str, str]: Field -> name of the file written.
+        """
         written = {}
         for field in FIELDS:
             array = getattr(self, field)

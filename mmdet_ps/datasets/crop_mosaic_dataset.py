@@ -30,14 +30,21 @@ class CropMosaicDataset:
             ``img``, e.g. ``[dict(type='LoadImageFromFile')]``, plus what is
             to happen to single crops.
         pipeline: Transforms of the canvas, from ``RandomFlip`` to packing.
-        grid: Rows and columns.
-        tile_size: Height and width of a tile.
-        scale_range: Crops are fitted into their tile and then shrunk by a
-            factor from this range, lying somewhere within it.
+        grid: Rows and columns of tiles.
+        tile_size: Height and width of a tile in pixels.
+        scale_range: A crop is fitted into its tile and then shrunk by a
+            random factor from this range; where it lies in the tile is
+            random as well.
         num_instances: Crops of one identity per canvas.
-        num_rounds: See above.
-        fill: Colour of what no crop covers, in the image's channel order.
+        num_rounds: How often each crop (or identity) is shown in an epoch.
+        fill: Colour of what no crop covers, from 0 to 255 and in the image's
+            channel order.
         seed: Seed of the arrangement.
+        lazy_init: Load the crops at the first use only.
+
+    Raises:
+        UserError: The tiles are no multiple of ``num_instances``, or there
+            are fewer crops (or identities) than a canvas takes.
     """
 
     def __init__(
@@ -89,7 +96,7 @@ class CropMosaicDataset:
 
     @property
     def metainfo(self) -> dict:
-        """That of the crops."""
+        """The metainfo of the dataset of crops."""
         return self.dataset.metainfo
 
     @force_full_init
@@ -98,7 +105,12 @@ class CropMosaicDataset:
 
     @force_full_init
     def get_data_info(self, idx: int) -> dict:
-        """Size of the canvas (all have the same) and its crops' indices."""
+        """Describe a canvas.
+
+        Returns:
+            dict: ``sample_idx``, ``img_id``, ``width`` and ``height`` in
+            pixels, ``source``, and ``crops``, the indices of its crops.
+        """
         height, width = self._canvas_size()
         return dict(
             sample_idx=idx,

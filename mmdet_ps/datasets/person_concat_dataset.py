@@ -42,6 +42,10 @@ class PersonConcatDataset(ConcatDataset):
             shares data with the test set of one of them is refused.
         allow_leaks: Warn of such sources instead of refusing them.
         **kwargs: See ``ConcatDataset``.
+
+    Raises:
+        UserError: The sources have another number of identities.
+        LeakError: A source shares persons with a target's test set.
     """
 
     def __init__(
@@ -90,7 +94,10 @@ class PersonConcatDataset(ConcatDataset):
 
     @property
     def metainfo(self) -> dict:
-        """One dict, whatever the sources have in common."""
+        """One dict for all sources, as described above once they are loaded.
+
+        Before that it is the one of the first source.
+        """
         if not self._fully_initialized:
             return dict(self.datasets[0].metainfo)
         return dict(self._person_metainfo)
@@ -110,10 +117,18 @@ class LeakError(UserError):
 def find_leaks(
     sources: Iterable[str], targets: Iterable[str]
 ) -> list[tuple[str, str, bool, str]]:
-    """(source, target, scores void?, what is shared) of each known overlap.
+    """Find sources that are known to share data with a target's test set.
 
-    A target that is itself a source overlaps with nothing here: its training
-    split is meant to be trained on.
+    A target that is itself a source is none of these: its training split is
+    meant to be trained on.
+
+    Args:
+        sources (Iterable[str]): Datasets that are trained on.
+        targets (Iterable[str]): Datasets that the model is evaluated on.
+
+    Returns:
+        list[tuple[str, str, bool, str]]: Of each overlap the source, the
+        target, whether scores on the target are void, and what is shared.
     """
     targets = list(targets)
     return [
@@ -127,7 +142,15 @@ def find_leaks(
 def check_leaks(
     sources: Iterable[str], targets: Iterable[str], allow: bool = False
 ) -> None:
-    """Refuse overlaps that void scores; warn of the others."""
+    """Refuse overlaps that void scores, and warn of the others.
+
+    Args:
+        sources, targets: As of :func:`find_leaks`.
+        allow (bool): Warn of all of them.
+
+    Raises:
+        LeakError: There is one that voids scores, and it is not allowed.
+    """
     for source, target, void, reason in find_leaks(sources, targets):
         message = f'pre-training on {source} for {target}: {reason}'
         if void and not allow:

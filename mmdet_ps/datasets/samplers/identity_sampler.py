@@ -23,8 +23,12 @@ class IdentitySampler(Sampler):
     Args:
         dataset: A dataset with ``get_person_ids``.
         batch_size: P * K, images of a batch on each rank.
-        num_instances: K.
+        num_instances: K, crops of an identity in a batch.
         seed: Seed; the runner passes its own.
+
+    Raises:
+        UserError: ``batch_size`` is no multiple of ``num_instances``, or
+            there are fewer than P identities.
     """
 
     def __init__(
@@ -97,19 +101,33 @@ class IdentitySampler(Sampler):
         return self.num_batches * self.num_identities * self.num_instances
 
     def set_epoch(self, epoch: int) -> None:
-        """Make the order that of an epoch."""
+        """Choose the epoch that the order of the next pass belongs to."""
         self.epoch = epoch
 
 
 def draw(group: np.ndarray, count: int, rng: np.random.Generator) -> list[int]:
-    """``count`` members of a group, repeated only where there are fewer."""
+    """Draw members of a group, repeated only where it has too few.
+
+    Args:
+        group (np.ndarray): (N,) indices, N at least 1.
+        count (int): How many are drawn.
+        rng (np.random.Generator): Draws them.
+    """
     rounds = -(-count // len(group))
     drawn = np.concatenate([rng.permutation(group) for _ in range(rounds)])
     return drawn[:count].tolist()
 
 
 def identity_groups(person_ids: np.ndarray) -> list[np.ndarray]:
-    """Indices of the crops of each labelled identity, ascending ids."""
+    """Group crops by their identity.
+
+    Args:
+        person_ids (np.ndarray): (N,) identities, negative where unlabelled.
+
+    Returns:
+        list[np.ndarray]: Indices of the crops of each labelled identity, in
+        ascending order of the identities.
+    """
     person_ids = np.asarray(person_ids)
     labelled = np.flatnonzero(person_ids >= 0)
     order = labelled[np.argsort(person_ids[labelled], kind='stable')]

@@ -45,6 +45,10 @@ class ResumableMultiSourceSampler(MultiSourceSampler):
         num_instances: K of every source: its images come in groups of K of
             one identity (P x K sampling). 1 or None: no groups.
         **kwargs: See mmdet's ``MultiSourceSampler``.
+
+    Raises:
+        UserError: ``num_instances`` does not fit the sources or the batch,
+            or a source to be grouped has no identities.
     """
 
     skipped = 0
@@ -145,9 +149,19 @@ class ResumableMultiSourceSampler(MultiSourceSampler):
 
 
 def fill(due: np.ndarray, total: int, sizes: Sequence[int]) -> np.ndarray:
-    """Counts (S,) of sum ``total`` near ``due`` (S,), largest first.
+    """Decide how many images of each of S sources a batch has.
 
-    Each count is a multiple of its entry in ``sizes``.
+    The numbers come as near to ``due`` as they can; what rounding leaves
+    open goes to the sources that are owed most.
+
+    Args:
+        due (np.ndarray): (S,) images that each source is owed by now, with
+            fractions; negative where it had too many.
+        total (int): Images of the batch.
+        sizes (Sequence[int]): (S,) each count is a multiple of its entry.
+
+    Returns:
+        np.ndarray: (S,) counts whose sum is ``total``.
     """
     sizes = np.asarray(sizes)
     counts = np.floor((due + 1e-9) / sizes).clip(min=0).astype(int) * sizes
@@ -163,7 +177,15 @@ def fill(due: np.ndarray, total: int, sizes: Sequence[int]) -> np.ndarray:
 def identity_units(
     groups: list[np.ndarray], count: int, rng: np.random.Generator
 ) -> Iterator[list[int]]:
-    """``count`` crops of one identity; every identity once each time round."""
+    """Endless groups of crops of one identity.
+
+    Every identity comes once before any comes again.
+
+    Args:
+        groups (list[np.ndarray]): Indices of the crops of each identity.
+        count (int): Crops of a group.
+        rng (np.random.Generator): Draws order and crops.
+    """
     while True:
         for identity in rng.permutation(len(groups)):
             yield draw(groups[identity], count, rng)

@@ -16,9 +16,9 @@ class SceneIdentitySampler(IdentitySampler):
     once in an epoch, and persons beside the P appear as well.
 
     Args:
-        dataset: Scenes with instances.
+        dataset: A dataset of scenes, such as ``PersonSearchDataset``.
         batch_size: P * K, images of a batch on each rank.
-        num_instances: K.
+        num_instances: K, scenes of an identity in a batch.
         seed: Seed; the runner passes its own.
     """
 

@@ -55,9 +55,15 @@ class BranchViews(BaseTransform):
         self.num_views = num_views
 
     def transform(self, results: dict) -> dict | None:
-        """The views under ``<branch>`` and ``<branch>_second_view``; None,
-        which makes the dataset draw again, where a view has nobody left that
-        the transforms insist on."""
+        """Make the views.
+
+        Returns:
+            dict: ``inputs`` and ``data_samples``, each a dict with the views
+            under ``<branch>`` and ``<branch>_second_view``, and None under
+            the names of the other branches. None in place of all, which
+            makes the dataset draw again, where the transforms give up a view
+            because nobody is left in it.
+        """
         person_ids = np.asarray(results['gt_instances_ids'], np.int64)
         views = []
         for number in range(self.num_views):

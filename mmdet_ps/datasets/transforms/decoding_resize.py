@@ -38,10 +38,13 @@ class DecodingResize(Resize):
     picture, without which it is decoded whole.
 
     Args:
-        scale: Width and height as of ``Resize``.
+        scale: Width and height in pixels, as of ``Resize``.
         backend_args (dict, optional): Where the file lies, as of
             ``LoadImageFromFile``.
         **kwargs: Further options of mmdet's ``Resize``, but ``scale_factor``.
+
+    Raises:
+        UserError: The file is no picture; it is named.
     """
 
     def __init__(
@@ -65,7 +68,10 @@ class DecodingResize(Resize):
         if image is None:
             image = mmcv.imfrombytes(content, backend='cv2')
             if image is None:
-                raise UserError(f'{path}: this is no picture')
+                raise UserError(
+                    f'{path}: this is no picture: put the image in its place '
+                    'or fetch it again'
+                )
             height, width = image.shape[:2]
         target = self._target((width, height), results)
         image = mmcv.imresize(

@@ -76,7 +76,8 @@ class FilterPersonAnnotations(BaseTransform):
     """mmdet's ``FilterAnnotations`` that filters identities as well.
 
     Args:
-        min_gt_bbox_wh: Smallest width and height of a box that stays.
+        min_gt_bbox_wh: Smallest width and height, in pixels, of a box that
+            stays.
         keep_empty: Whether an image without any box left is used; otherwise
             another one is drawn in its place.
     """
@@ -136,10 +137,14 @@ class PackPersonSearchInputs(PackDetInputs):
 
     ``inputs`` is a (3, H, W) uint8 tensor; ``data_samples`` a
     ``DetDataSample`` whose ``gt_instances`` and ``ignored_instances`` have
-    ``bboxes`` (N, 4), ``labels`` (N,) and ``person_ids`` (N,) int64.
+    ``bboxes`` (N, 4) float32 xyxy, pixels, ``labels`` (N,) int64 and
+    ``person_ids`` (N,) int64, -1 where unlabelled.
 
     Args:
         meta_keys: What goes into the metainfo of the data sample.
+
+    Raises:
+        UserError: Boxes and identities differ in number; the image is named.
     """
 
     mapping_table = {

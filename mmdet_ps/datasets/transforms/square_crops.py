@@ -35,7 +35,11 @@ class SquareCrop(BaseTransform):
         self.min_visible = min_visible
 
     def window(self, results: dict) -> Window:
-        """Where to crop; at random."""
+        """Draw a window of the picture.
+
+        Returns:
+            Window: Left, top, width and height, in whole pixels.
+        """
         raise NotImplementedError
 
     def transform(self, results: dict) -> dict:
@@ -82,7 +86,7 @@ class RandomFocusedCrop(SquareCrop):
 
     @cache_randomness
     def window(self, results: dict) -> Window:
-        """Where to crop; at random."""
+        """Draw a window, see :meth:`SquareCrop.window`."""
         height, width = results['img'].shape[:2]
         labelled = np.flatnonzero(results['gt_instances_ids'] >= 0)
         box = None
@@ -130,7 +134,7 @@ class RandomSafeCrop(SquareCrop):
 
     @cache_randomness
     def window(self, results: dict) -> Window:
-        """Where to crop; at random."""
+        """Draw a window, see :meth:`SquareCrop.window`."""
         height, width = results['img'].shape[:2]
         whole = np.array([width, height], float)
         boxes = results['gt_bboxes'].tensor.numpy().astype(float)
