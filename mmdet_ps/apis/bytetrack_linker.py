@@ -20,8 +20,12 @@ class ByteTrackLinker:
     A person whom it does not link gets a track alone.
 
     Args:
-        frames (list): (seconds, rows) of the video's frames.
+        frames (list[tuple[float, slice]]): Time in seconds and rows of the
+            persons of each of the video's frames, in order.
         max_gap (float): Seconds that a person may go unseen.
+
+    Raises:
+        UserError: A package that it needs is not installed.
     """
 
     def __init__(

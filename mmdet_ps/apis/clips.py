@@ -31,10 +31,10 @@ def write_clip(
     """Write a track of a video as an MP4 file.
 
     Args:
-        path (Path): The file to write.
+        path (Path): The file to write; an existing one is replaced.
         gallery (GalleryIndex): P persons.
         tracks (Tracks): Their tracks.
-        track (int): The one to show.
+        track (int): Number of the track to show.
         around (float): Seconds shown before and after it.
 
     Raises:
@@ -44,7 +44,10 @@ def write_clip(
     rows = tracks.members(track)
     frames = [gallery.frames[k] for k in gallery.frame_of[rows]]
     if frames[0].index < 0:
-        raise UserError(f'{frames[0].path} is a picture: there is no clip')
+        raise UserError(
+            f'{frames[0].path} is a picture: there is no clip; choose a track '
+            'of a video'
+        )
     seconds = np.array([frame.seconds for frame in frames])
     boxes = np.array(gallery.bboxes[rows], np.float64)
     with replacing(path) as beside:
@@ -67,7 +70,10 @@ def _write(
     writer = None
     with VideoReader(first.path) as video:
         if not video.go_to_time(start):
-            raise UserError(f'{first.path} ends before {start:.1f} s')
+            raise UserError(
+                f'{first.path} ends before {start:.1f} s: it was changed '
+                'since it was indexed; index it again'
+            )
         while video.seconds <= end:
             image = video.picture()
             if image is not None:
@@ -80,7 +86,11 @@ def _write(
     if writer is not None:
         writer.release()
     if not target.is_file():
-        raise UserError(f'no clip of {first.path} can be written')
+        raise UserError(
+            f'no clip of {first.path} can be written: check that '
+            f'{target.parent} can be written to, and that OpenCV has the '
+            f'encoder {CODEC}'
+        )
 
 
 def _open(target: Path, rate: float, shape: tuple) -> cv2.VideoWriter:

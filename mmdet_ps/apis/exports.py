@@ -23,11 +23,15 @@ FORMS = ('mot', 'coco', 'fiftyone')
 def rows_of(
     tracks: Tracks, chosen: dict[int, str]
 ) -> Iterator[tuple[int, str, int]]:
-    """(row of the gallery, name, track) of all persons of some tracks.
+    """The persons of some tracks, track by track and in order of time.
 
     Args:
         tracks (Tracks): All tracks.
-        chosen (dict[int, str]): Track -> name of the person.
+        chosen (dict[int, str]): Number of a track -> name of the person.
+
+    Yields:
+        tuple[int, str, int]: Row of the person in the gallery, name, and
+        number of the track.
     """
     for track, name in chosen.items():
         for row in tracks.members(track).tolist():
@@ -37,13 +41,21 @@ def rows_of(
 def write_mot(
     folder: Path, gallery: GalleryIndex, tracks: Tracks, chosen: dict[int, str]
 ) -> list[Path]:
-    """One text file per video in MOTChallenge's form of results.
+    """Write one text file per video in MOTChallenge's form of results.
 
-    Rows are frame and track, both counted from 1, left, top, width, height,
-    score, and -1 three times. Pictures have no place in this form.
+    Rows are frame and track, both counted from 1, left, top, width, height
+    in pixels, score, and -1 three times. Pictures have no place in this form
+    and are left out.
+
+    Args:
+        folder (Path): Where the files are written.
+        gallery (GalleryIndex): P persons.
+        tracks (Tracks): Their tracks.
+        chosen (dict[int, str]): Number of a track to write -> name of the
+            person, which this form does not hold.
 
     Returns:
-        The files written.
+        list[Path]: The files written.
     """
     videos: dict[str, list[tuple]] = {}
     for row, _, track in rows_of(tracks, chosen):
@@ -75,10 +87,17 @@ def write_mot(
 def write_coco(
     path: Path, gallery: GalleryIndex, tracks: Tracks, chosen: dict[int, str]
 ) -> None:
-    """COCO's form, with ``track_id``, ``name`` and ``score``.
+    """Write tracks as a COCO file, with ``track_id``, ``name``, ``score``.
 
-    An image is a picture, or a frame of a video, with ``frame_index`` and
-    ``seconds`` beside ``file_name``.
+    An image is a picture, or a frame of a video, which has ``frame_index``
+    (from 0) and ``seconds`` beside ``file_name``.
+
+    Args:
+        path (Path): The file to write.
+        gallery (GalleryIndex): P persons.
+        tracks (Tracks): Their tracks.
+        chosen (dict[int, str]): Number of a track to write -> name of the
+            person.
     """
     numbers: dict[int, int] = {}
     sizes: dict[str, tuple[int, int]] = {}
@@ -123,7 +142,7 @@ def write_coco(
 
 
 def size_of(frame: Frame) -> tuple[int, int]:
-    """Width and height of a frame, by the header."""
+    """Width and height of a frame in pixels, by the header of its file."""
     if frame.index >= 0:
         with VideoReader(frame.path) as video:
             return video.size
@@ -138,7 +157,10 @@ def to_supervision(gallery: GalleryIndex, tracks: Tracks, frame: int):
     Args:
         gallery (GalleryIndex): P persons.
         tracks (Tracks): Their tracks.
-        frame (int): Number of the frame in ``gallery.frames``.
+        frame (int): Place of the frame in ``gallery.frames``.
+
+    Returns:
+        supervision.Detections: The N persons of the frame.
 
     Raises:
         UserError: If supervision is not installed.
@@ -159,17 +181,21 @@ def to_fiftyone(
     chosen: dict[int, str],
     dataset: str | None = None,
 ) -> list:
-    """FiftyOne datasets with the persons in the field ``persons``.
+    """Make FiftyOne datasets with the persons in the field ``persons``.
 
     FiftyOne keeps pictures and videos in datasets of their own.
 
     Args:
-        chosen (dict[int, str]): Track -> name of the person, its label.
-        dataset (str): Name; with it the datasets stay after the session,
-            and ``-pictures`` or ``-videos`` is put behind.
+        gallery (GalleryIndex): P persons.
+        tracks (Tracks): Their tracks.
+        chosen (dict[int, str]): Number of a track -> name of the person,
+            which becomes its label.
+        dataset (str): Name, to which ``-pictures`` or ``-videos`` is added.
+            Datasets with a name stay after the session, others do not.
 
     Returns:
-        One dataset or two, whichever has samples.
+        list[fiftyone.Dataset]: One of pictures, one of videos; those without
+        samples are left out.
 
     Raises:
         UserError: If FiftyOne is not installed.

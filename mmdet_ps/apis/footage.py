@@ -29,9 +29,10 @@ class Frame:
     """Where a frame is found.
 
     Args:
-        path: The image or the video.
-        index: Number of the frame in the video, -1 for an image.
-        seconds: Time in the video by its own clock, -1 for an image.
+        path: File of the image or the video.
+        index: Number of the frame in the video, from 0; -1 for an image.
+        seconds: Time in the video by its own clock, in seconds; -1 for an
+            image.
     """
 
     path: str
@@ -47,7 +48,12 @@ class Frame:
 
 @dataclass(frozen=True)
 class Skipped:
-    """Something that was not looked at, and why."""
+    """Something that was not looked at, and why.
+
+    Args:
+        path: The file, or the name of a frame of a video.
+        reason: Why it was not looked at, in words.
+    """
 
     path: str
     reason: str
@@ -68,11 +74,11 @@ class Footage:
     skipped: list[Skipped] = field(default_factory=list)
 
     def skip(self, path: str | Path, reason: str) -> None:
-        """Add to what was left out."""
+        """Note that a file is left out, and the reason."""
         self.skipped.append(Skipped(str(path), reason))
 
     def skipped_by_reason(self) -> dict[str, int]:
-        """Reason -> how often."""
+        """How many entries were left out for each reason."""
         counts: dict[str, int] = {}
         for entry in self.skipped:
             counts[entry.reason] = counts.get(entry.reason, 0) + 1
@@ -119,7 +125,15 @@ def find_footage(sources: str | Path | Iterable[str | Path]) -> Footage:
 
 
 def walk(folder: Path, footage: Footage) -> Iterator[Path]:
-    """Files below a folder that are not hidden; a loop of links ends."""
+    """Files below a folder that are not hidden, by name.
+
+    Links to folders are followed, but no folder is entered twice.
+
+    Args:
+        folder (Path): The folder.
+        footage (Footage): Takes a note of every hidden file and of every
+            folder that cannot be read.
+    """
     seen = set()
 
     def report(error: OSError) -> None:
@@ -143,7 +157,15 @@ def walk(folder: Path, footage: Footage) -> Iterator[Path]:
 
 
 def sort_in(path: Path, footage: Footage) -> str | None:
-    """Put a file among pictures, videos or what is skipped; its kind."""
+    """Put a file among pictures, videos or what is skipped, by its suffix.
+
+    Args:
+        path (Path): The file.
+        footage (Footage): Takes it.
+
+    Returns:
+        str: ``picture`` or ``video``; None if it is skipped.
+    """
     suffix = path.suffix.lower()
     if not path.is_file():
         footage.skip(path, 'link to nothing')
@@ -162,18 +184,30 @@ def sort_in(path: Path, footage: Footage) -> str | None:
 
 
 def due(every: int | None = None, step: float = STEP) -> Callable:
-    """Tells of the frames of a video, in order, which to look at.
+    """Make a function that chooses the frames of a video to look at.
 
     Args:
-        every (int): Every n-th frame. None goes by the clock.
-        step (float): Seconds between two frames, without ``every``.
+        every (int): Choose every n-th frame; None goes by the clock.
+        step (float): Seconds between two frames, without ``every``; 0
+            chooses all.
+
+    Returns:
+        Callable[[int, float], bool]: Takes number and seconds of each frame
+        of one video, in order, and tells whether to look at it.
+
+    Raises:
+        UserError: ``every`` is below 1, or ``step`` is negative.
     """
     if every is not None:
         if every < 1:
-            raise UserError(f'every={every}: take every 1st frame or fewer')
+            raise UserError(
+                f'every={every}: write 1 for every frame, or a greater number'
+            )
         return lambda index, seconds: index % every == 0
     if step < 0:
-        raise UserError(f'step={step}: a number of seconds, or 0 for all')
+        raise UserError(
+            f'step={step}: write a number of seconds, or 0 for every frame'
+        )
     last = -1
 
     def by_clock(index: int, seconds: float) -> bool:
@@ -196,8 +230,8 @@ def list_frames(
     A damaged frame in the middle of a video does not end the list.
 
     Args:
-        every: Take every n-th frame of a video; a folder's pictures are
-            taken whole.
+        source: A folder, an image or a video.
+        every: Take every n-th frame of a video. Of pictures all are taken.
         skipped: Takes a ``Skipped`` for everything left out.
 
     Raises:
@@ -231,7 +265,15 @@ def _list_video(path: str, every: int, footage: Footage) -> list[Frame]:
 
 
 def open_video(path: str, footage: Footage) -> VideoReader | None:
-    """A video, or None with a note of why it cannot be read."""
+    """Open a video.
+
+    Args:
+        path (str): The file.
+        footage (Footage): Takes a note where it cannot be read.
+
+    Returns:
+        VideoReader: None where it cannot be read.
+    """
     try:
         return VideoReader(path)
     except (ValueError, OSError):
@@ -244,7 +286,12 @@ def open_video(path: str, footage: Footage) -> VideoReader | None:
 
 
 def note_damage(video: VideoReader, footage: Footage) -> None:
-    """List the frames of a video that could not be decoded."""
+    """Note what of a video could not be decoded.
+
+    Args:
+        video (VideoReader): A video that was read to its end.
+        footage (Footage): Takes the notes.
+    """
     for index in video.damaged:
         footage.skip(
             Frame(str(video.path), index).name, 'frame cannot be decoded'
@@ -260,7 +307,11 @@ def note_damage(video: VideoReader, footage: Footage) -> None:
 
 
 def load_frame(frame: Frame) -> np.ndarray:
-    """One frame as a BGR uint8 array (H, W, 3)."""
+    """One frame as a BGR uint8 array (H, W, 3).
+
+    Raises:
+        UserError: It cannot be decoded.
+    """
     if frame.index < 0:
         return read_image(frame.path)
     return next(iterate_frames([frame]))[1]
@@ -269,11 +320,15 @@ def load_frame(frame: Frame) -> np.ndarray:
 def iterate_frames(
     frames: Iterable[Frame], skipped: list[Skipped] | None = None
 ) -> Iterator[tuple[Frame, np.ndarray]]:
-    """(frame, BGR image) in order; a video is decoded once, forwards.
+    """Read frames in order; a video is decoded once, forwards.
 
     Args:
         frames: What to read.
         skipped: Takes what cannot be read. Without it, that is an error.
+
+    Yields:
+        tuple[Frame, np.ndarray]: The frame, and its BGR uint8 image
+        (H, W, 3).
     """
     reader = FrameReader()
     try:
@@ -354,7 +409,7 @@ def is_far(video: VideoReader, frame: Frame) -> bool:
 
 
 def reason_of(error: Exception) -> str:
-    """Why a picture was not looked at, without its path."""
+    """Why a picture was not looked at, in words and without its path."""
     if isinstance(error, PermissionError):
         return 'no permission to read it'
     if isinstance(error, FileNotFoundError):

@@ -33,7 +33,12 @@ UNITS = ('track', 'frame', 'detection')
 
 @dataclass(frozen=True)
 class Threshold:
-    """Least similarity of the same person, and where it comes from."""
+    """Least similarity of the same person, and where it comes from.
+
+    Args:
+        value (float): The cosine of two embeddings, in [-1, 1].
+        origin (str): Where it comes from, in words.
+    """
 
     value: float
     origin: str
@@ -89,7 +94,15 @@ class FootageSearch:
     def threshold(
         self, false_alarms: float = 0.001, unit: str = 'track'
     ) -> Threshold:
-        """What different persons of this footage seldom reach."""
+        """The similarity that different persons of this footage seldom reach.
+
+        Args:
+            false_alarms (float): Share of pairs of different persons that
+                may reach it.
+            unit (str): As of :meth:`find`. ``track`` compares persons with
+                the mean embeddings of tracks, the others compare persons
+                with each other.
+        """
         if unit == 'track':
             value, pairs = threshold_from_tracks(
                 self.gallery, self.tracks, false_alarms
@@ -116,6 +129,12 @@ class FootageSearch:
             top_k (int): Greatest number of answers.
             unit (str): One answer per ``track``, per ``frame``, or for every
                 ``detection``.
+
+        Returns:
+            list[Answer]: The most similar first.
+
+        Raises:
+            UserError: There is no such unit.
         """
         sightings = list(zip(query.frames, query.boxes))
         if unit == 'track':
@@ -141,7 +160,10 @@ class FootageSearch:
 
 
 def beside(path: Path | None, suffix: str) -> Path | None:
-    """A file beside the gallery's, or none where that is not kept."""
+    """Name of a file beside the gallery's: ``<name>.<suffix>``.
+
+    None where the gallery is not kept in a file (``path`` is None).
+    """
     return path and path.with_name(f'{path.name}.{suffix}')
 
 
@@ -156,7 +178,7 @@ def index_into(
     say: Callable[[str], None] = print,
     remove: Sequence[str] = (),
 ) -> GalleryIndex:
-    """The gallery of some footage, kept and grown in a file.
+    """The gallery of some footage, kept in a file and extended there.
 
     Args:
         path (Path): The gallery's file; it may hold other footage as well.
@@ -165,6 +187,12 @@ def index_into(
         score_thr, sampling, batch_size, progress: See ``index_footage``.
         say (Callable): Takes a sentence where something had to be mended.
         remove (Sequence[str]): Files to take out of the gallery before.
+
+    Returns:
+        GalleryIndex: The part of the gallery that the footage makes up.
+
+    Raises:
+        UserError: Another run is writing the same gallery.
     """
     with GalleryStore(path, model_mark(model, score_thr), say) as store:
         store.remove(remove)

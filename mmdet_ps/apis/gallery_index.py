@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 FORMAT_VERSION = 1
-# What numpy, zipfile and zlib raise of a damaged file.
-# What reading a damaged file may end in, beside a broken archive.
+# What numpy, json, zipfile and zlib raise of a damaged file.
 DAMAGE = (
     OSError, ValueError, KeyError, TypeError, EOFError, IndexError,
     AttributeError, OverflowError, MemoryError, RuntimeError,
@@ -41,12 +40,17 @@ class GalleryIndex:
     Args:
         frames: F frames; those without persons are kept, so that they are
             not searched again.
-        stamps: F marks of the files' state when they were searched.
-        frame_of: (P,) index into ``frames``.
-        bboxes: (P, 4) xyxy in pixels of the frame.
-        scores: (P,) detection scores.
-        embeddings: (P, D) unit vectors.
-        model_mark: Tells which model made the embeddings.
+        stamps: F texts that tell one state of a frame's file from another,
+            see :func:`stamp`; they are those of the search.
+        frame_of: (P,) int64 index into ``frames``.
+        bboxes: (P, 4) float32 xyxy in pixels of the frame.
+        scores: (P,) float32 detection scores.
+        embeddings: (P, D) float32 unit vectors.
+        model_mark: Tells which model made the embeddings, see
+            :func:`model_mark`.
+
+    Raises:
+        UserError: The arrays differ in length.
     """
 
     frames: list[Frame]
@@ -83,7 +87,8 @@ class GalleryIndex:
 
     @classmethod
     def empty(cls, model_mark: str) -> GalleryIndex:
-        """No frame, no person; takes embeddings of any length."""
+        """An index of no frame, to which embeddings of any length can be
+        added."""
         return cls(
             frames=[],
             stamps=[],
@@ -95,7 +100,12 @@ class GalleryIndex:
         )
 
     def select(self, frames: Iterable[Frame]) -> GalleryIndex:
-        """The part that belongs to some of the frames, in their order."""
+        """The part of the index that some of its frames make up.
+
+        Args:
+            frames (Iterable[Frame]): Frames of the index, in the order that
+                the part is to have.
+        """
         new_of = {frame: i for i, frame in enumerate(frames)}
         stamps = dict(zip(self.frames, self.stamps))
         moved = np.array(
@@ -121,7 +131,13 @@ class GalleryIndex:
         rows: list[tuple[Frame, Detections]],
         stamps: dict[Frame, str],
     ) -> GalleryIndex:
-        """This index with the persons of further frames."""
+        """This index with the persons of further frames, as a new one.
+
+        Args:
+            rows (list[tuple[Frame, Detections]]): The frames, with what was
+                found in each.
+            stamps (dict[Frame, str]): See the class; of these frames.
+        """
         counts = [len(found.scores) for _, found in rows]
         vectors = [found.embeddings for _, found in rows if len(found.scores)]
         if len(self):
@@ -146,7 +162,7 @@ class GalleryIndex:
         )
 
     def save(self, path: str | Path) -> None:
-        """Write the index; a broken run leaves the old file."""
+        """Write the index; a run that is interrupted leaves the old file."""
         header = json.dumps(
             dict(
                 version=FORMAT_VERSION,
@@ -208,13 +224,18 @@ def build_index(
 
     Args:
         model: From ``init_model``.
-        score_thr: Persons less certain are left out.
+        frames: What to search, from ``list_frames``.
+        score_thr: Detections of a lower score are left out.
         known: Earlier index; its frames are reused if the file has not
             changed and the model, its test settings and ``score_thr`` are
             the same.
         progress: Wraps the list of the frames still to be searched.
         keep: Called with the unfinished index every ``keep_every`` frames,
             to save it, so that a long run can be continued.
+        keep_every: Number of newly searched frames between two such calls.
+
+    Returns:
+        GalleryIndex: The persons of ``frames``, in their order.
     """
     from .inference import detect  # imports MMDetection
 
@@ -252,13 +273,20 @@ class LoadedFrames:
 
 
 def stamp(frame: Frame) -> str:
-    """Size and time of change of a frame's file."""
+    """Size and time of change of a frame's file, as a text."""
     state = os.stat(frame.path)
     return f'{state.st_size}-{state.st_mtime_ns}'
 
 
 def model_mark(model: nn.Module, score_thr: float) -> str:
-    """A digest of the weights, the test settings and the threshold."""
+    """A digest of a model's weights, its test settings and the threshold.
+
+    Embeddings of different digests must not be compared.
+
+    Args:
+        model: From ``init_model``.
+        score_thr: Least score of the detections that are kept.
+    """
     digest = hashlib.sha1()
     if isinstance(model, OnnxModel):
         digest.update(f'{model.mark} {score_thr}'.encode())

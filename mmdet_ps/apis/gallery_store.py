@@ -36,8 +36,10 @@ class Source:
 
     Args:
         path (str): The file.
-        stamp (str): Mark of its state when it was searched.
-        done (str): How it was sampled to its end; empty before that.
+        stamp (str): Tells its state when it was searched from any other, see
+            ``gallery_index.stamp``.
+        done (str): ``Sampling.mark`` of the sampling that has read it to its
+            end; empty before that.
         skipped (list[Skipped]): What of it could not be read.
     """
 
@@ -50,11 +52,14 @@ class Source:
 class GalleryStore:
     """The persons of footage, appended frame by frame; see the module.
 
+    A gallery that is damaged, or was made with another model, is begun anew.
+
     Args:
         path (str | Path): The file ``index.npz``; the other lies beside it.
-        model_mark (str): Tells which model the embeddings are of; None
-            takes what is there, to read it.
-        say (Callable): Takes a sentence where something had to be mended.
+        model_mark (str): Tells which model the embeddings are of, see
+            ``gallery_index.model_mark``; None takes that of the file, to
+            read it.
+        say (Callable): Takes a sentence where a gallery is begun anew.
 
     Raises:
         UserError: If another run is writing the same gallery.
@@ -116,15 +121,26 @@ class GalleryStore:
         return self.path.with_name(f'{self.path.name}.vectors{number}')
 
     def known(self, path: str) -> set[int]:
-        """Numbers of the frames of a file that are in the gallery."""
+        """Numbers of the frames of a file that are in the gallery; -1 stands
+        for a picture."""
         return self.rows.indices.get(path, set())
 
     def source(self, path: str, stamp: str) -> Source:
-        """The entry of a file, made where there is none."""
+        """The entry of a file; one is made where there is none."""
         return self.sources.setdefault(path, Source(path, stamp))
 
     def append(self, frame: Frame, stamp: str, persons: Detections) -> None:
-        """Add a frame and the persons in it."""
+        """Add a frame and the persons in it.
+
+        Args:
+            frame (Frame): The frame.
+            stamp (str): See ``gallery_index.stamp``.
+            persons (Detections): What was found; may be nobody.
+
+        Raises:
+            UserError: The embeddings are of another length than those of the
+                gallery.
+        """
         self.source(frame.path, stamp)
         vectors = np.ascontiguousarray(persons.embeddings, np.float32)
         if len(vectors):
@@ -215,7 +231,12 @@ class GalleryStore:
         return np.memmap(self.vectors_path, np.float32, 'r', shape=shape)
 
     def gallery(self, paths: Iterable[str] | None = None) -> GalleryIndex:
-        """The gallery, or the part of it that some files make up."""
+        """The gallery, or a part of it.
+
+        Args:
+            paths (Iterable[str]): Files that make up the part; None takes
+                all.
+        """
         frames = self.rows.frames()
         columns = self.rows.columns()
         index = GalleryIndex(
@@ -286,12 +307,10 @@ class GalleryStore:
 
 
 def load_gallery(path: str | Path) -> GalleryIndex:
-    """The gallery of a store, or what ``GalleryIndex.save`` wrote.
-
-    Nothing is written.
+    """Read the gallery of a store, or what ``GalleryIndex.save`` wrote.
 
     Raises:
-        UserError: If it is damaged.
+        UserError: The file is damaged, or another run is writing it.
     """
     if _is_index(path):
         return GalleryIndex.load(path)

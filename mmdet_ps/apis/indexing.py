@@ -39,8 +39,9 @@ class Sampling(NamedTuple):
     """Which frames of a video are looked at.
 
     Args:
-        every (int): Every n-th; None goes by the clock.
-        step (float): Seconds between two, without ``every``.
+        every (int): Every n-th frame; None goes by the clock.
+        step (float): Seconds between two frames, without ``every``; 0 takes
+            all.
     """
 
     every: int | None = None
@@ -73,10 +74,11 @@ def index_footage(
         footage (Footage): From ``find_footage``.
         store (GalleryStore): The gallery, made for the same model and
             ``score_thr``.
-        score_thr (float): Persons less certain are left out.
+        score_thr (float): Detections of a lower score are left out.
         sampling (Sampling): Which frames of a video are looked at.
         batch_size (int): Images in one pass through the model.
-        progress (Callable): Called with the number of frames done.
+        progress (Callable): Called after each pass with the number of frames
+            it had.
         commit_every (float): Seconds between two commits, by default
             ``COMMIT_EVERY``.
     """
@@ -110,7 +112,7 @@ def index_footage(
 
 
 def estimate_frames(footage: Footage, sampling: Sampling) -> int:
-    """About how many frames there are, by the headers of the videos."""
+    """About how many frames will be looked at, by the headers of videos."""
     count = len(footage.pictures)
     for path in footage.videos:
         video = open_video(path, Footage())

@@ -48,7 +48,10 @@ def init_model(
     trust: bool = False,
     half: bool = False,
 ) -> nn.Module | OnnxModel:
-    """A model in evaluation mode, with its config as ``model.cfg``.
+    """Build a model for inference, with its config as ``model.cfg``.
+
+    Batch norms are folded into convolutions when the model predicts; its
+    weights stay as they are.
 
     Args:
         config: File, name or config object; or what needs no checkpoint:
@@ -63,8 +66,12 @@ def init_model(
         half: Compute in half precision, which is faster and rounds figures
             to about three digits; not for an ONNX file.
 
-    Batch norms are folded into convolutions when the model predicts; its
-    weights stay as they are.
+    Returns:
+        The model in evaluation mode on the device.
+
+    Raises:
+        UserError: A file is missing, damaged or of another model, or the
+            device is not there.
     """
     if str(config).lower().endswith('.onnx'):
         if half:
@@ -93,7 +100,8 @@ def init_model(
 
 @contextlib.contextmanager
 def predicting(model: nn.Module) -> Iterator[None]:
-    """Without gradients, and in the precision asked for."""
+    """A context in which a model computes without gradients, and in the
+    precision that ``init_model`` was asked for."""
     device = next(model.parameters()).device.type
     dtype = getattr(model, 'half_precision', None)
     with (
@@ -109,8 +117,13 @@ def read_any_config(
     """A configuration, and the weights that were published with it.
 
     Args:
-        name: File or name of a configuration, or a published model. Of that
-            nothing is run, and every file is checked.
+        name: File or name of a configuration, or a published model. Of a
+            published model nothing is run, and every file is compared with
+            its checksum.
+
+    Returns:
+        tuple[Config, Path]: The configuration and the file of the weights;
+        None in place of these where ``name`` is a configuration alone.
     """
     if is_hub_address(name):
         folder = find_model(str(name))
@@ -130,6 +143,14 @@ def load_all(
 
     What only a training uses may differ: identity memories are as large as
     the training set has persons.
+
+    Args:
+        model: Receives the weights.
+        checkpoint: File or address.
+        trust: Also load a checkpoint that could run code of its own.
+
+    Raises:
+        CheckpointError: The weights do not fit; what differs is listed.
     """
     report = load_weights(model, find_weights(str(checkpoint)), trust)
     wrong = [report.differences(training_only(model))]
@@ -158,7 +179,14 @@ def detect(
         image: Path, or BGR uint8 array (H, W, 3).
         resize: Scale as the config's test pipeline does. ``False`` gives
             the image as it is (the model still pads it).
-        score_thr: Leave out less certain persons.
+        score_thr: Leave out persons of a lower score.
+
+    Returns:
+        Detections: The N persons, best score first.
+
+    Raises:
+        UserError: The image cannot be read, or the model gives no
+            embeddings.
     """
     return detect_batch(model, [image], resize, score_thr)[0]
 
@@ -227,15 +255,21 @@ def embed_boxes(
     """Embeddings of given persons of an image.
 
     Args:
+        model: From ``init_model``.
+        image: Path, or BGR uint8 array (H, W, 3).
         bboxes: (N, 4) xyxy in pixels of the image; a box may hang over the
             edge but not lie outside.
         resize: As in ``detect``.
 
     Returns:
         (N, D) float32 unit vectors. A method that does not embed regions,
-        and any model out of an ONNX file,
-        gives the embedding of the detection that overlaps best, and zeros
-        where it found nobody in the whole image.
+        and any model out of an ONNX file, gives the embedding of the
+        detection that overlaps best, and zeros where it found nobody in the
+        whole image.
+
+    Raises:
+        UserError: A box is empty or lies outside the image, the image cannot
+            be read, or the model cannot embed boxes.
     """
     if isinstance(model, OnnxModel):
         image = image if isinstance(image, np.ndarray) else read_image(image)
@@ -291,7 +325,11 @@ def prepare(model: nn.Module, image: Image, resize: bool) -> dict:
 
 
 def check_image(image: np.ndarray) -> np.ndarray:
-    """The image, or an error that says what is wrong with it."""
+    """Return an image as a contiguous array if it is a BGR uint8 image.
+
+    Raises:
+        UserError: It is another kind of array.
+    """
     if (
         image.ndim != 3
         or image.shape[2] != 3
@@ -307,7 +345,16 @@ def check_image(image: np.ndarray) -> np.ndarray:
 
 
 def check_boxes(bboxes, image: np.ndarray) -> np.ndarray:
-    """Boxes as float32 (N, 4), or an error that names the first bad one."""
+    """Return boxes as (N, 4) float32 if they lie within an image.
+
+    Args:
+        bboxes: N rows of x1, y1, x2, y2 in pixels; none is allowed as well.
+        image: (H, W, 3) uint8.
+
+    Raises:
+        UserError: A box is empty or outside the image; the first such box is
+            named.
+    """
     bboxes = np.asarray(bboxes, dtype=np.float32)
     if bboxes.size == 0:
         return bboxes.reshape(0, 4)

@@ -58,8 +58,9 @@ class Tracks:
     """T tracks of the P persons of a gallery.
 
     Args:
-        track_of (ndarray): (P,) int64.
-        means (ndarray): (T, D) float32, mean look, of unit length.
+        track_of (ndarray): (P,) int64, number of each person's track.
+        means (ndarray): (T, D) float32, mean embedding of each track, scaled
+            to unit length.
         start, end (ndarray): (T,) float64, seconds of the first and last
             person; -1 in pictures.
         order (ndarray): (P,) int64, rows of the persons, those of a track
@@ -93,14 +94,18 @@ def link_gallery(
 
     Args:
         gallery (GalleryIndex): P persons.
-        likeness (Likeness): By default what each video says of itself.
+        likeness (Likeness): By default that of each video, see
+            :func:`likeness_of`.
         max_gap (float): Seconds that a person may go unseen.
         linker (str): ``own``, or ``bytetrack`` of the package ``trackers``,
             which goes by the boxes alone.
         cache (TrackCache): Knows videos that were linked before.
 
+    Returns:
+        Tracks: The tracks of all persons.
+
     Raises:
-        UserError: If the package is not installed.
+        UserError: There is no such linker, or its package is not installed.
     """
     if linker not in LINKERS:
         raise UserError(f'linker {linker!r}: write {" or ".join(LINKERS)}')
@@ -156,12 +161,16 @@ def _link_video(
 def likeness_of(
     gallery: GalleryIndex, spans: list[tuple[int, int]] | None = None
 ) -> Likeness:
-    """What strangers look like to each other, by persons in one frame.
+    """Measure how alike different persons look, by persons of one frame.
 
     Args:
         gallery (GalleryIndex): P persons.
-        spans (list): First row and the one behind the last of the frames to
-            look at; by default all.
+        spans (list[tuple[int, int]]): Of each frame to look at, the row of
+            the first person and the one behind the last; by default all.
+
+    Returns:
+        Likeness: The default one where there are fewer than ``LEAST_PAIRS``
+        pairs of different persons.
     """
     pairs = strangers(gallery, spans=spans)
     if len(pairs) < LEAST_PAIRS:
@@ -174,7 +183,12 @@ def likeness_of(
 def frames_by_video(
     gallery: GalleryIndex,
 ) -> Iterator[list[tuple[float, slice]]]:
-    """Per video the (seconds, rows of persons) of its frames, in order."""
+    """The frames of each video, in order.
+
+    Yields:
+        list[tuple[float, slice]]: Of each frame of a video its time in
+        seconds and the rows of its persons in the gallery.
+    """
     videos: dict[str, list[int]] = {}
     for number, frame in enumerate(gallery.frames):
         if frame.index >= 0:
@@ -190,7 +204,12 @@ def frames_by_video(
 
 
 def describe_tracks(gallery: GalleryIndex, track_of: np.ndarray) -> Tracks:
-    """Tracks by the number (P,) of each person's, numbered without gaps."""
+    """Make ``Tracks`` of the number of each person's track.
+
+    Args:
+        gallery (GalleryIndex): P persons.
+        track_of (ndarray): (P,) int64, numbers from 0 without gaps.
+    """
     index = np.array([frame.index for frame in gallery.frames] or [0])
     seconds = np.array([frame.seconds for frame in gallery.frames] or [0.0])
     order = np.lexsort((index[gallery.frame_of], track_of))
@@ -245,7 +264,7 @@ class Linker:
     """Gives the persons of a video's frames, in order, their tracks.
 
     Args:
-        likeness (Likeness): What similarity says.
+        likeness (Likeness): Which similarities are those of one person.
         max_gap (float): Seconds that a person may go unseen.
 
     Attributes:
@@ -273,12 +292,12 @@ class Linker:
         Args:
             seconds (float): Time of the frame.
             boxes (ndarray): (N, 4), xyxy, pixels.
-            looks (ndarray): (N, D), unit vectors.
-            scores (ndarray): (N,); of two boxes of one person the more
-                certain one counts.
+            looks (ndarray): (N, D), unit embeddings.
+            scores (ndarray): (N,); of two boxes of one person the one of the
+                higher score counts.
 
         Returns:
-            (N,) int64 numbers from 0.
+            ndarray: (N,) int64, numbers of the tracks, from 0.
         """
         alike = looks @ looks.T >= self.likeness.same
         twin_of = _twins(boxes, scores, alike)

@@ -27,7 +27,7 @@ class Publication:
     """What is said of a model besides what its files say.
 
     Attributes:
-        name: Of the model, such as ``OWNER/NAME`` on the hub.
+        name: Name of the model, such as ``OWNER/NAME`` on the hub.
         license: Identifier of the licence of the weights, such as
             ``cc-by-nc-4.0``; empty if it is not stated.
         note: A sentence or more for the model card.
@@ -88,7 +88,11 @@ def model_card(
 
 
 def score_table(rows: list[dict]) -> str:
-    """Scores in per cent, and which evaluator computed them."""
+    """Scores in per cent, and which evaluator computed them, in Markdown.
+
+    Args:
+        rows: As of ``Publication.scores``, in [0, 1].
+    """
     if not rows:
         return 'None were given.'
     lines = [
@@ -112,7 +116,7 @@ def score_table(rows: list[dict]) -> str:
 
 
 def training_table(cfg: Config, meta: dict, checkpoint: str) -> str:
-    """What is known of the training."""
+    """What is known of the training, in Markdown; as :func:`model_card`."""
     config = meta.get('experiment_name') or cfg.filename or 'config.py'
     rows = {
         'detector': cfg.model.type,

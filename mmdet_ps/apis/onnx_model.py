@@ -54,11 +54,15 @@ class OnnxModel:
     def detect(
         self, image: np.ndarray, resize: bool = True
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Boxes (N, 4) in pixels of the image, scores (N,), embeddings.
+        """Find the persons of an image.
 
         Args:
             image (ndarray): (H, W, 3) uint8, BGR.
             resize (bool): Scale as the config's test pipeline does.
+
+        Returns:
+            tuple: Boxes (N, 4) float32 xyxy in pixels of the image, scores
+            (N,) float32, and embeddings (N, D) float32 of unit length.
         """
         scaled = image
         if resize and self.settings['scale']:
@@ -77,8 +81,16 @@ class OnnxModel:
     def embed_boxes(
         self, image: np.ndarray, bboxes: np.ndarray, resize: bool = True
     ) -> np.ndarray:
-        """The embedding (N, D) of the detection that overlaps each of the
-        (N, 4) boxes best; zeros where nobody is found."""
+        """Embed given persons by the detection that overlaps each most.
+
+        Args:
+            image (ndarray): (H, W, 3) uint8, BGR.
+            bboxes (ndarray): (N, 4) xyxy, pixels.
+            resize (bool): As of :meth:`detect`.
+
+        Returns:
+            ndarray: (N, D) float32; zeros where nobody is found in the image.
+        """
         found, _, embeddings = self.detect(image, resize)
         if not len(found):
             return np.zeros((len(bboxes), embeddings.shape[1]), np.float32)
@@ -88,10 +100,12 @@ class OnnxModel:
 
 
 def rescale(image: np.ndarray, scale: list[int]) -> np.ndarray:
-    """The image as large as fits into a scale, its sides in proportion.
+    """Scale an image as large as fits, its sides in proportion.
 
     Args:
-        scale (list[int]): Longer and shorter side at most, pixels.
+        image (ndarray): (H, W, 3) uint8.
+        scale (list[int]): Greatest longer and greatest shorter side in
+            pixels, in any order.
     """
     height, width = image.shape[:2]
     factor = min(

@@ -25,7 +25,7 @@ class Answer:
         accepted: Whether the similarity reaches the threshold.
         frame: Where the person was seen; of a track, its best picture.
         bbox: xyxy in pixels of the frame.
-        score: Of the detection.
+        score: Score of the detection.
         track: Number of the track, -1 where persons are not linked.
         start, end: Seconds in the video at which the track begins and ends;
             -1 in a picture.
@@ -123,6 +123,7 @@ def threshold_from_gallery(
     carries its own examples of what a wrong answer looks like.
 
     Args:
+        index: The gallery.
         false_alarms: Share of such pairs that may reach the threshold.
 
     Returns:
@@ -135,7 +136,12 @@ def threshold_from_gallery(
 def threshold_of(
     pairs: np.ndarray, false_alarms: float = 0.001
 ) -> tuple[float, int]:
-    """The same from similarities (N,) of different persons."""
+    """As :func:`threshold_from_gallery`, from given similarities.
+
+    Args:
+        pairs: (N,) similarities of pairs of different persons.
+        false_alarms: Share of them that may reach the threshold.
+    """
     if len(pairs) < LEAST_PAIRS:
         return FALLBACK_THRESHOLD, len(pairs)
     return float(np.quantile(pairs, 1 - false_alarms)), len(pairs)
@@ -146,14 +152,18 @@ def strangers(
     most: int = MOST_FRAMES,
     spans: list[tuple[int, int]] | None = None,
 ) -> np.ndarray:
-    """Similarities (P,) of the pairs of persons seen in one frame.
+    """Similarities of the pairs of persons that share a frame.
 
     Overlapping boxes are left out: they may be one person found twice.
 
     Args:
+        index: The gallery.
         most: Look at no more frames than that, spread evenly.
         spans: First person of each frame to look at, and the one behind the
             last; by default of all frames.
+
+    Returns:
+        (N,) float32 cosines, one per pair.
     """
     found = []
     spans = runs(index.frame_of) if spans is None else spans

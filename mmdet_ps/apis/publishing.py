@@ -90,7 +90,16 @@ def config_of(
     meta: dict,
     config: str | os.PathLike | None,
 ) -> Config:
-    """The configuration of a checkpoint, without what is of the run alone."""
+    """The configuration of a checkpoint, without what is of the run alone.
+
+    Args:
+        checkpoint: The file, for messages.
+        meta: What the checkpoint says of its training.
+        config: Configuration to take in place of the one in ``meta``.
+
+    Raises:
+        UserError: Neither is there.
+    """
     if config is not None:
         cfg = read_config(config)
     elif isinstance(text := meta.get('cfg'), str):
@@ -111,7 +120,7 @@ def config_of(
 
 
 def data_roots(value: object) -> set[str]:
-    """Every ``data_root`` of a configuration that is of one machine alone."""
+    """Every ``data_root`` of a configuration that is an absolute path."""
     found: set[str] = set()
     if isinstance(value, dict):
         root = value.get('data_root')
@@ -125,7 +134,12 @@ def data_roots(value: object) -> set[str]:
 
 
 def portable(value: object, roots: dict[str, str]) -> object:
-    """A value with the paths below data roots as everybody has them."""
+    """A configuration whose paths hold on every machine.
+
+    Args:
+        value: The configuration, or a part of it.
+        roots: Absolute path of a dataset -> the path to write for it.
+    """
     if isinstance(value, dict):
         return {key: portable(part, roots) for key, part in value.items()}
     if isinstance(value, list | tuple):
@@ -138,7 +152,11 @@ def portable(value: object, roots: dict[str, str]) -> object:
 
 
 def config_text(cfg: Config) -> str:
-    """A configuration in plain values, as ``read_literal_config`` reads it."""
+    """A configuration as text, in plain values alone.
+
+    Raises:
+        UserError: It holds more than ``read_literal_config`` can read back.
+    """
     text = f'"""Written by mmdet_ps {__version__}."""\n\n{cfg.pretty_text}'
     read = read_literal_config(text, 'the configuration')
     if read._cfg_dict.to_dict() != cfg._cfg_dict.to_dict():

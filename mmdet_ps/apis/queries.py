@@ -28,9 +28,11 @@ class QueryPicture:
 
     Args:
         path (str): An image, or a video with ``frame``.
-        frame (int): Number of the frame in a video.
-        box (list[float]): xyxy in pixels; None: found by the model.
-        person (int): Number among the persons found.
+        frame (int): Number of the frame in a video, from 0.
+        box (list[float]): Box of the person, xyxy in pixels; None lets the
+            model find it.
+        person (int): Which of the persons found is meant, from 0 in the
+            order of their scores; not needed where there is only one.
     """
 
     path: str
@@ -44,7 +46,7 @@ class Query:
     """A person asked for, by one picture or several.
 
     Args:
-        name (str): Of the person, and of the folder of the answer.
+        name (str): Name of the person, and of the folder of the answer.
         pictures (list[QueryPicture]): At least one.
     """
 
@@ -57,11 +59,11 @@ class EmbeddedQuery:
     """A query as the search takes it.
 
     Args:
-        name (str): Of the person.
+        name (str): Name of the person.
         embedding (ndarray): (D,) unit vector, the mean of the pictures'.
-        frames (list[Frame]): Of the pictures.
-        boxes (list): xyxy of the person in each.
-        images (list[ndarray]): BGR uint8.
+        frames (list[Frame]): Where each picture is from.
+        boxes (list[list[float]]): Box of the person in each, xyxy in pixels.
+        images (list[ndarray]): The pictures, BGR uint8 (H, W, 3).
     """
 
     name: str
@@ -72,13 +74,15 @@ class EmbeddedQuery:
 
 
 def read_query_table(path: str | Path) -> list[Query]:
-    """Queries of a CSV file; rows of one name are pictures of one person.
+    """Read queries from a CSV file; rows of one name show one person.
 
     Columns: ``name``, ``path`` and, where they are needed, ``frame`` and
-    ``x1 y1 x2 y2``. Paths are relative to the file.
+    ``x1 y1 x2 y2``, see :class:`QueryPicture`. Paths are relative to the
+    file.
 
     Raises:
-        UserError: If a row says nothing that can be asked for.
+        UserError: The file has no row, or a row has no path, a part of a box
+            alone, or words in place of numbers; file and line are named.
     """
     queries: dict[str, Query] = {}
     with open(path, encoding='utf-8-sig', newline='') as file:
@@ -112,9 +116,11 @@ def _table_row(
 
 
 def check_names(queries: Iterable[Query]) -> None:
-    """Give queries without a name, or with a taken one, a name of their own.
+    """Give every query a name of its own that a folder can have, in place.
 
-    Names become folders, so that what no folder may be called is left out.
+    A query without a name takes that of its picture, one whose name is taken
+    gets a number behind it, and characters that a folder's name may lack are
+    replaced by ``_``.
     """
     taken: set[str] = set()
     for query in queries:
@@ -173,7 +179,7 @@ def embed_query(
 
 
 def fuse(vectors: np.ndarray) -> np.ndarray:
-    """(D,) unit vector in the middle of (N, D) unit vectors.
+    """The mean direction of (N, D) unit vectors, as a (D,) unit vector.
 
     Pictures of one person differ in pose, light and camera; what they have
     in common is the person.
@@ -183,7 +189,11 @@ def fuse(vectors: np.ndarray) -> np.ndarray:
 
 
 def load_query(picture: QueryPicture) -> tuple[Frame, np.ndarray]:
-    """(frame, BGR image) of a picture.
+    """Read a picture of a person.
+
+    Returns:
+        tuple[Frame, np.ndarray]: Where it is from, and its BGR uint8 image
+        (H, W, 3).
 
     Raises:
         UserError: If it is a folder, a video without number of a frame, or
@@ -223,10 +233,22 @@ def find_box(
     out: Path,
     score_thr: float,
 ) -> list[float]:
-    """The box of the person meant, if the picture is clear about it.
+    """Find the box of the person meant.
+
+    Args:
+        model: From ``init_model``.
+        image (ndarray): The picture, BGR uint8 (H, W, 3).
+        picture (QueryPicture): Its ``person`` says who is meant.
+        out (Path): Folder that ``query_persons.jpg`` is written to where
+            that is not clear.
+        score_thr (float): Persons of a lower score are not found.
+
+    Returns:
+        list[float]: xyxy, pixels.
 
     Raises:
-        UserError: If it is not; it lists the persons found.
+        UserError: Nobody is found, or several are and none is named; they
+            are listed.
     """
     from .inference import detect  # imports MMDetection
 

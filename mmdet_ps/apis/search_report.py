@@ -38,7 +38,7 @@ def verdict_of(answers: Sequence[Answer], threshold: Threshold) -> str:
 def report_of(
     query: EmbeddedQuery, answers: Sequence[Answer], threshold: Threshold
 ) -> dict:
-    """A query and its answers as plain data."""
+    """A query and its answers as plain data, for JSON."""
     pictures = [
         dict(path=frame.path, frame=frame.index, box=box)
         for frame, box in zip(query.frames, query.boxes)
@@ -55,7 +55,13 @@ def report_of(
 def describe_footage(
     sources: Sequence[str], footage: Footage, search: FootageSearch
 ) -> dict:
-    """What was searched and what was not, as plain data."""
+    """What was searched and what was not, as plain data, for JSON.
+
+    Args:
+        sources (Sequence[str]): Files and folders as the user named them.
+        footage (Footage): What was found there, and what was left out.
+        search (FootageSearch): What was searched.
+    """
     return dict(
         footage=list(map(str, sources)),
         pictures=len(footage.pictures),
@@ -72,7 +78,7 @@ def describe_footage(
 
 
 def sum_up(footage: Footage, search: FootageSearch) -> list[str]:
-    """Sentences on what was searched and what was not."""
+    """What was searched and what was not, in sentences for the user."""
     names = ', '.join(Path(path).name for path in footage.videos[:5])
     more = ', ...' if len(footage.videos) > 5 else ''
     videos = f' ({names}{more})' if names else ''
@@ -96,7 +102,7 @@ def sum_up(footage: Footage, search: FootageSearch) -> list[str]:
 
 
 def write_table(path: Path, rows: Sequence[dict]) -> None:
-    """Rows of equal keys as CSV."""
+    """Write rows of equal keys as a CSV file with a line of names."""
     table = io.StringIO()
     names = list(rows[0]) if rows else ['rank']
     writer = csv.DictWriter(table, names, lineterminator='\n')
@@ -112,10 +118,18 @@ def write_answer(
     answers: Sequence[Answer],
     threshold: Threshold,
 ) -> Path:
-    """``ranking.json``, ``ranking.csv`` and ``ranking.jpg`` of one query.
+    """Write ``ranking.json``, ``ranking.csv`` and ``ranking.jpg`` of a query.
+
+    Args:
+        folder (Path): Where to.
+        header (dict): What the JSON file begins with, from
+            :func:`describe_footage`.
+        query (EmbeddedQuery): The person asked for.
+        answers (Sequence[Answer]): What was found.
+        threshold (Threshold): Least similarity of an accepted answer.
 
     Returns:
-        The picture.
+        Path: The picture.
     """
     report = report_of(query, answers, threshold)
     write_json(folder / 'ranking.json', dict(header, **report), indent=1)
@@ -129,7 +143,14 @@ def write_answer(
 def draw_answers(
     query: EmbeddedQuery, answers: Sequence[Answer], title: str
 ) -> np.ndarray:
-    """Query and answers with crops and scenes; accepted ones in green."""
+    """Draw the query and its answers with crops and scenes.
+
+    Accepted answers have a green frame. Answers whose file is gone are left
+    out.
+
+    Returns:
+        ndarray: (H, W, 3) uint8, RGB.
+    """
     asked = [
         Tile(image[..., ::-1], box, BLUE, 'query', frame.name)
         for image, box, frame in zip(query.images, query.boxes, query.frames)
@@ -155,7 +176,7 @@ def draw_answers(
 
 
 def caption_of(answer: Answer) -> str:
-    """Where, and of a track when."""
+    """Where an answer was seen and, of a track, from when to when."""
     if answer.start < 0:
         return answer.frame.name
     stem = Path(answer.frame.path).stem
@@ -163,7 +184,7 @@ def caption_of(answer: Answer) -> str:
 
 
 def clock(seconds: float) -> str:
-    """Minutes and seconds, and hours where there are any."""
+    """Seconds as ``minutes:seconds``, with hours where there are any."""
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(int(minutes), 60)
     head = f'{hours}:{minutes:02d}' if hours else f'{minutes}'
@@ -171,7 +192,10 @@ def clock(seconds: float) -> str:
 
 
 def load_all(frames: Sequence[Frame]) -> dict[Frame, np.ndarray]:
-    """BGR images of frames, videos forwards; what is gone is left out."""
+    """Read frames as BGR uint8 images (H, W, 3); those gone are left out.
+
+    A video is read forwards, whatever the order of the frames.
+    """
     images, reader = {}, FrameReader()
     try:
         for frame in sorted(set(frames), key=lambda f: (f.path, f.index)):
@@ -187,7 +211,11 @@ def load_all(frames: Sequence[Frame]) -> dict[Frame, np.ndarray]:
 def write_clips(
     folder: Path, search: FootageSearch, answers: Sequence[Answer]
 ) -> list[Path]:
-    """A clip of every accepted answer that is a track of a video."""
+    """Write a clip of every accepted answer that is a track of a video.
+
+    Returns:
+        list[Path]: The files written, named by the rank of the answer.
+    """
     written = []
     for answer in answers:
         if answer.accepted and answer.track >= 0 and answer.start >= 0:
@@ -203,13 +231,19 @@ def export_answers(
     search: FootageSearch,
     chosen: dict[int, str],
 ) -> list[Path]:
-    """Write tracks in a form of ``exports.FORMS``; the files.
+    """Write tracks for another tool.
 
     Args:
         folder (Path): Where to.
         form (str): ``mot``, ``coco`` or ``fiftyone``.
         search (FootageSearch): Has the tracks.
-        chosen (dict[int, str]): Track -> name of the person.
+        chosen (dict[int, str]): Number of a track -> name of the person.
+
+    Returns:
+        list[Path]: The files or folders written.
+
+    Raises:
+        UserError: FiftyOne is asked for and not installed.
     """
     gallery, tracks = search.gallery, search.tracks
     if form == 'mot':

@@ -40,8 +40,10 @@ class PersonFinder:
         model: From ``init_model``; the one the footage was indexed with.
         search (FootageSearch): The footage.
         source (Path): The gallery's file, as the user named it.
-        threshold (Threshold): By default what the footage says.
-        score_thr (float): Persons less certain are not found in a picture.
+        threshold (Threshold): By default that of
+            :meth:`FootageSearch.threshold`.
+        score_thr (float): Persons of a lower score are not found in a
+            picture.
     """
 
     def __init__(
@@ -59,7 +61,7 @@ class PersonFinder:
         self._lock = threading.Lock()
 
     def detect(self, image: np.ndarray) -> Detections:
-        """The persons in a BGR image."""
+        """The persons in a BGR uint8 image (H, W, 3)."""
         from .inference import detect  # imports MMDetection
 
         with self._lock:
@@ -83,7 +85,7 @@ class PersonFinder:
         return vector
 
     def files(self) -> dict[str, list[Frame]]:
-        """Picture or video -> its frames in the gallery, in order."""
+        """The frames of the gallery by picture or video, in order."""
         found: dict[str, list[Frame]] = {}
         for frame in self.search.gallery.frames:
             found.setdefault(frame.path, []).append(frame)
@@ -101,13 +103,16 @@ class PersonFinder:
 def gallery_of_model(
     path: str | Path, model: nn.Module, score_thr: float
 ) -> tuple[Path, GalleryIndex]:
-    """The gallery that a model made, and its file.
+    """Read a gallery, if it was made with a model.
 
     Args:
         path (str | Path): What ``tools/search_folder.py`` keeps: the file
             ``index.npz``, or the folder it is in.
         model: From ``init_model``.
-        score_thr (float): The one it was made with.
+        score_thr (float): The one the gallery was made with.
+
+    Returns:
+        tuple[Path, GalleryIndex]: The file and the gallery.
 
     Raises:
         UserError: If it is missing, empty, damaged, or of another model.
@@ -159,7 +164,7 @@ class SearchSession:
         scene (Scene): The picture shown.
         box (tuple): xyxy of the person chosen in it.
         query (EmbeddedQuery): The person last searched for.
-        threshold (Threshold): That this search went by.
+        threshold (Threshold): The threshold of that search.
         answers (list[Answer]): What was found.
     """
 
@@ -201,10 +206,16 @@ class SearchSession:
             self.box = _corners(scene.boxes[0])
 
     def choose_at(self, x: float, y: float) -> bool:
-        """Choose the box around a point; whether there is one.
+        """Choose the box around a point.
 
         Of several it is the one whose middle is nearest, measured in its own
         width and height: large boxes reach over small ones.
+
+        Args:
+            x, y (float): The point, in pixels of the scene.
+
+        Returns:
+            bool: Whether there is a box.
         """
         if self.scene is None:
             return False
@@ -223,7 +234,16 @@ class SearchSession:
     def choose_box(
         self, first: tuple[float, float], second: tuple[float, float]
     ) -> bool:
-        """Choose what was drawn between two corners; whether it has area."""
+        """Choose the box that was drawn between two corners.
+
+        Args:
+            first, second (tuple[float, float]): x and y of the corners, in
+                pixels of the scene; they are moved into it.
+
+        Returns:
+            bool: Whether the box is large enough to be one; a smaller one is
+            not chosen.
+        """
         if self.scene is None:
             return False
         height, width = self.scene.image.shape[:2]
@@ -246,7 +266,9 @@ class SearchSession:
             UserError: If nobody is chosen.
         """
         if self.scene is None or self.box is None:
-            raise UserError('nobody is chosen: click on a person, or draw')
+            raise UserError(
+                'nobody is chosen: click on a person, or draw a box'
+            )
         least = self.finder.threshold
         if threshold is not None and threshold != round(least.value, 2):
             least = Threshold(threshold, 'given')
@@ -261,7 +283,7 @@ class SearchSession:
         self.query, self.threshold = query, least
 
     def judge(self, rank: int, accepted: bool) -> None:
-        """Accept or reject an answer, whatever the threshold says."""
+        """Accept or reject the answer of a rank, whatever the threshold."""
         self.answers = [
             replace(answer, accepted=accepted)
             if answer.rank == rank
@@ -270,11 +292,14 @@ class SearchSession:
         ]
 
     def export(self, forms: Sequence[str] = ()) -> list[Path]:
-        """Write the answers as they are judged now; the files.
+        """Write the answers as they are judged now.
 
         Args:
-            forms (Sequence[str]): Of ``exports.FORMS``, for the accepted
-                tracks.
+            forms (Sequence[str]): Further forms to write the accepted tracks
+                in, out of ``exports.FORMS``.
+
+        Returns:
+            list[Path]: The files written.
 
         Raises:
             UserError: If nothing was searched for.

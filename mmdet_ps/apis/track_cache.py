@@ -37,7 +37,16 @@ class TrackCache:
             self._is_changed = True
 
     def get(self, mark: str, count: int) -> np.ndarray | None:
-        """The (N,) track numbers of a video with N = ``count`` persons."""
+        """The track numbers of a video.
+
+        Args:
+            mark (str): Tells the video and how it was linked, see
+                :func:`mark_of`.
+            count (int): Number of its persons.
+
+        Returns:
+            ndarray: (count,) int64; None where they are not known.
+        """
         numbers = self._numbers.get(mark)
         if numbers is None or numbers.shape != (count,):
             return None
@@ -58,7 +67,13 @@ class TrackCache:
 
 
 def mark_of(settings: object, *arrays: np.ndarray) -> str:
-    """A digest of what tracks depend on."""
+    """A digest of what tracks depend on.
+
+    Args:
+        settings (object): Settings of the linker; told apart by their
+            ``repr``.
+        *arrays (ndarray): What is linked.
+    """
     digest = hashlib.sha1(repr(settings).encode())
     for array in arrays:
         digest.update(np.ascontiguousarray(array).tobytes())

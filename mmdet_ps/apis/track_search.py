@@ -110,14 +110,18 @@ def _without(
 def threshold_from_tracks(
     gallery: GalleryIndex, tracks: Tracks, false_alarms: float = 0.001
 ) -> tuple[float, int]:
-    """A similarity that one's picture seldom has with another's track.
+    """A similarity that a person seldom has with the track of another one.
 
     Args:
-        false_alarms (float): Share of such pairs that may reach it.
+        gallery (GalleryIndex): P persons.
+        tracks (Tracks): Their tracks.
+        false_alarms (float): Share of pairs of a person and the track of
+            another one that may reach it.
 
     Returns:
-        The threshold, and the number of pairs it rests on; with few pairs a
-        fixed one.
+        tuple[float, int]: The threshold, and the number of pairs it rests
+        on. With fewer than ``LEAST_PAIRS`` pairs it is
+        ``FALLBACK_THRESHOLD``.
     """
     found = [np.zeros(0, np.float32)]
     for start, end in spread(runs(gallery.frame_of), MOST_FRAMES):

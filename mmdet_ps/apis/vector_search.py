@@ -47,8 +47,9 @@ class VectorSearch(Protocol):
             count (int): How many, at most N.
 
         Returns:
-            (Q, count) int64 numbers of vectors and (Q, count) float32
-            similarities, falling; fewer found leave -1 out.
+            tuple[ndarray, ndarray]: Numbers of the vectors, (Q, count)
+            int64, and their similarities, (Q, count) float32, the greatest
+            first. Where an index finds fewer, the last numbers are -1.
         """
 
 
@@ -66,7 +67,7 @@ class ExactSearch:
     def nearest(
         self, queries: np.ndarray, count: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """See ``VectorSearch``; equal ones come in the order they lie."""
+        """See ``VectorSearch``; equal similarities keep the vectors' order."""
         count = min(count, len(self.vectors))
         numbers = np.zeros((len(queries), 0), np.int64)
         best = np.zeros((len(queries), 0), np.float32)
@@ -104,7 +105,8 @@ class FaissSearch:
 
     Args:
         vectors (ndarray): (N, D) float32, unit vectors.
-        seed (int): Of the training and of the measured queries.
+        seed (int): Seed of the training, and of the queries that recall is
+            measured with.
 
     Attributes:
         recall (float): Share of the ten nearest of exact search that are
@@ -148,8 +150,11 @@ class FaissSearch:
     def update(self, vectors: np.ndarray) -> tuple[int, int]:
         """Hold these vectors from now on, without building anew.
 
+        Args:
+            vectors (ndarray): (N, D) float32, unit vectors.
+
         Returns:
-            How many were added and how many removed.
+            tuple[int, int]: How many were added and how many removed.
         """
         if len(vectors) > REGROW * self._trained_on:
             self._train(vectors)  # too few lists for so many
@@ -309,7 +314,12 @@ def probes(vectors: np.ndarray, seed: int = 0) -> np.ndarray:
 
 
 def keys_of(vectors: np.ndarray) -> np.ndarray:
-    """(N,) int64, not negative: a digest of each, and all different."""
+    """A number for each of (N, D) vectors, by which it is known again.
+
+    Returns:
+        ndarray: (N,) int64, not negative and all different; equal vectors
+        are numbered by their order.
+    """
     keys = np.array(
         [
             int.from_bytes(
