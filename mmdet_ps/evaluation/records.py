@@ -14,6 +14,7 @@ EMBEDDINGS = ('embeddings', 'dense_embeddings', 'roi_embeddings')
 FOUND = ('bboxes', 'scores', *EMBEDDINGS)
 GIVEN = ('bboxes', 'person_ids', *EMBEDDINGS)
 FIELDS = (*FOUND, *(f'gt_{key}' for key in GIVEN), SCENE)
+AGAIN = 'write the file again'
 
 
 def record_of(data_sample: dict) -> dict:
@@ -38,7 +39,7 @@ def record_of(data_sample: dict) -> dict:
     if 'embeddings' not in predicted:
         raise UserError(
             'predictions without embeddings cannot be scored as '
-            'a search; is the model a person-search detector?'
+            'a search; use a config of a person-search method'
         )
     record = dict(
         img_id=data_sample.get('img_id', -1),
@@ -86,17 +87,25 @@ def checked_records(records: Sequence[dict], source: str) -> list[dict]:
             something else than numbers, or with numbers that are not finite.
     """
     if not isinstance(records, (list, tuple)):
-        raise UserError(f'{source}: no list of images, a {_kind(records)}')
+        raise UserError(
+            f'{source}: holds no list of images, but a {_kind(records)}; '
+            f'{AGAIN}'
+        )
     checked: list[dict] = []
     widths: dict[str, int] = {}
     fields = None
     for number, record in enumerate(records):
         where = f'{source}: image {number}'
         if not isinstance(record, dict):
-            raise UserError(f'{where} is no dict, but a {_kind(record)}')
+            raise UserError(
+                f'{where} is no dict, but a {_kind(record)}; {AGAIN}'
+            )
         path = record.get('img_path', '')
         if not isinstance(path, str):
-            raise UserError(f'{where}: its img_path is a {_kind(path)}')
+            raise UserError(
+                f'{where}: its img_path is a {_kind(path)}, not a text; '
+                f'{AGAIN}'
+            )
         where += f' ({path})' if path else ''
         arrays = {
             key: _numbers(record[key], f'{where}: {key}')
@@ -108,7 +117,7 @@ def checked_records(records: Sequence[dict], source: str) -> list[dict]:
             key = sorted(arrays.keys() ^ fields)[0]
             raise UserError(
                 f'{where}: {key} is there and not in the first image, or the '
-                'other way round; all images must have the same'
+                f'other way round; all images must have the same: {AGAIN}'
             )
         _check_shapes(arrays, widths, where)
         checked.append({**record, **arrays})
@@ -137,9 +146,13 @@ def _numbers(value: object, where: str) -> np.ndarray:
     try:
         array = np.asarray(value)
     except ValueError:  # lists of different lengths
-        raise UserError(f'{where} is no array') from None
+        raise UserError(
+            f'{where} is no array, but rows of different lengths; {AGAIN}'
+        ) from None
     if array.dtype.kind not in 'fiu':
-        raise UserError(f'{where} holds no numbers, but {array.dtype}')
+        raise UserError(
+            f'{where} holds no numbers, but {array.dtype}; {AGAIN}'
+        )
     # The sum is fast; what overflows in it is looked at again.
     if not math.isfinite(array.sum()) and not np.isfinite(array).all():
         raise UserError(
@@ -156,14 +169,15 @@ def _check_shapes(arrays: dict, widths: dict, where: str) -> None:
             width = widths.setdefault(key, array.shape[-1])
             if array.shape != (2, width) or not width:
                 raise UserError(
-                    f'{where}: {key} has the shape {array.shape}, not (2, D)'
+                    f'{where}: {key} has the shape {array.shape}, not '
+                    f'(2, D); {AGAIN}'
                 )
             continue
         boxes = 'gt_bboxes' if key.startswith('gt_') else 'bboxes'
         if array.shape[:1] != arrays.get(boxes, array).shape[:1]:
             raise UserError(
                 f'{where}: {key} has the shape {array.shape}, but there are '
-                f'{len(np.atleast_1d(arrays[boxes]))} boxes'
+                f'{len(np.atleast_1d(arrays[boxes]))} boxes; {AGAIN}'
             )
         if array.shape[:1] == (0,):
             continue
@@ -180,6 +194,7 @@ def _check_shapes(arrays: dict, widths: dict, where: str) -> None:
             raise UserError(
                 f'{where}: {key} has the shape {array.shape}, not '
                 + (f'(n, {width or "D"})' if vectors else '(n,)')
+                + f'; {AGAIN}'
             )
         if key == 'gt_person_ids' and array.dtype.kind == 'f':
-            raise UserError(f'{where}: {key} holds no whole numbers')
+            raise UserError(f'{where}: {key} holds no whole numbers; {AGAIN}')

@@ -20,7 +20,7 @@ from mmdet_ps.structures.fields import SCENE
 from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import replacing
 
-from .records import checked_records
+from .records import AGAIN, checked_records
 from .safe_pickle import load_numbers
 from .settings import SearchSettings, resolve
 
@@ -103,8 +103,10 @@ def save_results(
 
     Args:
         path (str | Path): the file; an existing one is replaced.
-        records (Sequence[dict]): one dict of arrays per image.
-        header (dict): what is to be known of the run; plain values.
+        records (Sequence[dict]): one dict of arrays per image, see
+            ``records.py``.
+        header (dict): what is to be known of the run, as
+            :class:`ResultsFile` lists it; plain values.
     """
     with replacing(path) as beside, open(beside, 'wb') as stream:
         pickle.dump(
@@ -146,10 +148,13 @@ def _checked_header(header: Any, path: str | Path) -> dict:
         value = header.get(key)
         if value is not None and not isinstance(value, kind):
             raise UserError(
-                f'{path}: {key} of its header is a {type(value).__name__}'
+                f'{path}: {key} of its header is a {type(value).__name__}; '
+                f'{AGAIN}'
             )
     if not all(isinstance(key, str) for key in header.get('settings') or ()):
-        raise UserError(f'{path}: the settings of its header have no names')
+        raise UserError(
+            f'{path}: the settings of its header have no names; {AGAIN}'
+        )
     try:
         resolve(header, header.get('dataset') or '', True)
     except UserError as error:
@@ -239,7 +244,8 @@ def _legacy_records(content: object, path: str | Path) -> list[dict]:
     if not isinstance(content, (list, tuple)) or not len(content):
         raise UserError(
             f'{path}: neither a dump of tools/test.py nor a '
-            'list of detections per image'
+            'list of detections per image; name a file that tools/test.py '
+            '--out or an AlignPS test script has written'
         )
     two = (
         len(content) == 2
@@ -257,7 +263,7 @@ def _legacy_records(content: object, path: str | Path) -> list[dict]:
     if len(dense) != len(roi):
         raise UserError(
             f'{path}: {len(dense)} images in the first branch, '
-            f'{len(roi)} in the second; they must be the same'
+            f'{len(roi)} in the second; they must be the same: {AGAIN}'
         )
     records = []
     for k, (first, second) in enumerate(zip(dense, roi)):
@@ -266,7 +272,8 @@ def _legacy_records(content: object, path: str | Path) -> list[dict]:
         if len(other['bboxes']) != len(record['bboxes']):
             raise UserError(
                 f'{path}: image {k} has {len(record["bboxes"])} detections '
-                f'in the first branch, {len(other["bboxes"])} in the second'
+                f'in the first branch, {len(other["bboxes"])} in the second; '
+                f'{AGAIN}'
             )
         record['roi_embeddings'] = other['roi_embeddings']
         records.append(record)

@@ -118,7 +118,9 @@ class SearchSettings:
                     f'{key}={_short(getattr(self, key))} is not {wanted}'
                 )
         if self.cbgm and self.k_reciprocal:
-            raise UserError('cbgm and k_reciprocal exclude each other')
+            raise UserError(
+                'cbgm and k_reciprocal exclude each other: leave one out'
+            )
 
     def _values(self) -> dict[str, tuple[bool, str]]:
         """Name of a setting -> whether its value is one, and in words."""

@@ -40,6 +40,9 @@ def rounded_corners(
 
     Returns:
         ndarray: (N, 4) float64 xyxy, pixels.
+
+    Raises:
+        UserError: There is no such rule.
     """
     if rule == 'none':
         return corners(boxes)
@@ -55,7 +58,10 @@ def rounded_corners(
         return _clip(corners(np.maximum(np.trunc(boxes), 0)), sizes)
     if rule == 'seas':
         return _clip(np.maximum(corners(boxes), 0), sizes)
-    raise UserError(f'no rounding rule {rule!r}')
+    raise UserError(
+        f'no rounding rule {rule!r}: choose none, or one of the table in '
+        'docs/evaluation.md'
+    )
 
 
 def _clip(bboxes: np.ndarray, sizes: np.ndarray | None) -> np.ndarray:

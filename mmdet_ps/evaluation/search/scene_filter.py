@@ -17,8 +17,8 @@ class SceneFilter:
     Jaffe and Zakhor, "Gallery Filter Network for Person Search" (WACV 2023).
 
     Args:
-        scores (ndarray): that the query's person is in an image, (Q, I)
-            float32.
+        scores (ndarray): how likely the person of each query is in each
+            image, (Q, I) float32; see ``structures/scenes.py``.
         settings (SearchSettings): ``scene_scores`` and ``scene_threshold``.
     """
 

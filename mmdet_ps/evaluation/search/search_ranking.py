@@ -90,7 +90,8 @@ def rank_all(
         if results.given is None or not results.given.embeddings:
             raise UserError(
                 'the results hold no embeddings of annotated '
-                'boxes, so --gt-boxes cannot be scored'
+                'boxes, so --gt-boxes cannot be scored; write them with '
+                '--cfg-options model.test_cfg.embed_gt_boxes=True'
             )
         results = SearchResults(results.given, results.given, results.scenes)
     _check_images(protocols, results)
