@@ -39,7 +39,15 @@ def identity_colour(person_id: int) -> Colour:
 
 
 def draw_annotations(item: AnnotatedImage, min_side: int = 0) -> np.ndarray:
-    """The image with every box; ignored regions are hatched."""
+    """Draw every box of an image; ignored regions are hatched.
+
+    Args:
+        item (AnnotatedImage): The image, which stays as it is.
+        min_side (int): Least width of the picture in pixels.
+
+    Returns:
+        np.ndarray: (H, W, 3) uint8, RGB.
+    """
     canvas = item.image.copy()
     for box in np.asarray(item.bboxes)[item.ignored]:
         hatch(canvas, box)
@@ -55,7 +63,12 @@ def draw_annotations(item: AnnotatedImage, min_side: int = 0) -> np.ndarray:
 
 
 def hatch(image: np.ndarray, bbox: np.ndarray) -> None:
-    """Cover a region with slanted lines, in place."""
+    """Cover a region with slanted lines, in place.
+
+    Args:
+        image (np.ndarray): (H, W, 3) uint8, RGB.
+        bbox (np.ndarray): (4,) xyxy, pixels.
+    """
     inside = clip_box(bbox, *image.shape[:2])
     if inside is None:
         return
@@ -73,7 +86,16 @@ def scene_page(
     columns: int = 3,
     cell: tuple[int, int] = (440, 300),
 ) -> np.ndarray:
-    """A grid of annotated images; ``cell`` is width and height of each."""
+    """Draw a grid of annotated images.
+
+    Args:
+        items (Sequence[AnnotatedImage]): The images, at least one.
+        columns (int): Images of a row.
+        cell (tuple[int, int]): Width and height of each, in pixels.
+
+    Returns:
+        np.ndarray: (H, W, 3) uint8, RGB.
+    """
     width, height = cell
     cells = []
     for item in items:
@@ -100,7 +122,17 @@ def identity_page(
     columns: int = 10,
     cell: tuple[int, int] = (96, 192),
 ) -> np.ndarray:
-    """A row of crops per identity: (identity, images with its box first)."""
+    """Draw a row of crops for each identity.
+
+    Args:
+        rows (Sequence[tuple[int, Sequence[AnnotatedImage]]]): Each identity
+            with images that show it; in these its box is the first.
+        columns (int): Greatest number of crops of a row.
+        cell (tuple[int, int]): Width and height of a crop, in pixels.
+
+    Returns:
+        np.ndarray: (H, W, 3) uint8, RGB.
+    """
     lines = []
     for person_id, items in rows:
         head = np.full((cell[1] + CAPTION + GAP, 70, 3), WHITE, np.uint8)

@@ -23,7 +23,8 @@ NOTHING_TO_SEE: Colour = (226, 228, 232)
 
 
 def text_size(text: str, size: int) -> tuple[int, int]:
-    """Width and line height of a text in pixels."""
+    """Width and line height of a text in pixels, for letters of a size in
+    pixels."""
     font, text = font_and_text(text, size)
     left, _, right, _ = font.getbbox(text or ' ')
     return int(np.ceil(right - left)), int(round(size * 1.3))
@@ -37,9 +38,17 @@ def put_text(
     colour: Colour = INK,
     background: Colour | None = None,
 ) -> np.ndarray:
-    """Write one line with its upper left corner at ``xy``, in place.
+    """Write one line of text, in place.
 
     The text is moved into the image where it would hang over an edge.
+
+    Args:
+        image: (H, W, 3) uint8, RGB; is changed, and returned as well.
+        text: The line.
+        xy: Upper left corner, in pixels.
+        size: Size of the letters in pixels.
+        colour: Colour of the letters.
+        background: Colour of the area behind them; None leaves the image.
     """
     height, width = image.shape[:2]
     text_width, text_height = text_size(text, size)
@@ -56,7 +65,15 @@ def put_text(
 
 
 def clip_box(bbox, height: int, width: int) -> np.ndarray | None:
-    """Whole-pixel xyxy part of a box inside an image; None if empty."""
+    """The part of a box inside an image, in whole pixels.
+
+    Args:
+        bbox: (4,) xyxy, pixels.
+        height, width: Size of the image in pixels.
+
+    Returns:
+        (4,) int xyxy; None where nothing is inside.
+    """
     box = np.asarray(bbox, dtype=np.float64).reshape(4)
     if not np.isfinite(box).all():
         return None
@@ -104,7 +121,18 @@ def fit(
 def crop_cell(
     image: np.ndarray, bbox, width: int, height: int, margin: float = 1.1
 ) -> np.ndarray:
-    """The person in a box, with a little around it, filling a cell."""
+    """The person in a box, with a little around it, fitted into a cell.
+
+    Args:
+        image: (H, W, 3) uint8, RGB.
+        bbox: (4,) xyxy, pixels.
+        width, height: Size of the cell in pixels.
+        margin: How much is shown, as a multiple of the box's width and
+            height.
+
+    Returns:
+        (height, width, 3) uint8.
+    """
     box = clip_box(grow_box(bbox, margin), *image.shape[:2])
     if box is None:
         cell = np.full((height, width, 3), NOTHING_TO_SEE, dtype=np.uint8)
@@ -116,7 +144,17 @@ def crop_cell(
 def scene_cell(
     image: np.ndarray, bbox, width: int, height: int, colour: Colour
 ) -> np.ndarray:
-    """The whole image in a cell, with one box drawn and the rest paler."""
+    """The whole image in a cell, with one box drawn and the rest paler.
+
+    Args:
+        image: (H, W, 3) uint8, RGB.
+        bbox: (4,) xyxy, pixels of the image.
+        width, height: Size of the cell in pixels.
+        colour: Colour of the box.
+
+    Returns:
+        (height, width, 3) uint8.
+    """
     cell, scale, offset = fit(image, width, height)
     box = np.asarray(bbox, dtype=np.float64).reshape(2, 2) * scale + offset
     inside = clip_box(box, height, width)
@@ -152,9 +190,14 @@ def draw_boxes(
 
     Args:
         bboxes: (N, 4) xyxy in pixels of ``image``.
+        image: (H, W, 3) uint8, RGB; stays as it is.
         labels: N texts; an empty one draws no label.
         colours: N colours.
-        min_side: Least width of the picture.
+        min_side: Least width of the picture in pixels.
+        text_px: Size of the letters in pixels.
+
+    Returns:
+        The magnified image with its boxes, uint8, RGB.
     """
     scale = max(1.0, min_side / image.shape[1])
     size = (round(image.shape[1] * scale), round(image.shape[0] * scale))

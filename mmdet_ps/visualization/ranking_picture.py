@@ -39,7 +39,7 @@ class Tile:
     Args:
         image: (H, W, 3) RGB uint8 image the person is in.
         bbox: xyxy in pixels of the image.
-        colour: Of the frame.
+        colour: Colour of the frame.
         caption: First line below, large.
         note: Second line below, small.
     """
@@ -95,11 +95,14 @@ def draw_row(
         groups: (heading, tiles) from left to right; empty groups are left
             out. The query, the answers and the persons missed, for example.
         style: Person crops, whole scenes with the box, or both.
-        cell_height: Of a crop, in pixels.
+        cell_height: Height of a crop, in pixels.
         title: Line over the whole picture.
 
     Returns:
         (H, W, 3) RGB uint8 picture.
+
+    Raises:
+        UserError: All groups are empty.
     """
     blocks = [
         _draw_group(heading, tiles, style, cell_height)

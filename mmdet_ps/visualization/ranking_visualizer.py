@@ -19,7 +19,10 @@ class RankingVisualizer(DetLocalVisualizer):
     """mmdet's visualizer that also draws the answers to a query.
 
     Args:
+        name: Name under which mmengine keeps the visualizer.
+        *args: See mmdet's ``DetLocalVisualizer``.
         style, top_k, max_missed, cell_height: See ``Look``.
+        **kwargs: See mmdet's ``DetLocalVisualizer``.
     """
 
     def __init__(
@@ -57,12 +60,12 @@ class RankingVisualizer(DetLocalVisualizer):
         """Draw one query and give the picture to every backend.
 
         Args:
-            name: Tag of the picture.
-            ranking: Its image numbers index ``image_paths``.
+            name: Tag of the picture in the backends.
+            ranking: The ranking; its image numbers index ``image_paths``.
             image_paths: Files of all images of the protocol, in its order.
             title: Line above the picture.
-            step: Iteration it belongs to.
-            out_file: Written instead, where given.
+            step: Iteration of the training that it belongs to.
+            out_file: File to write the picture to, in place of the backends.
         """
         picture = self.draw_ranking(ranking, image_paths, title)
         self.set_image(picture)

@@ -24,7 +24,7 @@ class Look:
             ``'both'``.
         top_k: Answers to draw.
         max_missed: Missed appearances to draw.
-        cell_height: Of a person crop, in pixels.
+        cell_height: Height of a person crop, in pixels.
     """
 
     style: Style = 'both'
@@ -46,7 +46,7 @@ def draw_ranking(
     orange the appearances of the person that are not among them.
 
     Args:
-        ranking: Its image numbers index ``image_paths``.
+        ranking: The ranking; its image numbers index ``image_paths``.
         image_paths: Files of all images of the protocol, in its order.
         title: Line above the picture; by default how many appearances were
             found.
@@ -104,7 +104,7 @@ def answer_tiles(
 def missed_tiles(
     ranking: Ranking, image_paths: Sequence[str], top_k: int
 ) -> list[Tile]:
-    """Appearances of the person that no drawn answer finds."""
+    """Appearances of the person that none of the first ``top_k`` finds."""
     found = set(ranking.images[:top_k][ranking.is_hit[:top_k]].tolist())
     return [
         Tile(

@@ -25,12 +25,18 @@ def line_chart(
     x_label: str = '',
     logarithmic: bool = False,
 ) -> str:
-    """Curves with a legend.
+    """Draw curves with a legend.
 
     Args:
-        series: Name -> (x values, y values); values that are not finite
-            are left out. Empty series are left out too.
-        logarithmic: Of the y axis; values must be positive.
+        title: Line above the chart.
+        series: Name -> (x values, y values); points whose y is not finite
+            are left out, and so are series without any point.
+        x_label: What the x axis shows.
+        logarithmic: Whether the y axis is; values that are not positive are
+            left out then.
+
+    Returns:
+        The chart as HTML; empty where there is no point.
     """
     curves = {}
     for name, (xs, ys) in series.items():
@@ -73,12 +79,16 @@ def line_chart(
 def bar_chart(
     title: str, groups: Sequence[str], series: dict[str, Sequence[float]]
 ) -> str:
-    """Bars side by side per group, each with its value above it.
+    """Draw bars side by side per group, each with its value above it.
 
     Args:
+        title: Line above the chart.
         groups: G names below the bars.
         series: Name -> G values, at least zero; a value that is not finite
             gets no bar.
+
+    Returns:
+        The chart as HTML; empty where there is no value.
     """
     values = [v for column in series.values() for v in column]
     values = [value for value in values if math.isfinite(value)]

@@ -80,13 +80,19 @@ class Page:
         self.sections: list[tuple[str, str]] = []
 
     def add(self, heading: str, *parts: str) -> None:
-        """A section of ready HTML parts; without any it is left out."""
+        """Add a section; one whose parts are all empty is left out.
+
+        Args:
+            heading: Plain text above the section, and its link at the top.
+            *parts: HTML, as the functions of this module and of ``charts``
+                return it.
+        """
         content = '\n'.join(part for part in parts if part)
         if content:
             self.sections.append((heading, content))
 
     def html(self) -> str:
-        """The whole page."""
+        """The whole page as HTML."""
         links = ''.join(
             f'<a href="#part{i}">{escape(heading)}</a>'
             for i, (heading, _) in enumerate(self.sections)
@@ -127,12 +133,23 @@ def heading(text: str) -> str:
 
 
 def group(kind: str, *parts: str) -> str:
-    """Parts in a box: grid, scenes, curves, pair or tiles."""
+    """Parts laid out together.
+
+    Args:
+        kind: How: ``grid``, ``scenes``, ``curves``, ``pair`` or ``tiles``.
+        *parts: HTML.
+    """
     return f'<div class="{kind}">{"".join(parts)}</div>'
 
 
 def tile(label: str, value: str, detail: str = '') -> str:
-    """A figure to be seen first."""
+    """A box that shows one value in large letters.
+
+    Args:
+        label: What the value is, above it.
+        value: The value.
+        detail: A line in small letters below it.
+    """
     return (
         f'<div class="tile">{escape(label)}<b>{escape(value)}</b>'
         f'<small>{escape(detail)}</small></div>'
@@ -147,7 +164,10 @@ def table(
     """A table of plain values.
 
     Args:
-        kinds: (row, column) -> ``good``, ``bad`` or ``text``.
+        header: Names of the columns.
+        rows: Values of each row.
+        kinds: (row, column) -> how that cell looks: ``good`` (green),
+            ``bad`` (red) or ``text`` (set left).
     """
     kinds = kinds or {}
     head = ''.join(f'<th>{escape(str(name))}</th>' for name in header)
@@ -167,9 +187,12 @@ def table(
 def figure(
     image: np.ndarray, caption: str = '', quality: int = 85, zoom: float = 1.0
 ) -> str:
-    """An RGB uint8 array (H, W, 3) as an embedded JPEG.
+    """A picture, embedded as JPEG.
 
     Args:
+        image: (H, W, 3) uint8, RGB.
+        caption: Plain text below it.
+        quality: Quality of the JPEG, from 0 to 100.
         zoom: Shown size over size in pixels.
     """
     options = [cv2.IMWRITE_JPEG_QUALITY, quality]

@@ -33,7 +33,10 @@ def read_scalars(run: str | Path) -> Series:
 
 
 def smoothed(values: list[float], window: int = 5) -> list[float]:
-    """Running mean over up to ``window`` values up to each one."""
+    """The mean of each value and the ``window`` - 1 values before it.
+
+    At the start there are fewer before it.
+    """
     return [
         sum(values[max(0, i - window + 1) : i + 1])
         / (i + 1 - max(0, i - window + 1))

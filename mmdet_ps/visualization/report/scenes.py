@@ -39,7 +39,8 @@ class Annotations:
         return Path(self.root) / image['img_path']
 
     def counts(self) -> dict[str, int]:
-        """Images, boxes, boxes with an identity, identities."""
+        """Numbers of ``images``, ``boxes``, ``labelled`` boxes and
+        ``identities``."""
         boxes = [box for image in self.images for box in image['instances']]
         ids = [box['instance_id'] for box in boxes if box['instance_id'] >= 0]
         return dict(
@@ -51,7 +52,7 @@ class Annotations:
 
 
 def identity_colour(person_id: int) -> Colour:
-    """A colour of one's own for an identity; grey for an unlabelled one."""
+    """A colour of its own for each identity, grey for unlabelled persons."""
     if person_id < 0:
         return MUTED
     hue = (person_id * GOLDEN_RATIO) % 1.0
@@ -60,7 +61,15 @@ def identity_colour(person_id: int) -> Colour:
 
 
 def annotated_scene(annotations: Annotations, image: dict) -> np.ndarray:
-    """An image with every box and identity; ignored regions in black."""
+    """An image with every box and identity; ignored regions in black.
+
+    Args:
+        annotations: Annotation file that the image is of.
+        image: Its entry in ``annotations.images``.
+
+    Returns:
+        (H, W, 3) uint8, RGB.
+    """
     persons = image['instances']
     names, colours = [], []
     for person in persons:
@@ -77,7 +86,7 @@ def annotated_scene(annotations: Annotations, image: dict) -> np.ndarray:
 
 
 def spread(items: list, number: int) -> list:
-    """``number`` items at equal distances."""
+    """At most ``number`` of the items, chosen at equal distances."""
     if len(items) <= number:
         return list(items)
     places = np.linspace(0, len(items) - 1, number).round().astype(int)
@@ -94,13 +103,14 @@ def identity_sheets(
     """Pictures with one row of crops per identity, from images far apart.
 
     Args:
+        annotations: The images.
         sheets: Number of pictures.
         identities: Rows of each.
         appearances: Crops of a row, at most.
-        cell: Width and height of a crop.
+        cell: Width and height of a crop, in pixels.
 
     Returns:
-        RGB pictures; none where no identity appears twice.
+        Pictures (H, W, 3) uint8, RGB; none where no identity appears twice.
     """
     places = defaultdict(list)
     for image in annotations.images:
@@ -143,13 +153,15 @@ def detection_scene(
     """Detections beside the truth: right green, wrong red, missed orange.
 
     Args:
-        bboxes: (N, 4) detections.
-        scores: (N,) of them.
-        gt_bboxes: (M, 4) persons.
-        score_thr: Less certain detections are not drawn.
+        path: File of the image.
+        bboxes: Detections, (N, 4) xyxy, pixels of the image.
+        scores: Their scores, (N,).
+        gt_bboxes: Annotated persons, (M, 4) xyxy, pixels.
+        score_thr: Detections of a lower score are not drawn.
 
     Returns:
-        The picture and the numbers of right, wrong and missed persons.
+        The picture, uint8 RGB, and the numbers of persons that are
+        ``right``, ``wrong`` and ``missed``.
     """
     keep = scores >= score_thr
     bboxes, scores = bboxes[keep], scores[keep]
@@ -170,10 +182,16 @@ def detection_scene(
 def match(
     bboxes: np.ndarray, scores: np.ndarray, gt_bboxes: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Greedy matching at IoU 0.5, best score first.
+    """Match detections with persons at IoU 0.5, best score first.
+
+    Args:
+        bboxes: Detections, (N, 4) xyxy.
+        scores: Their scores, (N,).
+        gt_bboxes: Annotated persons, (M, 4) xyxy.
 
     Returns:
-        (N,) whether a detection is right, (M,) whether a person is missed.
+        Whether each detection is right, (N,) bool, and whether each person
+        is missed, (M,) bool.
     """
     right = np.zeros(len(bboxes), bool)
     missed = np.ones(len(gt_bboxes), bool)

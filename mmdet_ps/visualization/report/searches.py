@@ -15,7 +15,17 @@ LOOK = Look(top_k=6, max_missed=2, cell_height=150)
 def telling_queries(
     first: RankedQueries, second: RankedQueries, number: int = 2
 ) -> list[tuple[str, int]]:
-    """(why, query): largest gains, some at random, and the largest loss."""
+    """Choose queries that show how two models differ.
+
+    Args:
+        first: Rankings of the first model.
+        second: Rankings of the second one, of the same queries.
+        number: How many with the largest gain of the second model, and about
+            as many drawn at random; one with the largest loss is added.
+
+    Returns:
+        Why each query was chosen, and its number.
+    """
     gains = second.average_precisions - first.average_precisions
     counted = second.counted
     order = counted[np.argsort(-gains[counted], kind='stable')].tolist()
@@ -33,7 +43,12 @@ def telling_queries(
 def side_by_side(
     runs: Sequence[tuple[str, RankedQueries]], queries: list[tuple[str, int]]
 ) -> str:
-    """Pictures of the same queries for every run, as HTML."""
+    """Pictures of the same queries for every run, as HTML.
+
+    Args:
+        runs: Name and rankings of each run.
+        queries: As :func:`telling_queries` returns them.
+    """
     parts = []
     for why, query in queries:
         pictures = [
@@ -85,9 +100,11 @@ def short_title(ranked: RankedQueries, query: int) -> str:
 def outcomes(ranked: RankedQueries) -> dict[str, float]:
     """Share of queries by what became of the first place.
 
-    ``right``; ``confused``: the person was detected somewhere but somebody
-    else is more similar; ``undetected``: no appearance of the person was
-    detected at all.
+    Returns:
+        Shares in [0, 1]: ``right``: the first answer is the person;
+        ``confused``: the person was detected somewhere, but somebody else is
+        more similar; ``undetected``: no appearance of the person was
+        detected.
     """
     counted = [ranked.rankings[query] for query in ranked.counted]
     total = max(1, len(counted))
