@@ -75,14 +75,28 @@ class Setting:
 
 
 def fits(cost: Cost, gpu_memory: float) -> bool:
-    """Whether a step runs on a GPU with so many GiB."""
+    """Whether a step runs on a GPU.
+
+    Args:
+        cost: What the step needs.
+        gpu_memory: Memory of the GPU, in GiB.
+    """
     return cost.peak / GIB * (1 + FRAGMENTS) + CONTEXT <= gpu_memory
 
 
 def settings(
     cfg: Config, precision: str, batch_size: int
 ) -> Iterator[Setting]:
-    """A configuration as it is, and then changed more and more."""
+    """A configuration as it is, and then with more and more changes.
+
+    First come mixed precision and recomputing, then smaller batches whose
+    gradients are accumulated.
+
+    Args:
+        cfg: The configuration.
+        precision: One of ``PRECISIONS``.
+        batch_size: Pictures per step, to begin with.
+    """
     mixed = 'fp16' if precision == 'fp32' else precision
     for choice in dict.fromkeys(
         [(precision, False), (mixed, False), (precision, True), (mixed, True)]

@@ -26,11 +26,12 @@ class Pictures:
     """Some pictures of a batch, all of one size.
 
     Attributes:
-        number: How many, views counted apart.
-        width, height: In pixels.
-        persons: In each picture.
+        number: Number of pictures; two views of one count as two.
+        width, height: Size of each in pixels.
+        persons: Number of persons in each.
         branch: ``'det'`` or ``'reid'`` in pre-training, else None.
-        views: Of each picture: 1, or 2 for the two-view term.
+        views: Number of views of each picture: 1, or 2 for the two-view
+            term.
         sources: Names of the sources that they come from in turn.
     """
 
@@ -56,7 +57,7 @@ def pictures_of(
         batch_size: Pictures per process, if not those of the configuration.
         size: Width and height of scenes in pixels, if not the largest ones
             that the configuration scales to.
-        persons: In each scene.
+        persons: Number of persons in each scene.
 
     Raises:
         UserError: The configuration does not say how large pictures are.
@@ -113,7 +114,15 @@ def _of_several_sources(
 def form_of(
     dataset: Mapping, size: tuple[int, int] | None, persons: int
 ) -> tuple[int, int, int, str, int]:
-    """Width, height, persons, branch and views of a source's pictures."""
+    """Width, height, persons, branch and views of a source's pictures.
+
+    See :class:`Pictures` for their meaning.
+
+    Args:
+        dataset: Configuration of the source.
+        size, persons: As of :func:`pictures_of`; a mosaic of crops has its
+            own.
+    """
     views = next(
         step for step in dataset['pipeline'] if step['type'] == 'BranchViews'
     )

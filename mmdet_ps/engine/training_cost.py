@@ -60,17 +60,18 @@ def bytes_of(tensors: Iterable[Tensor]) -> int:
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one training step; sizes in bytes.
+    """What one training step needs; sizes in bytes.
 
     Attributes:
         peak: Largest sum of everything that lives at one time.
-        parameters: Of the model.
-        buffers: Of the model: identity memories, queues, norms' statistics.
-        gradients: Of the parameters that train.
+        parameters: Parameters of the model.
+        buffers: Its buffers: identity memories, queues, norms' statistics.
+        gradients: Gradients of the parameters that train.
         optimizer: State of the optimizers.
-        average: A second copy of the model, for averaged weights.
-        flops: Operations of the step, two for a multiplication and an
-            addition.
+        average: A second copy of the model, for averaged weights; 0 without
+            these.
+        flops: Operations of the step; a multiplication with an addition
+            counts as two.
     """
 
     peak: int
@@ -88,11 +89,11 @@ def step_cost(
     precision: str = 'fp32',
     stand_in_from: int | None = STAND_IN_FROM,
 ) -> Cost:
-    """What a step of a training needs, from its second one on.
+    """Find what a step of a training needs, from its second one on.
 
     Args:
         cfg: Configuration of the training.
-        pictures: The batch.
+        pictures: What the batch consists of.
         precision: ``'fp32'``, or ``'fp16'`` or ``'bf16'`` for mixed precision.
         stand_in_from: See :class:`LiveMemory`; None computes the step, on
             the CPU.

@@ -86,9 +86,12 @@ class ProposalVisualizationHook(Hook):
         """An RGB picture (H, W, 3) of a batch and its RoIs.
 
         Args:
-            batch: ``inputs`` (BGR images) and ``data_samples``.
-            rois: (N, 5), first the number of the image.
-            person_ids: (N,).
+            batch: ``inputs``, (3, H, W) uint8 BGR images, and
+                ``data_samples``.
+            rois: (N, 5), the number of the image in the batch, then xyxy in
+                pixels.
+            person_ids: (N,) identities, -1 for a person without one and
+                less for background.
         """
         columns = []
         for number, (image, sample) in enumerate(

@@ -24,7 +24,7 @@ class RankingVisualizationHook(Hook):
         num_best: Queries of the highest average precision.
         num_worst: Queries of the lowest.
         num_random: Queries drawn at random, the same ones every time.
-        seed: Of the drawing.
+        seed: Seed of the drawing.
         out_dir: Folder (in the work directory) of JPEG files to write
             instead of handing the pictures to the backends.
     """
@@ -62,7 +62,7 @@ class RankingVisualizationHook(Hook):
         self._draw(runner, runner.test_evaluator.metrics)
 
     def choose(self, ranked: RankedQueries) -> dict[str, int]:
-        """Name of a picture -> query."""
+        """Choose the queries to draw, by the names of their pictures."""
         chosen = {
             'best': ranked.best(self.num_best),
             'worst': ranked.worst(self.num_worst),
