@@ -52,8 +52,10 @@ STARTS = ('scratch', 'pretrained')
 class Settings:
     """What decides the figures of a quickstart.
 
-    ``smoke`` runs every stage on the smallest data for a few steps: it shows
-    that the pipeline works, its scores mean nothing.
+    Args:
+        seed: Seed of the data and of every training.
+        smoke: Run every stage on the smallest data for a few steps. That
+            shows that the pipeline works; its scores mean nothing.
     """
 
     seed: int

@@ -27,10 +27,10 @@ class Run:
 
     Attributes:
         name: Its name, unique within a queue.
-        commands: Run one after another.
-        needs: Names of the runs that come first.
-        environment: Variables of its own.
-        label: What it counts under in a table of times.
+        commands: The commands with their arguments, run one after another.
+        needs: Names of the runs that must be finished before.
+        environment: Environment variables that only this run has.
+        label: Heading that its time is counted under in a table of times.
     """
 
     name: str

@@ -80,7 +80,11 @@ def parse_args() -> argparse.Namespace:
 
 
 def benchmark_runs(args: argparse.Namespace) -> list[Training]:
-    """Model x seed; seed by seed, so that a part is a table, too."""
+    """A training for each model and seed.
+
+    All models with one seed come before the next seed, so that an unfinished
+    experiment already compares all models.
+    """
     known = models()
     return [
         benchmark_run(args, name, known[name], seed)
@@ -120,7 +124,7 @@ class BenchmarkTable:
     """Rows in a JSON file, their means in a markdown file beside it.
 
     Args:
-        folder: Of both.
+        folder: Folder of both files.
     """
 
     def __init__(self, folder: Path) -> None:

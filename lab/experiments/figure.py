@@ -22,9 +22,10 @@ def draw_rows(
 
     Args:
         rows: With ``method``, ``target``, ``seed`` and ``mAP``.
-        column: What is compared: ``start``, a colour each within a group per
-            method and target; or ``name``, a line each.
-        columns: Its values, in order.
+        column: Key of the rows that is compared: ``start`` gives each value
+            a colour within a group per method and target, ``name`` gives
+            each value a line.
+        columns: The values of that key, in the order they are drawn in.
         path: The file.
     """
     lines = _lines(rows, column, columns)
@@ -59,9 +60,9 @@ def draw_curves(
     Args:
         rows: With ``method``, ``target``, ``seed``, ``mAP`` and the keys that
             ``column`` and ``along`` name.
-        column: What is compared, a line each.
-        values: Its values, in order.
-        along: What the horizontal axis shows.
+        column: Key of the rows that is compared; each value gets a line.
+        values: The values of that key, in the order they are drawn in.
+        along: Key of the rows that the horizontal axis shows.
         path: The file.
     """
     figure = Figure((6.5, 4), layout='tight')

@@ -22,14 +22,15 @@ SOURCES = (
 
 
 def changes_since(commit: str, root: Path) -> int | None:
-    """How many commits changed what decides figures since a commit.
+    """Count the commits since a given one that may have moved figures.
 
     Args:
-        commit: Any name that git has for it.
+        commit: Any name that git has for the commit.
         root: The repository.
 
     Returns:
-        None where git does not know the commit, or the folder is none of git.
+        The number of later commits that changed what decides figures; None
+        where git does not know the commit, or ``root`` is no repository.
     """
     done = subprocess.run(
         ['git', 'rev-list', '--count', f'{commit}..HEAD', '--', *SOURCES],
@@ -41,11 +42,14 @@ def changes_since(commit: str, root: Path) -> int | None:
 
 
 def stale_results(folder: Path, root: Path) -> list[str]:
-    """A line for each file of rows and commit whose figures may have moved.
+    """Find files of rows whose figures may have moved since.
 
     Args:
         folder: Holds JSON lists of rows that say their ``commit``.
         root: The repository.
+
+    Returns:
+        A line for each file and commit.
     """
     lines = []
     for path in sorted(folder.glob('*.json')):

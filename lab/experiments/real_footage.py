@@ -155,7 +155,11 @@ def footage_run(
 
 
 def sizes(scale: list[int]) -> list[str]:
-    """Options that give the pictures their size."""
+    """Options of a training that give pictures a size.
+
+    Args:
+        scale: Longer and shorter side in pixels.
+    """
     text = '({},{})'.format(*scale)
     return [
         f'train_dataloader.dataset.pipeline.2.scales=[{text}]',
@@ -168,7 +172,7 @@ class FootageTable:
     """Rows of real videos in a JSON file, their means in a markdown file.
 
     Args:
-        folder: Of both.
+        folder: Folder of both files.
     """
 
     def __init__(self, folder: Path) -> None:

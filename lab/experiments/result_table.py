@@ -34,7 +34,7 @@ class ResultTable:
     Rows that an earlier call wrote stay, unless they are run again.
 
     Args:
-        folder: Of the JSON file; markdown and picture lie beside it.
+        folder: Folder of the JSON file; markdown and picture lie beside it.
         table: What is compared.
     """
 
@@ -79,7 +79,17 @@ class ResultTable:
 
 
 def read_scores(folder: Path) -> dict[str, float]:
-    """The last scores in the logs of a training, by their keys in a row."""
+    """Read the last scores in the logs of a training.
+
+    Args:
+        folder: Work folder of the training.
+
+    Returns:
+        Key of a row, such as ``mAP`` -> score in [0, 1].
+
+    Raises:
+        UserError: The logs hold no scores.
+    """
     logs = sorted(folder.glob('*/vis_data/scalars.json'))
     for log in reversed(logs):
         for line in reversed(log.read_text().splitlines()):
@@ -97,13 +107,13 @@ def read_scores(folder: Path) -> dict[str, float]:
 
 
 def report(rows: list[dict], table: Table, values: list[str]) -> str:
-    """A table of the scores over the seeds.
+    """Write the means and spreads of the scores over the seeds as markdown.
 
     Args:
         rows: With ``method``, ``target``, ``seed``, the scores, and what the
             table compares.
         table: The table.
-        values: Those of its values that have rows.
+        values: The values to compare: those of the table that have rows.
     """
     seeds = sorted({row['seed'] for row in rows})
     commits = sorted({row['commit'] for row in rows})

@@ -77,11 +77,12 @@ class Table:
     """A table: its file, what its columns compare, and its trainings.
 
     Attributes:
-        stem: Name of its files in ``docs/results``.
-        column: Key of the rows whose values are compared.
-        values: The values, in order.
-        runs: What makes its rows.
-        along: Key of the rows that a curve is drawn along.
+        stem: Name of its files in ``docs/results``, without suffix.
+        column: Key of the rows that is compared.
+        values: The values of that key, in order.
+        runs: Function that lists the trainings which make its rows.
+        along: Key of the rows that the horizontal axis of a curve shows;
+            empty for a table without curve.
     """
 
     stem: str
@@ -92,11 +93,11 @@ class Table:
 
 
 def start_runs(args: argparse.Namespace) -> list[Training]:
-    """Method x target x start x seed.
+    """A training for each method, target, start and seed.
 
-    Seed by seed, so that an unfinished table has whole columns; what others
-    wait for comes first and then the longest, so that all runs side by side
-    end at about the same time.
+    One seed comes after the other, so that an unfinished table has whole
+    columns. Of a seed the runs that others wait for come first and then the
+    longest, so that all runs side by side end at about the same time.
     """
     runs: list[Training] = []
     for seed in args.seeds:
@@ -150,7 +151,10 @@ def _of_both_starts(
 
 
 def curve_runs(args: argparse.Namespace) -> list[Training]:
-    """Steps x start x seed, for the first method and target."""
+    """A training for each number of steps, start and seed.
+
+    All are of the first method on the first target.
+    """
     return _of_both_starts(
         args,
         lambda row: [
@@ -162,7 +166,10 @@ def curve_runs(args: argparse.Namespace) -> list[Training]:
 
 
 def label_runs(args: argparse.Namespace) -> list[Training]:
-    """Share of labelled scenes x start x seed, first method and target."""
+    """A training for each share of labelled scenes, start and seed.
+
+    All are of the first method on the first target.
+    """
     folder = args.data_root / TARGETS[args.targets[0]]
     count = number_of_images(folder / 'prepared/train.json')
 
@@ -189,7 +196,10 @@ def _indices(count: int, share: float) -> list[str]:
 
 
 def ablation_runs(args: argparse.Namespace) -> list[Training]:
-    """Variant x seed, for the first method and target."""
+    """A pre-training and a fine-tuning for each variant and seed.
+
+    All are of the first method on the first target.
+    """
     method, target = args.methods[0], args.targets[0]
     runs = []
     for seed in args.seeds:
@@ -209,7 +219,12 @@ def ablation_runs(args: argparse.Namespace) -> list[Training]:
 
 
 def variants(args: argparse.Namespace) -> dict[str, list[str] | None]:
-    """Options of each pre-training to compare; None is none at all."""
+    """The pre-trainings to compare.
+
+    Returns:
+        Name of a variant -> options of tools/train.py that make it; None for
+        the one without any pre-training.
+    """
     return {
         **PARTS,
         **{

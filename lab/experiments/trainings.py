@@ -60,7 +60,16 @@ def train_command(
     options: list[str] = (),
     rate: float | None = None,
 ) -> list[str]:
-    """A training of so many iterations, by default at its own rate."""
+    """The command of a training.
+
+    Args:
+        folder: Its work folder.
+        config: Its configuration.
+        seed: Its seed.
+        iterations: Number of its steps.
+        options: Values to change in the configuration, as ``key=value``.
+        rate: Highest learning rate; None leaves that of the configuration.
+    """
     return [
         sys.executable,
         'tools/train.py',
@@ -81,7 +90,7 @@ def schedule_options(iterations: int, rate: float | None) -> list[str]:
     """Options that give a training so many iterations, and a learning rate.
 
     Args:
-        iterations: Steps, of which the first raise the rate.
+        iterations: Number of steps; during the first ones the rate rises.
         rate: Highest learning rate; None leaves that of the configuration.
     """
     options = [
@@ -95,7 +104,14 @@ def schedule_options(iterations: int, rate: float | None) -> list[str]:
 
 
 def pretraining_name(method: str, seed: int, variant: int = 0) -> str:
-    """Name of the run; variant 0 is the pre-training of the tables."""
+    """Name of the run of a pre-training.
+
+    Args:
+        method: Name of the method.
+        seed: Seed of the pre-training.
+        variant: Number of the variant in the table ``ablation``; 0 is the
+            pre-training of the other tables.
+    """
     return f'pretrain_{method}_{seed}' + (f'_v{variant}' if variant else '')
 
 

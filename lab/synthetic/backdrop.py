@@ -12,7 +12,14 @@ from .shapes import Shape, ellipse, fill, polygon, rectangle
 
 @dataclass(frozen=True)
 class Setting:
-    """What the places of one domain look like."""
+    """What the places of one domain look like.
+
+    Args:
+        places: Kind of place -> how often it occurs.
+        sky, walls, ground: Colours, BGR from 0 to 255.
+        clutter: How many things stand around, as a multiple of the usual.
+        tone: Brightness, as a multiple of the usual.
+    """
 
     places: dict[str, float] = field(
         default_factory=lambda: {'street': 3, 'park': 1.5, 'hall': 1}
@@ -232,7 +239,18 @@ def paint_backdrop(
     horizon: float,
     setting: Setting,
 ) -> np.ndarray:
-    """An empty place (height, width, 3); horizon as a share of height."""
+    """Paint an empty place.
+
+    Args:
+        rng: Decides what is drawn at random.
+        width, height: Size in pixels.
+        horizon: Height of the horizon below the upper edge, as a share of
+            ``height``.
+        setting: What places look like.
+
+    Returns:
+        (height, width, 3) uint8, BGR.
+    """
     image = np.empty((height, width, 3), np.uint8)
     image[:] = shade(setting.sky, setting.tone)
     aspect = width / height

@@ -18,7 +18,13 @@ from .sizes import SetSize
 
 @dataclass
 class Truth:
-    """What is really in the pictures, in the native form's own numbers."""
+    """What is really in the pictures, in the native form's own numbers.
+
+    Args:
+        images: An entry for each picture, as :meth:`add_image` makes it.
+        traps: Irregularities that were put in on purpose.
+        facts: Counts and other figures of the set.
+    """
 
     images: list[dict] = field(default_factory=list)
     traps: list[dict] = field(default_factory=list)
@@ -27,13 +33,26 @@ class Truth:
     def add_image(
         self, file: str, split: str, persons: list[dict], **more: object
     ) -> None:
-        """Record a picture and who is seen in it."""
+        """Record a picture and who is seen in it.
+
+        Args:
+            file: The picture, relative to the set's folder.
+            split: Split that it belongs to.
+            persons: One dict per person, with box and identity as the native
+                form has them.
+            more: What else is to be recorded of the picture.
+        """
         self.images.append(
             dict(file=file, split=split, persons=persons, **more)
         )
 
     def add_trap(self, trap: str, where: str) -> None:
-        """An irregularity put in on purpose, and the place of one case."""
+        """Record an irregularity that was put in on purpose.
+
+        Args:
+            trap: Its kind.
+            where: The file or entry of one case of it.
+        """
         self.traps.append({'trap': trap, 'where': where})
 
     def save(self, path: Path) -> None:
@@ -49,7 +68,17 @@ class Truth:
 
 @dataclass
 class Build:
-    """One data set in the making; `root` is its native folder."""
+    """One data set in the making.
+
+    Args:
+        name: Its name.
+        root: Its native folder, which is filled.
+        size: How much it holds.
+        seed: Seed of everything that is random in it.
+        workers: Processes that draw.
+        truth: Record of what is drawn.
+        style: Name of its domain; None for the domain called ``name``.
+    """
 
     name: str
     root: Path
@@ -57,7 +86,7 @@ class Build:
     seed: int
     workers: int = 1
     truth: Truth = field(default_factory=Truth)
-    style: str | None = None  # the domain, if not the one called `name`
+    style: str | None = None
 
     @property
     def domain(self) -> Domain:
@@ -136,7 +165,14 @@ class Build:
     def render(
         self, specs: dict[str, SceneSpec | CropSpec]
     ) -> dict[str, list[Sighting]]:
-        """Draw pictures to files named below `root`; who is seen in each."""
+        """Draw pictures.
+
+        Args:
+            specs: File, relative to ``root`` -> what is drawn into it.
+
+        Returns:
+            File -> who is seen in it; nobody for a crop.
+        """
         jobs = [Job(spec, self.root / file) for file, spec in specs.items()]
         found = run_jobs(jobs, self.workers, self.name)
         return dict(zip(specs, found))

@@ -11,7 +11,10 @@ LOWEST_FOOT = 1.04  # of a person of mean height; the nearest lose a shoe
 
 @dataclass(frozen=True)
 class Camera:
-    """Geometry is in fractions of the image height."""
+    """Where a camera stands, and how it changes what it sees.
+
+    Heights and places are shares of the image height.
+    """
 
     horizon: float = 0.3
     elevation: float = 1.1  # height of the camera in standing persons
@@ -26,12 +29,24 @@ class Camera:
     blur: float = 0.0  # standard deviation, pixels at an image height of 160
 
     def foot(self, person_height: float) -> float:
-        """Where somebody of that height stands."""
+        """Where the feet of a person are, below the upper edge.
+
+        Args:
+            person_height: Height of the person in the image.
+
+        Both are shares of the image height.
+        """
         return self.horizon + self.elevation * person_height
 
 
 def sample_camera(rng: np.random.Generator, cast: float, **fixed) -> Camera:
-    """A camera at random; `cast` is the strength of its colour deviation."""
+    """Draw a camera at random.
+
+    Args:
+        rng: Draws it.
+        cast: How far its colours may be off, as a share; 0 is not at all.
+        fixed: Fields of ``Camera`` that are not drawn.
+    """
     tint = rng.uniform(-1, 1, 3) * cast
     brightness = 1 + rng.uniform(-1.3, 1) * cast
     values = {
@@ -61,7 +76,16 @@ def _colour_matrix(camera: Camera) -> np.ndarray:
 def expose(
     image: np.ndarray, camera: Camera, rng: np.random.Generator
 ) -> np.ndarray:
-    """The picture (H, W, 3) as the camera records it."""
+    """The picture as a camera records it.
+
+    Args:
+        image: (H, W, 3) uint8, BGR.
+        camera: The camera.
+        rng: Draws the noise.
+
+    Returns:
+        (H, W, 3) uint8, BGR.
+    """
     image = cv2.transform(image, _colour_matrix(camera))
     if abs(camera.gamma - 1) > 0.02:
         levels = 255 * (np.arange(256) / 255) ** camera.gamma

@@ -12,7 +12,12 @@ TARGET_HEIGHT = 260  # rows a cut-out is drawn at before it is reduced
 
 
 class CutOut(NamedTuple):
-    """A drawing on transparent ground: (H, W, 4), colour times opacity."""
+    """A drawing on transparent ground.
+
+    Args:
+        pixels: (H, W, 4) uint8: BGR times opacity, and opacity.
+        left, top: Where it lies in the picture, in pixels.
+    """
 
     pixels: np.ndarray
     left: int
@@ -25,9 +30,15 @@ def cut_out(
     foot: tuple[float, float],
     light: float = 0.0,
 ) -> CutOut:
-    """Draw upright `shapes` (unit height, y upwards) at `height` pixels.
+    """Draw something upright that is 1 high, with y upwards.
 
-    `foot` is where (0, 0) lands in the picture; `light` darkens one side.
+    Args:
+        shapes: What is drawn, back to front.
+        height: Height that 1 becomes, in pixels.
+        foot: Where the point (0, 0) comes to lie in the picture, x and y in
+            pixels.
+        light: How much darker one side is, from -1 to 1; the sign tells which
+            one.
     """
     x0, y0, x1, y1 = extent(shapes)
     left = int(np.floor(foot[0] + x0 * height)) - 1
@@ -60,9 +71,16 @@ def cut_out(
 def lay_over(
     picture: np.ndarray, cut: CutOut, owners: np.ndarray | None, owner: int
 ) -> int:
-    """Composite in place; returns how many opaque pixels lie inside.
+    """Lay a cut-out over a picture, in place.
 
-    `owners` (H, W) remembers what is seen at every pixel.
+    Args:
+        picture: (H, W, 3) uint8, BGR; changed.
+        cut: The cut-out.
+        owners: (H, W) int, what is seen at each pixel; changed, or None.
+        owner: Number to write there.
+
+    Returns:
+        How many of its opaque pixels lie inside the picture.
     """
     height, width = picture.shape[:2]
     rows, columns = cut.pixels.shape[:2]

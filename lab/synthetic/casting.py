@@ -9,10 +9,22 @@ def cast_scenes(
     num_scenes: int,
     capacity: int,
 ) -> list[list[int]]:
-    """Persons per scene, each in its own number of different scenes.
+    """Distribute persons over scenes.
 
     The least filled scenes are taken first, so that no scene stays empty
     while another holds two more persons than it.
+
+    Args:
+        rng: Decides among scenes that are equally filled.
+        appearances: Person -> number of different scenes to appear in.
+        num_scenes: Number of scenes.
+        capacity: Greatest number of persons in a scene.
+
+    Returns:
+        The persons of each scene.
+
+    Raises:
+        ValueError: There are too few scenes.
     """
     scenes: list[list[int]] = [[] for _ in range(num_scenes)]
     for person, count in appearances.items():

@@ -64,7 +64,7 @@ def _draw(
 
 
 def render_crop(spec: CropSpec) -> np.ndarray:
-    """The crop (H, W, 3) uint8."""
+    """Draw a crop, (H, W, 3) uint8, BGR."""
     rng = stream(spec.seed, 'crop', spec.key)
     width, height = spec.size
     image = _ground(spec, rng)

@@ -18,7 +18,13 @@ FAR_SIDE = 0.84  # limbs behind the body lie in its shadow
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawn person, 1 high, feet around (0, 0), y upwards."""
+    """A drawn person, 1 high, feet around (0, 0), y upwards.
+
+    Args:
+        shapes: What is drawn, back to front.
+        joints: Name of a joint -> its place (2,).
+        head: Shapes of the head alone.
+    """
 
     shapes: list[Shape]
     joints: dict[str, np.ndarray]  # name -> (2,)

@@ -41,9 +41,11 @@ class Walk:
 
     Args:
         tag (int): Number of the person, from 1.
-        start, end (float): Seconds at the two borders.
-        share (float): Height at that depth, of the picture's.
-        leftwards (bool): From right to left.
+        start, end (float): Times in seconds at which the person enters and
+            leaves the picture.
+        share (float): Height of an average person at that distance, as a
+            share of the picture's.
+        leftwards (bool): Whether the person walks from right to left.
     """
 
     tag: int
@@ -102,7 +104,7 @@ def make_film(
         persons (int): How many walk through it.
         seconds (float): Its length.
         labelled (float): Seconds from the beginning that are labelled.
-        seed (int): Of everything.
+        seed (int): Seed of everything that is random.
     """
     build = Build(
         NAME, folder, SearchSize(SIZE, 0, 0, 0, 0), seed, style=STYLE
@@ -159,14 +161,19 @@ def is_labelled(sighting: Sighting) -> bool:
 
 
 def row_of(step: int, sighting: Sighting) -> str:
-    """A line of gt.txt; frames count from 1."""
+    """A line of gt.txt.
+
+    Args:
+        step (int): Number of the frame, from 0; the file counts from 1.
+        sighting (Sighting): The person in it.
+    """
     x1, y1, x2, y2 = sighting.box
     box = f'{x1:.1f},{y1:.1f},{x2 - x1:.1f},{y2 - y1:.1f}'
     return f'{step + 1},{sighting.tag},{box},1\n'
 
 
 def settings_of(frames: int) -> str:
-    """seqinfo.ini."""
+    """Text of seqinfo.ini for a video of so many frames."""
     width, height = SIZE
     return (
         f'[Sequence]\nname={NAME}\nframeRate={RATE}\nseqLength={frames}\n'

@@ -63,7 +63,14 @@ class Trunk:
         high: float,
         colour: Colour,
     ) -> list[Shape]:
-        """The visible part of a surface patch; low and high in y."""
+        """The visible part of a patch of the surface.
+
+        Args:
+            azimuth: Where it begins and ends around the body, in radians, see
+                the module.
+            low, high: Its lower and upper end, in y.
+            colour: Its colour, BGR.
+        """
         inner = self.heights[(self.heights > low) & (self.heights < high)]
         y = np.array([low, *inner, high])
         width, turn = self._half_width(y)

@@ -26,7 +26,13 @@ class Job:
 
 
 def write_image(path: Path, image: np.ndarray) -> None:
-    """Encode by the suffix of `path`; parents are made."""
+    """Write a BGR uint8 image (H, W, 3) in the form that the suffix names.
+
+    Folders that are missing are made.
+
+    Raises:
+        OSError: OpenCV cannot encode it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     settings = (
         [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
@@ -51,7 +57,7 @@ def do(job: Job) -> list[Sighting]:
 
 
 def default_workers() -> int:
-    """As many processes as there are cores for this one."""
+    """Number of cores that this process may use."""
     return (
         len(os.sched_getaffinity(0))
         if hasattr(os, 'sched_getaffinity')

@@ -57,7 +57,10 @@ class SettingsClashError(UserError):
 
 
 def available_sets(size: str) -> list[str]:
-    """What a size makes by default, without what needs a missing package."""
+    """Names of the sets that a size preset makes by default.
+
+    Sets that need a package which is not installed are left out.
+    """
     return [
         name
         for name in DEFAULT_SETS[size]
@@ -71,10 +74,19 @@ def settings(name: str, seed: int, size: str) -> dict:
 
 
 def is_finished(folder: Path, wanted: dict, overwrite: bool) -> bool:
-    """Whether the set is there; an error if something else is.
+    """Whether a set is there already.
 
     What an earlier version drew with the same settings counts as missing.
     Only data that this module drew is ever replaced.
+
+    Args:
+        folder: Folder of the set.
+        wanted: What :func:`settings` returns for the set to make.
+        overwrite: Replace a set that was made with other settings.
+
+    Raises:
+        SettingsClashError: Something else is there that is not to be
+            replaced.
     """
     if not (folder.exists() or folder.is_symlink()):
         return False
@@ -91,7 +103,7 @@ def is_finished(folder: Path, wanted: dict, overwrite: bool) -> bool:
         return same and not outdated
     raise SettingsClashError(
         f'{folder} was made with {found}, other than asked for. '
-        'Pass --overwrite to replace it or choose another folder.'
+        'Pass --overwrite to replace it, or choose another folder.'
     )
 
 

@@ -16,7 +16,13 @@ ASPECT = 0.42  # width of a walking person per height, for planning
 
 @dataclass(frozen=True)
 class Placement:
-    """One person in one picture; lengths in pixels."""
+    """Where one person stands in one picture.
+
+    Args:
+        foot: Point between the feet, x and y in pixels.
+        height: Height of the person in pixels.
+        pose: What the body does.
+    """
 
     foot: tuple[float, float]
     height: float
@@ -24,14 +30,14 @@ class Placement:
 
     @property
     def rough_box(self) -> Box:
-        """x1, y1, x2, y2 before anything is drawn."""
+        """About where the person will be seen: xyxy in pixels."""
         half = self.height * ASPECT / 2
         x, y = self.foot
         return x - half, y - self.height, x + half, y
 
 
 def covered_share(behind: Box, front: Box) -> float:
-    """How much of the box `behind` the box `front` covers."""
+    """Share of the box `behind` that the box `front` covers; both xyxy."""
     width = min(behind[2], front[2]) - max(behind[0], front[0])
     height = min(behind[3], front[3]) - max(behind[1], front[1])
     area = (behind[2] - behind[0]) * (behind[3] - behind[1])
@@ -39,7 +45,11 @@ def covered_share(behind: Box, front: Box) -> float:
 
 
 def hidden_share(new: Placement, placed: list[Placement]) -> float:
-    """The worst cover between `new` and anybody in `placed`."""
+    """Greatest share of one person that another one hides.
+
+    All pairs of ``new`` with anybody in ``placed`` count, whoever of the two
+    is in front.
+    """
     worst = 0.0
     for other in placed:
         behind, front = sorted((new, other), key=lambda p: p.foot[1])
@@ -70,8 +80,17 @@ def sample_placement(
     liveliness: float = 0.0,
     share: float | None = None,
 ) -> Placement:
-    """Somewhere on the ground; `share` fixes the height of an average
-    person at that place, as a share of the image height."""
+    """Draw a place on the ground for a person.
+
+    Args:
+        rng: Draws it.
+        camera: The camera that looks on.
+        size: Width and height of the picture in pixels.
+        person: Who is to stand there.
+        liveliness: How often arms are raised and steps are long, from 0 to 1.
+        share: Height of an average person at that place, as a share of the
+            image height; None draws that as well.
+    """
     width, height = size
     if share is None:
         share = camera.far + (camera.near - camera.far) * rng.beta(1.1, 1.5)
@@ -89,7 +108,13 @@ def sample_placement(
 def border_placement(
     rng: np.random.Generator, size: tuple[int, int], right: bool
 ) -> Placement:
-    """Somebody cut by the left or the right border."""
+    """Draw a place at which the right or the left border cuts a person.
+
+    Args:
+        rng: Draws it.
+        size: Width and height of the picture in pixels.
+        right: Take the right border, not the left one.
+    """
     width, height = size
     x = width - 0.03 * height if right else 0.03 * height
     return Placement((x, height * 0.9), height * 0.55, sample_pose(rng))
@@ -103,7 +128,23 @@ def place_all(
     max_hidden: float,
     liveliness: float = 0.0,
 ) -> list[Placement]:
-    """One placement per person; of several tries the least hidden wins."""
+    """Place persons in a picture.
+
+    For each person several places are tried, until one hides little enough;
+    of those tried the one that hides least is taken.
+
+    Args:
+        rng: Draws the places.
+        camera: The camera that looks on.
+        size: Width and height of the picture in pixels.
+        people: Who is to be placed.
+        max_hidden: Share of a person up to which another may hide it; how
+            much of this share is allowed is drawn anew for each try.
+        liveliness: As of :func:`sample_placement`.
+
+    Returns:
+        One placement per person, in their order.
+    """
     placed: list[Placement] = []
     for person in people:
         best, least = None, np.inf

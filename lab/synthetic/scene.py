@@ -41,30 +41,55 @@ class Actor:
 
 @dataclass(frozen=True)
 class SceneSpec:
-    """All that a picture depends on."""
+    """All that a picture depends on.
+
+    Args:
+        seed: Seed of the set.
+        key: Names the random numbers of this picture.
+        place: Names those of the backdrop, which pictures of one camera
+            share.
+        size: Width and height in pixels.
+        camera: The camera that looks on.
+        setting: What places look like.
+        actors: Who is to be seen.
+        num_props: Mean number of things that stand around.
+        max_hidden: Share of a person that another may hide.
+        liveliness: How often arms are raised and steps are long, from 0 to 1.
+        light_swing: How far the brightness changes from picture to picture,
+            as a share.
+    """
 
     seed: int
-    key: tuple  # names this picture's random stream
-    place: tuple  # names the backdrop's; pictures of one camera share it
-    size: tuple[int, int]  # width, height
+    key: tuple
+    place: tuple
+    size: tuple[int, int]
     camera: Camera
     setting: Setting
     actors: tuple[Actor, ...]
-    num_props: float = 1.5  # mean
+    num_props: float = 1.5
     max_hidden: float = 0.5
     liveliness: float = 0.0
-    light_swing: float = 0.05  # brightness changes from picture to picture
+    light_swing: float = 0.05
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """One person as seen in one picture, in pixels."""
+    """One person as seen in one picture.
+
+    Args:
+        tag: Identity of the person, as given to the ``Actor``.
+        box: Box of the whole body, xyxy in pixels; may leave the picture.
+        visible_box: Box of what is seen of it.
+        head_box: Box of the head.
+        visibility: Share of the body's pixels that is seen.
+        joints: Name of a joint -> x and y in pixels.
+    """
 
     tag: int
-    box: tuple[float, float, float, float]  # whole body, may leave the frame
+    box: tuple[float, float, float, float]
     visible_box: tuple[float, float, float, float]
     head_box: tuple[float, float, float, float]
-    visibility: float  # share of the body's pixels that one sees
+    visibility: float
     joints: dict[str, tuple[float, float]] = field(repr=False)
 
 
@@ -85,7 +110,7 @@ _SETTINGS: dict[str, Setting] = {}  # hashable stand-in for lru_cache
 
 
 def backdrop(spec: SceneSpec) -> np.ndarray:
-    """The empty place of a scene (H, W, 3); a fresh copy."""
+    """The empty place of a scene, (H, W, 3) uint8, BGR; it may be drawn on."""
     key = repr(spec.setting)
     _SETTINGS[key] = spec.setting
     return _backdrop(

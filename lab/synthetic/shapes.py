@@ -90,9 +90,14 @@ def fill(
     offset: tuple[float, float],
     opaque: bool = False,
 ) -> None:
-    """Draw in place at `points * scale + offset` (pixels of `image`).
+    """Draw shapes on an image, in place.
 
-    With `opaque` a fourth channel (H, W, 4) receives 255 wherever a shape is.
+    Args:
+        image: (H, W, 3) uint8, BGR; changed.
+        shapes: What is drawn, back to front.
+        scale, offset: A point lies at ``point * scale + offset``, in pixels.
+        opaque: Write 255 into a fourth channel of ``image`` wherever a shape
+            is.
     """
     unit = 1 << FRACTION_BITS
     factor = np.multiply(scale, unit)

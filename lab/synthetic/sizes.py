@@ -10,7 +10,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SearchSize:
-    """A target set; PoseTrack21 and MOT17 come in videos of `frames`."""
+    """How much a search set holds.
+
+    ``frames`` is the length of each video, for PoseTrack21 and MOT17, which
+    come in videos.
+    """
 
     image: tuple[int, int]  # width, height
     train_images: int
@@ -22,7 +26,7 @@ class SearchSize:
 
 @dataclass(frozen=True)
 class DetectionSize:
-    """A set of scenes without identities."""
+    """How much a set of scenes without identities holds."""
 
     image: tuple[int, int]
     train_images: int
@@ -32,7 +36,7 @@ class DetectionSize:
 
 @dataclass(frozen=True)
 class ReidSize:
-    """A set of crops with identities and without scenes."""
+    """How much a set of crops with identities and without scenes holds."""
 
     crop: tuple[int, int]
     train_ids: int

@@ -27,7 +27,12 @@ class Pose:
 
 
 class View:
-    """Projects body coordinates for one facing direction."""
+    """Projects body coordinates for one facing direction.
+
+    Args:
+        yaw: The direction in radians; 0 faces the viewer, pi / 2 is walking
+            to the right.
+    """
 
     def __init__(self, yaw: float) -> None:
         self.yaw = yaw

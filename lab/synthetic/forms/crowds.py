@@ -15,7 +15,15 @@ UNSEEN = 0.03  # nobody can annotate whom nobody sees
 def render_crowds(
     build: Build, files: dict[str, list[str]]
 ) -> dict[str, list[Sighting]]:
-    """Draw split -> files; whoever can be seen in each file, in depth."""
+    """Draw pictures of passers-by.
+
+    Args:
+        build: The set.
+        files: Split -> files to draw, relative to the set's folder.
+
+    Returns:
+        File -> who can be seen in it; whoever is hidden is left out.
+    """
     people = build.population(300)
     specs = {}
     for split, names in files.items():

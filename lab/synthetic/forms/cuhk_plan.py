@@ -40,7 +40,10 @@ class Plan:
 
 
 def picture_sizes(size: tuple[int, int]) -> list[tuple[int, int]]:
-    """Landscape, wider landscape (coordinates above 255), portrait."""
+    """The three sizes of pictures: landscape, wider landscape, portrait.
+
+    The wider one has coordinates above 255, which need more than 8 bits.
+    """
     width, height = size
     return [
         size,

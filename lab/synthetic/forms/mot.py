@@ -25,7 +25,11 @@ PEDESTRIAN, STATIC_PERSON, OCCLUDER = 1, 7, 9
 
 @dataclass
 class MotVideo(Video):
-    """A sequence; ``source`` is the detector whose name it carries."""
+    """A sequence; ``source`` is the detector whose name it carries.
+
+    Args:
+        is_film: Whether it is a video file rather than pictures.
+    """
 
     is_film: bool = False
 
@@ -41,16 +45,19 @@ class MotVideo(Video):
         return f'{self.split}/{self.name}'
 
     def file(self, frame: int) -> str:
-        """Picture of a frame, counted from 1, below the root."""
+        """The picture of a frame (counted from 1), relative to the root."""
         return f'{self.folder}/img1/{frame:06d}.jpg'
 
     def labelled(self, frames: int) -> range:
-        """Frames with rows, counted from 1."""
+        """Numbers (from 1) of those of ``frames`` frames that get labels."""
         return range(1, frames + 1, LABEL_EVERY if self.is_film else 1)
 
 
 def make_videos(build: Build, split: str, people: list[Person]) -> list:
-    """The people dealt out; one more stands still in every sequence."""
+    """Make the sequences of a split and divide people among them.
+
+    One more person, who stands still, is added to each of them later.
+    """
     size = build.size
     images = size.train_images if split == 'train' else size.test_images
     count = max(images // size.frames, 1)
@@ -67,7 +74,7 @@ def make_videos(build: Build, split: str, people: list[Person]) -> list:
 
 
 def draw(build: Build, videos: list[MotVideo]) -> dict[str, list[Sighting]]:
-    """Render every frame; who is seen in each."""
+    """Draw every frame; returns file -> who is seen in it."""
     specs = {}
     for video in videos:
         tracks = place_tracks(build, video, build.size.frames)
@@ -155,7 +162,13 @@ def label(
 
 
 def write_seqinfo(build: Build, video: MotVideo, is_cut: bool) -> None:
-    """seqinfo.ini as the benchmark has it."""
+    """Write seqinfo.ini as the benchmark has it.
+
+    Args:
+        build: The set.
+        video: The sequence.
+        is_cut: Say that the sequence is longer than its pictures.
+    """
     width, height = build.size.image
     settings = dict(
         name=video.name,
@@ -172,7 +185,7 @@ def write_seqinfo(build: Build, video: MotVideo, is_cut: bool) -> None:
 
 
 def make_film(build: Build, video: MotVideo) -> None:
-    """Put the pictures into a video and take them away."""
+    """Write the pictures of a sequence into a video, and delete them."""
     folder = build.root / video.folder
     writer = cv2.VideoWriter(
         str(folder / 'film.avi'),

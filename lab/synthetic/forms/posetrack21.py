@@ -111,7 +111,7 @@ def _walk(
 def place_tracks(
     build: Build, video: Video, frames: int
 ) -> list[list[Placement]]:
-    """Per person a placement in every frame."""
+    """The placements of each person of a video, one for every frame."""
     rng = build.rng('tracks', video.name)
     camera, size = build.camera(video.name), build.size.image
     people = [person for _, person in video.people]

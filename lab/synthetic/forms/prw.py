@@ -34,7 +34,10 @@ class Frame:
 
 
 def camera_size(size: tuple[int, int], camera: int) -> tuple[int, int]:
-    """Camera 6 is a standard-definition one: 720x576 next to 1920x1080."""
+    """Size of a camera's frames, as a share of the full one.
+
+    Camera 6 of PRW records 720x576 pixels, the others 1920x1080.
+    """
     width, height = size
     if camera == NUM_CAMERAS:
         return width * 720 // 1920, height * 576 // 1080
@@ -125,7 +128,7 @@ def save_annotation(build: Build, frame: Frame, index: int) -> None:
 
 
 def save_query_crop(build: Build, frame: Frame, row: np.ndarray) -> None:
-    """query_box/<id>_<stem>.jpg, cut from the frame."""
+    """Write query_box/<id>_<stem>.jpg, cut from the frame."""
     image = cv2.imread(str(build.root / f'frames/{frame.stem}.jpg'))
     x, y, w, h = row[1:]
     x0, y0 = int(max(x - 1, 0)), int(max(y - 1, 0))
