@@ -35,7 +35,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # The quickest of the methods to train.
 METHOD = 'nae'
 # The pre-training has all steps of its configuration; fine-tuning stops early,
-# so that the whole takes some ten minutes on two cores.
+# so that the whole takes about a quarter of an hour on two cores.
 PRETRAIN_ITERS = 300
 FINETUNE_ITERS = 200
 SOURCES = (

@@ -28,6 +28,8 @@ from .gallery_index import DAMAGE, GalleryIndex
 
 FORMAT_VERSION = 2
 BLOCK = 1 << 16  # rows copied or read at once
+# What is done with a store that cannot be read.
+BUILT_AGAIN = 'is built again'
 
 
 @dataclass
@@ -87,7 +89,7 @@ class GalleryStore:
             try:
                 self._read()
             except DAMAGE as error:
-                say(f'{self.path} is built again: {error}')
+                say(f'{self.path} {BUILT_AGAIN}: {error}')
                 self._clear()
         self._drop_strangers()
 
@@ -316,7 +318,11 @@ def load_gallery(path: str | Path) -> GalleryIndex:
         return GalleryIndex.load(path)
 
     def refuse(message: str) -> None:
-        raise UserError(message)
+        reason = message.removeprefix(f'{path} {BUILT_AGAIN}: ')
+        raise UserError(
+            f'{path} is damaged: {reason}; delete it and index the footage '
+            'again'
+        )
 
     with GalleryStore(path, None, refuse) as store:
         return store.gallery()

@@ -113,7 +113,7 @@ def read_mot(root: NativeRoot, options: MotOptions = DEFAULTS) -> NativeSet:
     train, test = [], []
     for sequence, found in zip(sequences, rows):
         sequence.length = sequence.length or int(found.frames.max())
-        is_train = _train_frames(sequence, sequences, options)
+        is_train = _train_frames(root, sequence, sequences, options)
         for record in _records(sequence, found, options, notes):
             mine = train if is_train(record.extra['frame']) else test
             mine.append(record)
@@ -168,6 +168,7 @@ def _rows_of(
 
 
 def _train_frames(
+    root: NativeRoot,
     sequence: MotSequence,
     sequences: list[MotSequence],
     options: MotOptions,
@@ -182,17 +183,19 @@ def _train_frames(
         return lambda frame: frame <= last
     if split == 'folder':
         return lambda _: sequence.part != 'test'
-    tested = _tested(sequences, options)
+    tested = _tested(root, sequences, options)
     return lambda _: sequence.name not in tested
 
 
-def _tested(sequences: list[MotSequence], options: MotOptions) -> set[str]:
+def _tested(
+    root: NativeRoot, sequences: list[MotSequence], options: MotOptions
+) -> set[str]:
     known = [sequence.name for sequence in sequences]
     named = _names(options.test_sequences)
     for name in named:
         if name not in known:
             raise NativeDataError(
-                sequences[0].folder,
+                root.path,
                 f'no sequence is called {name}',
                 f'test_sequences takes of {", ".join(known)}',
             )

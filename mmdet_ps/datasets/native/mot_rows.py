@@ -177,10 +177,11 @@ def _class_names(
         if number < 0:
             continue
         if number not in names:
-            first = np.flatnonzero(numbers == number)[0] + 1
+            first = int(np.flatnonzero(numbers == number)[0])
+            line = [line for line, _ in read_lines(path)][first]
             raise NativeDataError(
                 path,
-                f'row {first} is of class {number:g}',
+                f'line {line} is of class {number:g}',
                 f'classes are 1 to {len(names)}; name your own in a '
                 'labels.txt beside the file, one a line',
             )

@@ -159,7 +159,7 @@ def _describe(
                 )
             )
     else:
-        _describe_video(root, folder, sequence, promised, notes)
+        _describe_video(root, folder, image_folder, sequence, promised, notes)
     if sequence.rate <= 0:
         sequence.rate = USUAL_RATE
         notes.append(
@@ -175,6 +175,7 @@ def _describe(
 def _describe_video(
     root: NativeRoot,
     folder: Path,
+    image_folder: str,
     sequence: MotSequence,
     promised: int,
     notes: list[Note],
@@ -190,9 +191,10 @@ def _describe_video(
         names = ', '.join(path.name for path in videos) or 'none'
         raise NativeDataError(
             folder,
-            f'has no pictures in img1, and not one video but {names}',
-            'put the pictures into img1, or keep the one video beside gt '
-            'that gt.txt labels',
+            f'has no pictures in {image_folder}, and not one video but '
+            f'{names}',
+            f'put the pictures into {image_folder}, or keep the one video '
+            'beside gt that gt.txt labels',
         )
     try:
         with VideoReader(videos[0]) as video:

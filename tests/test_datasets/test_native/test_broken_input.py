@@ -298,8 +298,8 @@ ERRORS = {
         'mot', append(f'{MOT}/gt/gt.txt', '0,1,2,3,4,5,1,1,1\n'),
         'line 5: frame 0; frames are counted 1, 2'),
     'class without a name': (
-        'mot', append(f'{MOT}/gt/gt.txt', '2,1,2,3,4,5,1,40,1\n'),
-        'row 5 is of class 40; classes are 1 to 13'),
+        'mot', append(f'{MOT}/gt/gt.txt', '\n2,1,2,3,4,5,1,40,1\n'),
+        'line 6 is of class 40; classes are 1 to 13'),
     'settings of another form': (
         'mot', write(f'{MOT}/seqinfo.ini', 'imDir: {'),
         'seqinfo.ini: is no ini file'),
@@ -312,6 +312,11 @@ ERRORS = {
     'labelled picture that is none': (
         'mot', write(f'{MOT}/img1/000001.jpg', 'hello'),
         '000001.jpg: is not an image'),
+    'neither pictures nor a video': (
+        'mot', lambda root: (
+            shutil.rmtree(root / MOT / 'img1'),
+            write(f'{MOT}/seqinfo.ini', '[Sequence]\nimDir=frames')(root)),
+        'has no pictures in frames, and not one video but none'),
     'video that is none': (
         'mot', lambda root: (
             shutil.rmtree(root / MOT / 'img1'),

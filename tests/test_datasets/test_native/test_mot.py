@@ -1,6 +1,7 @@
 """MOTChallenge's form: every trap of it on sequences of a few frames."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -187,7 +188,8 @@ def test_splits_by_folder_and_by_sequence(tmp_path):
         ['a', 'c'],
     ]
     assert videos('split=sequence', 'train_share=0.1') == [['a'], ['b', 'c']]
-    with pytest.raises(NativeDataError, match='no sequence is called x'):
+    wanted = f'{tmp_path}: no sequence is called x'
+    with pytest.raises(NativeDataError, match=re.escape(wanted)):
         read(tmp_path, 'split=sequence', 'test_sequences=x')
 
 
