@@ -3,10 +3,14 @@
 _base_ = [
     '../_base_/datasets/prw.py',
     '../_base_/models/seqnext_r50-c4.py',
-    '../_base_/schedules/seqnext_30e_sgd.py',
+    '../_base_/schedules/seqnext_30e.py',
     '../_base_/default_runtime.py',
 ]
 _base_.train_dataloader.update(_base_.feeding)
+# In place of Adam, which trains ConvNeXt.
+_base_.optim_wrapper.optimizer.update(
+    type='SGD', momentum=0.9, weight_decay=5e-4
+)
 
 # Numbers to change. Each line also works in a configuration that inherits this
 # one and, without `_base_.` and with `.1.` for `[1]`, after --cfg-options.
