@@ -104,6 +104,5 @@ def draw(rows: Sequence[dict], path: Path) -> None:
         axes.set_ylabel('seconds')
         for side in ('top', 'right'):
             axes.spines[side].set_visible(False)
-    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=110, format='png')

@@ -28,8 +28,6 @@ from .gallery_index import DAMAGE, GalleryIndex
 
 FORMAT_VERSION = 2
 BLOCK = 1 << 16  # rows copied or read at once
-# What is done with a store that cannot be read.
-BUILT_AGAIN = 'is built again'
 
 
 @dataclass
@@ -64,7 +62,8 @@ class GalleryStore:
         say (Callable): Takes a sentence where a gallery is begun anew.
 
     Raises:
-        UserError: If another run is writing the same gallery.
+        UserError: If another run is writing the same gallery, or one that is
+            to be read is damaged.
     """
 
     def __init__(
@@ -85,11 +84,17 @@ class GalleryStore:
             raise
 
     def _open(self, say: Callable[[str], None]) -> None:
+        is_read_only = self.model_mark is None
         if self.path.exists():
             try:
                 self._read()
             except DAMAGE as error:
-                say(f'{self.path} {BUILT_AGAIN}: {error}')
+                if is_read_only:
+                    raise UserError(
+                        f'{self.path} is damaged: {error}; delete it and '
+                        'index the footage again'
+                    ) from None
+                say(f'{self.path} is built again: {error}')
                 self._clear()
         self._drop_strangers()
 
@@ -317,14 +322,7 @@ def load_gallery(path: str | Path) -> GalleryIndex:
     if _is_index(path):
         return GalleryIndex.load(path)
 
-    def refuse(message: str) -> None:
-        reason = message.removeprefix(f'{path} {BUILT_AGAIN}: ')
-        raise UserError(
-            f'{path} is damaged: {reason}; delete it and index the footage '
-            'again'
-        )
-
-    with GalleryStore(path, None, refuse) as store:
+    with GalleryStore(path, None) as store:
         return store.gallery()
 
 
