@@ -3,6 +3,7 @@
 import json
 import random
 
+import mmdet.datasets  # noqa: F401  # before the tests, see conftest.py
 import numpy as np
 import pytest
 from mmengine.registry import DATASETS, init_default_scope
