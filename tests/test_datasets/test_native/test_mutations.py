@@ -81,10 +81,19 @@ def run(sender, name: str, root: Path, seeds: range) -> None:
         sender.send((seed, attempt(name, root, seed)))
 
 
-def survey(name: str, root: Path, count: int) -> tuple[dict, list[int]]:
+def restore(root: Path, pristine: Path) -> None:
+    """Whole files again, after a process that died in the middle of things."""
+    shutil.rmtree(root, ignore_errors=True)
+    shutil.copytree(pristine, root)
+
+
+def survey(
+    name: str, root: Path, pristine: Path, count: int
+) -> tuple[dict, list[int]]:
     """Seed -> what went wrong, and the seeds that ended the process."""
     wrong, ended, first = {}, [], 0
     while first < count:
+        restore(root, pristine)
         receiver, sender = multiprocessing.Pipe(duplex=False)
         work = sender, name, root, range(first, count)
         process = multiprocessing.Process(target=run, args=work)
@@ -111,13 +120,10 @@ def test_every_mutation_is_read_or_one_line(name, tmp_path):
     if name == 'cuhk03':  # unpacked images are mutated, too
         prepare_here(find_form(name), pristine, tmp_path / 'out')
     root = tmp_path / 'root'
-    shutil.copytree(pristine, root)
-    wrong, ended = survey(name, root, COUNT)
+    wrong, ended = survey(name, root, pristine, COUNT)
     assert not wrong
     for seed in ended[:3]:
-        # The process died in the middle of things: begin with whole files.
-        shutil.rmtree(root)
-        shutil.copytree(pristine, root)
+        restore(root, pristine)
         assert not attempt(name, root, seed, prepare)
 
 
