@@ -39,7 +39,8 @@ EMBEDDING = (
     'SoftmaxIdentityLoss',
     'MutualInformationLoss',
 )
-# Backbones of other libraries, which keep their channels.
+# Backbones of other libraries, which keep their channels; a stage of them has
+# one layer.
 OTHERS = ('Shuffle', 'Staged')
 EIGHTH = 8
 
@@ -54,7 +55,7 @@ def parts_of(config):
 
 
 def shrink_model(model):
-    """No weights to fetch, an eighth of the channels, few proposals."""
+    """No weights to fetch, few channels or few layers, few proposals."""
     parts = parts_of(model)
     full = not any('base_channels' in part for part in parts)
     kinds = ' '.join(str(part.get('type')) for part in parts)
@@ -66,6 +67,10 @@ def shrink_model(model):
         for key in ('nms_pre', 'max_per_img'):
             if key in part:
                 part[key] = min(part[key], 12)
+        if str(part.get('type')).startswith('Staged'):
+            for key in ('depths', 'num_layers'):
+                if key in part:
+                    part[key] = tuple(1 for _ in part[key])
         if part.get('type') == 'RandomSampler':
             part.num = min(part.num, 8)
         if full:
