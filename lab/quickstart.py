@@ -26,7 +26,7 @@ from mmdet_ps.utils.files import write_json
 from .experiments.trainings import (
     FINETUNE_CONFIG,
     METHODS,
-    PRETRAIN_CONFIG,
+    pretraining_config,
     schedule_options,
 )
 from .run_queue import Run, RunQueue, current_commit, environment_of_runs
@@ -108,7 +108,7 @@ def pretraining_stage(
 ) -> Run:
     """Pre-train, and format the weights."""
     work_dir = str(folder.pretraining)
-    config = PRETRAIN_CONFIG.format(METHODS[METHOD].pretraining)
+    config = pretraining_config(METHOD)
     train = ['sh', 'run_train.sh', config, gpus]
     train += settings.train_options(PRETRAIN_ITERS)
     script = 'tools/format_epoch_weights_for_pretraining.sh'

@@ -206,7 +206,7 @@ def _verdict(start: str, ahead: dict[str, bool]) -> str:
 
 def _along(rows: list[dict], table: Table, values: list[str]) -> list[str]:
     """One line per number of steps or share, for each method and target."""
-    parts = []
+    parts = [_steps(rows, values), '']
     for (method, target), _ in _cells(
         rows, table.column, values, 'method', 'target'
     ).items():

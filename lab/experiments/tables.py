@@ -142,8 +142,11 @@ def _of_both_starts(
     method, target = args.methods[0], args.targets[0]
     runs = []
     for seed in args.seeds:
-        runs.append(pretraining(args, method, seed))
+        if 'pretrained' in args.starts:
+            runs.append(pretraining(args, method, seed))
         for start in BOTH_STARTS:
+            if start not in args.starts:
+                continue
             runs += more(
                 dict(method=method, target=target, start=start, seed=seed)
             )

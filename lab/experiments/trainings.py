@@ -32,8 +32,9 @@ METHODS = {
 }
 FINETUNE_CONFIG = 'configs/synthetic/{}_1xb4-300_{}.py'
 PRETRAIN_CONFIG = (
-    'configs/synthetic/hybrid-pretrain_{}-two-views_1xb6-300_four-sources.py'
+    'configs/synthetic/hybrid-pretrain_{}-two-views_1xb6-300_{}.py'
 )
+SOURCES = 'four-sources'  # the synthetic ones
 WARM_UP = 30
 # A pre-training step takes 8 pictures (scenes in two views, mosaics), a
 # fine-tuning step 4; the times of both steps have the same ratio.
@@ -103,7 +104,14 @@ def schedule_options(iterations: int, rate: float | None) -> list[str]:
     return options
 
 
-def pretraining_name(method: str, seed: int, variant: int = 0) -> str:
+def pretraining_config(method: str, sources: str = SOURCES) -> str:
+    """The configuration that pre-trains a method, below the repository."""
+    return PRETRAIN_CONFIG.format(METHODS[method].pretraining, sources)
+
+
+def pretraining_name(
+    method: str, seed: int, variant: int = 0, sources: str = SOURCES
+) -> str:
     """Name of the run of a pre-training.
 
     Args:
@@ -111,8 +119,10 @@ def pretraining_name(method: str, seed: int, variant: int = 0) -> str:
         seed: Seed of the pre-training.
         variant: Number of the variant in the table ``ablation``; 0 is the
             pre-training of the other tables.
+        sources: What the configuration calls the data.
     """
-    return f'pretrain_{method}_{seed}' + (f'_v{variant}' if variant else '')
+    name = f'pretrain_{method}_{seed}' + (f'_v{variant}' if variant else '')
+    return name if sources == SOURCES else f'{name}_{sources}'
 
 
 def pretraining(
@@ -121,15 +131,16 @@ def pretraining(
     seed: int,
     variant: int = 0,
     options: list[str] = (),
+    sources: str = SOURCES,
 ) -> Training:
     """A pre-training, with its weights formatted.
 
     Nothing is validated: what counts is measured after fine-tuning.
     """
-    name = pretraining_name(method, seed, variant)
+    name = pretraining_name(method, seed, variant, sources)
     folder = args.work_dir / name
     how = METHODS[method]
-    config = PRETRAIN_CONFIG.format(how.pretraining)
+    config = pretraining_config(method, sources)
     train = train_command(
         folder, config, seed, args.pretrain_iters, rate=how.rate
     )

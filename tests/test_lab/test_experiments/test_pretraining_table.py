@@ -9,7 +9,7 @@ from mmengine.config import Config
 from lab.experiments import pretraining_table, tables
 from lab.experiments.result_table import ResultTable, read_scores
 from lab.experiments.tables import TABLES, start_runs
-from lab.experiments.trainings import METHODS, PRETRAIN_CONFIG
+from lab.experiments.trainings import METHODS, pretraining_config
 from mmdet_ps.utils.comparison import TARGETS
 
 ROOT = Path(__file__).parents[3]
@@ -94,6 +94,16 @@ def test_configurations_of_the_runs_exist():
     assert all((ROOT / config).is_file() for config in configs)
 
 
+@pytest.mark.parametrize('name', ['curve', 'labels'])
+def test_a_curve_of_one_start_alone(name, monkeypatch):
+    monkeypatch.setattr(tables, 'number_of_images', lambda p: 400)
+    runs = TABLES[name].runs(options(starts=['pretrained'], seeds=[0]))
+    assert runs[0].name == 'pretrain_nae_0'
+    assert {run.row['start'] for run in runs[1:]} == {'pretrained'}
+    runs = TABLES[name].runs(options(starts=['scratch'], seeds=[0]))
+    assert {run.row['start'] for run in runs} == {'scratch'}
+
+
 def test_the_ablation_varies_parts_and_data(monkeypatch):
     monkeypatch.setattr(tables, 'number_of_images', lambda p: 400)
     runs = tables.ablation_runs(options(seeds=[5]))
@@ -114,7 +124,7 @@ def test_the_ablation_varies_parts_and_data(monkeypatch):
 
 def test_options_of_every_variant_exist(monkeypatch):
     monkeypatch.setattr(tables, 'number_of_images', lambda p: 400)
-    path = ROOT / PRETRAIN_CONFIG.format('nae-r18-c4')
+    path = ROOT / pretraining_config('nae')
     for options_of_it in tables.variants(options()).values():
         config = Config.fromfile(path)
         changes = dict(o.split('=', 1) for o in options_of_it or [])
