@@ -234,7 +234,8 @@ PRETRAININGS = [path for path in CONFIGS if 'hybrid-pretrain_' in path.stem]
 @pytest.mark.parametrize('path', PRETRAININGS, ids=str)
 def test_a_pretraining_is_named_by_the_number_of_its_sources(path):
     cfg = Config.fromfile(ROOT / path)
-    number = dict(four=4, six=6)[path.stem.split('_')[-1].split('-')[0]]
+    word = path.stem.split('_')[-1].removesuffix('-sources')
+    number = dict(four=4, five=5, six=6)[word]
     assert len(cfg.train_dataloader.dataset.datasets) == number
     # One share for each; there may be several kinds of batch.
     ratio = np.atleast_2d(cfg.train_dataloader.sampler.source_ratio)

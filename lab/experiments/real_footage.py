@@ -2,13 +2,14 @@
 
 A video with labels in MOTChallenge's form is split by time. A model is
 trained on its first part, from a random start and from weights pre-trained
-on the synthetic sources, and searches in the rest. Finished runs are kept in
---work-dir and not repeated; killed ones go on.
+on the synthetic sources, without and with the scenes of other videos among
+them, and searches in the rest. Finished runs are kept in --work-dir and not
+repeated; killed ones go on.
 
     python tools/make_synthetic.py data --size quick
     python tools/prepare_data.py all data
     python tools/analysis_tools/real_footage.py MOT/PETS09-S2L1 \
-        --data-root data
+        --data-root data --scenes MOT/MOT17-02-FRCNN MOT/MOT17-04-FRCNN
 """
 
 import argparse
@@ -23,11 +24,12 @@ from mmdet_ps.utils.command_line import (
 )
 from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import write_json, write_text
-from mmdet_ps.utils.results_table import markdown_table, percent
+from mmdet_ps.utils.results_table import NOTHING, markdown_table, percent
 
 from ..run_queue import Run, RunQueue, current_commit, environment_of_runs
 from .result_table import read_scores
 from .trainings import (
+    SOURCES,
     Training,
     number_of_images,
     pretraining,
@@ -36,10 +38,22 @@ from .trainings import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
-STARTS = ('scratch', 'pretrained')
+# Start -> what the configuration of its pre-training calls the data.
+PRETRAINED, WITH_SCENES = 'pretrained', 'pretrained with scenes'
+PRETRAININGS = {PRETRAINED: SOURCES, WITH_SCENES: 'five-sources'}
+SCRATCH = 'scratch'
+STARTS = (SCRATCH, *PRETRAININGS)
+# The sets that both pre-trainings take.
+SYNTHETIC = (
+    'CrowdHuman',
+    'CrowdHuman-2',
+    'Market-1501-v15.09.15',
+    'MSMT17_V1',
+)
 TRAIN_SHARE = 0.6  # of the video, from its beginning
 MOST_PERSONS = 50  # found in a picture
 PREPARATION = 'prepare'
+SCENES = 'prepare_scenes'
 METHOD = 'nae'  # the thin one on a ResNet-18
 FULL_METHOD = 'nae-r50'
 CONFIG = 'configs/synthetic/nae_r18-c4_1xb4-300_mot17.py'
@@ -74,10 +88,23 @@ def parse_args() -> argparse.Namespace:
         '--data-root',
         type=Path,
         default=Path('data'),
-        help='synthetic sets, for the start "pretrained"',
+        help='synthetic sets, for pre-training',
+    )
+    add(
+        '--scenes',
+        type=Path,
+        nargs='+',
+        default=[],
+        help='folders of other labelled videos: scenes to pre-train on',
     )
     add('--seeds', type=seed_number, nargs='+', default=[0, 1, 2])
-    add('--starts', nargs='+', choices=STARTS, default=list(STARTS))
+    add(
+        '--starts',
+        nargs='+',
+        choices=STARTS,
+        help='default: scratch and pretrained, the latter with the scenes if '
+        'there are any',
+    )
     add(
         '--methods',
         nargs='+',
@@ -100,37 +127,59 @@ def parse_args() -> argparse.Namespace:
     add('--threads', type=whole_number(1), default=2, help='of each run')
     add('--work-dir', type=Path, default=Path('work_dirs/real_footage'))
     add('--out', type=Path, default=Path('docs/results'))
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.starts is None:
+        args.starts = [SCRATCH, WITH_SCENES if args.scenes else PRETRAINED]
+    if WITH_SCENES in args.starts and not args.scenes:
+        parser.error(f'--starts "{WITH_SCENES}" needs --scenes')
+    return args
 
 
 def footage_runs(args: argparse.Namespace) -> list[Run]:
-    """Preparation, pre-trainings and a run for each row, seed by seed."""
-    data = args.work_dir / 'data'
-    prepare = [
-        sys.executable, 'tools/prepare_data.py', 'mot', str(data / 'MOT17'),
-        '--option', 'split=time',
-        '--option', f'train_share={TRAIN_SHARE}',
-    ]  # fmt: skip
-    runs: list[Run] = [Run(PREPARATION, [prepare])]
-    for start in args.starts:
-        for seed in args.seeds:
+    """Preparations, pre-trainings and a run for each row, seed by seed."""
+    runs: list[Run] = [
+        preparation(PREPARATION, args.work_dir / 'data', TRAIN_SHARE)
+    ]
+    sources = args.work_dir / 'sources'
+    if WITH_SCENES in args.starts:
+        runs.append(preparation(SCENES, sources, 1))
+    for seed in args.seeds:
+        for start in args.starts:
             for method in args.methods:
-                if start == 'pretrained' and method == FULL_METHOD:
+                if start in PRETRAININGS and method == FULL_METHOD:
                     continue  # there is no pre-training of it on small sets
-                if start == 'pretrained':
-                    runs.append(pretraining(args, method, seed))
-                runs.append(footage_run(args, data, method, start, seed))
+                if start in PRETRAININGS:
+                    run = pretraining(
+                        args, method, seed, sources=PRETRAININGS[start]
+                    )
+                    if start == WITH_SCENES:
+                        run.needs = [SCENES]
+                        run.environment = dict(DATA_ROOT=str(sources))
+                    runs.append(run)
+                runs.append(footage_run(args, method, start, seed))
     return runs
 
 
+def preparation(name: str, folder: Path, train_share: float) -> Run:
+    """Prepare the videos in ``folder/MOT17``, split by time."""
+    command = [
+        sys.executable, 'tools/prepare_data.py', 'mot', str(folder / 'MOT17'),
+        '--option', 'split=time',
+        '--option', f'train_share={train_share}',
+    ]  # fmt: skip
+    return Run(name, [command])
+
+
 def footage_run(
-    args: argparse.Namespace, data: Path, method: str, start: str, seed: int
+    args: argparse.Namespace, method: str, start: str, seed: int
 ) -> Training:
     """The training behind one row."""
-    name = f'{args.sequence.name}_{method}_{start}_{seed}'
+    where = start.replace(' ', '-')
+    name = f'{args.sequence.name}_{method}_{where}_{seed}'
     needs, weights = [PREPARATION], []
-    if start == 'pretrained':
-        needs.append(pretraining_name(method, seed))
+    if start in PRETRAININGS:
+        sources = PRETRAININGS[start]
+        needs.append(pretraining_name(method, seed, sources=sources))
         path = args.work_dir / needs[-1] / 'pretrained_all.pth'
         weights = ['--load-from', str(path)]
     command = train_command(
@@ -150,7 +199,9 @@ def footage_run(
         seed=seed,
         steps=args.iters,
     )
-    environment = dict(DATA_ROOT=str(data))
+    if start in PRETRAININGS:
+        row['pretrain_steps'] = args.pretrain_iters
+    environment = dict(DATA_ROOT=str(args.work_dir / 'data'))
     return Training(name, [command], needs, environment, row=row)
 
 
@@ -185,7 +236,8 @@ class FootageTable:
     @staticmethod
     def _key(row: dict) -> tuple:
         place = STARTS.index(row['start'])
-        return row['set'], row['method'], place, row['steps'], row['seed']
+        steps = row.get('pretrain_steps', 0), row['steps']
+        return row['set'], row['method'], place, *steps, row['seed']
 
     def add(self, row: dict) -> None:
         """Take in a row and write both files."""
@@ -199,15 +251,16 @@ def report(rows: list[dict]) -> str:
     """The means over the seeds as markdown."""
     groups: dict[tuple, list[dict]] = {}
     for row in rows:
-        key = row['set'], row['method'], row['start'], row['steps']
+        before = row.get('pretrain_steps', NOTHING)
+        key = row['set'], row['method'], row['start'], before, row['steps']
         groups.setdefault(key, []).append(row)
     lines = [
         [*key, ', '.join(str(row['seed']) for row in found)]
         + [percent([row[score] for row in found]) for score in SCORES]
         for key, found in groups.items()
     ]
-    header = ['video', 'method', 'start', 'steps', 'seeds', 'mAP', 'top-1',
-              'detection AP']  # fmt: skip
+    header = ['video', 'method', 'start', 'steps of pre-training', 'steps',
+              'seeds', 'mAP', 'top-1', 'detection AP']  # fmt: skip
     commits = ', '.join(sorted({row['commit'] for row in rows}))
     return '\n'.join(
         [
@@ -217,9 +270,10 @@ def report(rows: list[dict]) -> str:
             'edit.',
             '',
             f'The first {TRAIN_SHARE:.0%} of the video train and the rest is '
-            'searched: the same camera, and some of the same persons. Mean '
-            'and standard deviation over the seeds, in percent; commit '
-            f'{commits}.',
+            'searched: the same camera, and some of the same persons. '
+            'Pre-trained: on the synthetic sources; with scenes: on real '
+            'pictures of other videos, too. Mean and standard deviation over '
+            f'the seeds, in percent; commit {commits}.',
             '',
             markdown_table(header, lines),
             '',
@@ -238,10 +292,14 @@ def link_sequence(sequence: Path, folder: Path) -> None:
             f'{sequence}/gt/gt.txt is not there: name the folder of a '
             "labelled video in MOTChallenge's form"
         )
-    link = folder / sequence.name
+    link(sequence, folder)
+
+
+def link(target: Path, folder: Path) -> None:
+    """Put a link to a folder into another one, unless it is there."""
     folder.mkdir(parents=True, exist_ok=True)
-    if not link.is_symlink():
-        link.symlink_to(sequence.resolve())
+    if not (folder / target.name).is_symlink():
+        (folder / target.name).symlink_to(target.resolve())
 
 
 def main() -> None:
@@ -249,8 +307,14 @@ def main() -> None:
     args = parse_args()
     args.work_dir = args.work_dir.resolve()
     link_sequence(args.sequence, args.work_dir / 'data/MOT17')
-    if 'pretrained' in args.starts:
+    if set(args.starts) & set(PRETRAININGS):
         number_of_images(args.data_root / 'CrowdHuman/prepared/train.json')
+    if WITH_SCENES in args.starts:
+        sources = args.work_dir / 'sources'
+        for scene in args.scenes:
+            link_sequence(scene, sources / 'MOT17')
+        for name in SYNTHETIC:
+            link(args.data_root / name, sources)
     table = FootageTable(args.out)
     queue = RunQueue(
         args.work_dir,

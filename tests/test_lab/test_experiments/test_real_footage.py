@@ -25,23 +25,45 @@ def options(**changes):
     return SimpleNamespace(**{**defaults, **changes})
 
 
+def check_needs(runs):
+    names = [run.name for run in runs]
+    for index, run in enumerate(runs):
+        assert all(names.index(need) < index for need in run.needs)
+
+
 def test_every_row_has_its_run_and_its_needs_come_first():
     runs = footage_runs(options())
     names = [run.name for run in runs]
     assert names == [
         'prepare',
-        'STREET_nae_scratch_0', 'STREET_nae_scratch_1',
-        'pretrain_nae_0', 'STREET_nae_pretrained_0',
-        'pretrain_nae_1', 'STREET_nae_pretrained_1',
+        'STREET_nae_scratch_0', 'pretrain_nae_0', 'STREET_nae_pretrained_0',
+        'STREET_nae_scratch_1', 'pretrain_nae_1', 'STREET_nae_pretrained_1',
     ]  # fmt: skip
-    for index, run in enumerate(runs):
-        assert all(names.index(need) < index for need in run.needs)
+    check_needs(runs)
     assert 'train_share=0.6' in runs[0].commands[0]
     last = ' '.join(runs[-1].commands[0])
     assert '--load-from /w/pretrain_nae_1/pretrained_all.pth' in last
     assert 'scale=(768,576)' in last and '--seed 1' in last
     assert runs[-1].environment['DATA_ROOT'] == '/w/data'
     assert '--load-from' not in runs[1].commands[0]
+
+
+def test_scenes_of_other_videos_join_the_pretraining():
+    starts = ['pretrained with scenes']
+    runs = footage_runs(options(starts=starts, seeds=[0]))
+    assert [run.name for run in runs] == [
+        'prepare', 'prepare_scenes', 'pretrain_nae_0_five-sources',
+        'STREET_nae_pretrained-with-scenes_0',
+    ]  # fmt: skip
+    check_needs(runs)
+    assert '/w/sources/MOT17' in runs[1].commands[0]
+    assert 'train_share=1' in runs[1].commands[0]
+    assert (ROOT / runs[2].commands[0][2]).is_file()
+    assert runs[2].environment['DATA_ROOT'] == '/w/sources'
+    assert runs[3].environment['DATA_ROOT'] == '/w/data'
+    weights = '/w/pretrain_nae_0_five-sources/pretrained_all.pth'
+    assert weights in runs[3].commands[0]
+    assert runs[3].row['pretrain_steps'] == 200
 
 
 def test_the_full_model_starts_at_random_alone():
@@ -97,7 +119,7 @@ def test_rows_are_kept_replaced_and_averaged(tmp_path):
     rows = json.loads((tmp_path / 'real_footage.json').read_text())
     assert [r['mAP'] for r in rows] == [0.2, 0.4, 0.3]
     text = (tmp_path / 'real_footage.md').read_text()
-    assert '| STREET | nae | scratch | 300 | 0, 1 | 30.0 ± 14.1' in text
+    assert '| STREET | nae | scratch | – | 300 | 0, 1 | 30.0 ± 14.1' in text
     assert 'The first 60% of the video train' in text
 
 
