@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -139,8 +139,9 @@ def form_of(
 
 def largest_scale(dataset: Mapping) -> tuple[int, int]:
     """Width and height of the largest pictures of a dataset's pipeline."""
-    # A crop comes after the scaling.
-    found = list(crops_of(dataset)) or list(scales_of(dataset))
+    while 'pipeline' not in dataset and 'dataset' in dataset:
+        dataset = dataset['dataset']
+    found = last_sizes(dataset.get('pipeline', []))
     if not found:
         raise UserError(
             'no step of the training pipeline says how large pictures are: '
@@ -149,27 +150,28 @@ def largest_scale(dataset: Mapping) -> tuple[int, int]:
     return max(found, key=math.prod)
 
 
-def crops_of(part: object) -> Iterator[tuple[int, int]]:
-    """The sizes that steps of a pipeline crop pictures to."""
-    if isinstance(part, Mapping):
-        if part.get('type') in ('RandomFocusedCrop', 'RandomSafeCrop'):
-            yield part['size'], part['size']
-        part = list(part.values())
-    if isinstance(part, list | tuple):
-        for value in part:
-            yield from crops_of(value)
+def last_sizes(steps: Sequence[Mapping]) -> list[tuple[int, int]]:
+    """Sizes that the last step to scale or to crop may leave."""
+    for step in reversed(steps):
+        if found := sizes_of(step):
+            return found
+    return []
 
 
-def scales_of(part: object) -> Iterator[tuple[int, int]]:
-    """The sizes that steps of a pipeline bring pictures to."""
-    if isinstance(part, Mapping):
-        if 'Resize' in str(part.get('type')):
-            scales = part.get('scales') or [part.get('scale')]
-            yield from (tuple(scale) for scale in scales if scale)
-        part = list(part.values())
-    if isinstance(part, list | tuple):
-        for value in part:
-            yield from scales_of(value)
+def sizes_of(step: Mapping) -> list[tuple[int, int]]:
+    """Sizes that a step of a pipeline, or one within it, may leave."""
+    kind = step['type']
+    if 'Resize' in kind:
+        scales = step.get('scales') or [step.get('scale')]
+        return [tuple(scale) for scale in scales if scale]
+    if kind.endswith('Crop'):
+        size = step.get('size') or step.get('crop_size')
+        return [(size, size) if isinstance(size, int) else tuple(size)]
+    inner = step.get('transforms', [])
+    if kind != 'RandomChoice':
+        return last_sizes(inner)
+    choices = [c if isinstance(c, list | tuple) else [c] for c in inner]
+    return [size for choice in choices for size in last_sizes(choice)]
 
 
 def random_batch(

@@ -6,7 +6,7 @@ import pytest
 from mmengine.config import Config
 
 from mmdet_ps.engine.fitting import Setting, fits, settings
-from mmdet_ps.engine.random_batch import pictures_of, random_batch
+from mmdet_ps.engine.random_batch import last_sizes, pictures_of, random_batch
 from mmdet_ps.engine.training_cost import GIB, Cost, step_cost
 from mmdet_ps.models.roi_heads.reid_head import SeparatedReIDHead
 from mmdet_ps.structures.fields import UNLABELLED
@@ -104,6 +104,29 @@ def test_pictures_are_the_largest_of_the_recipe():
     assert (group.number, group.width, group.height) == (4, 2000, 1200)
     (group,) = pictures_of(cfg, 1, (30, 20), 3)
     assert (group.number, group.width, group.height) == (1, 30, 20)
+
+
+def test_the_last_step_to_scale_or_to_crop_counts():
+    (path,) = CONFIGS.glob('seqnext/*_r50*_prw.py')
+    (group,) = pictures_of(Config.fromfile(path))
+    assert (group.width, group.height) == (640, 640)
+    scenes, *_ = pictures_of(thin('*_five-sources.py'))
+    assert (scenes.number, scenes.width, scenes.height) == (4, 304, 192)
+    resize = dict(type='Resize', scale=(60, 40))
+    crops = dict(
+        type='RandomChoice',
+        transforms=[
+            [dict(type='RandomCrop', crop_size=(30, 20))],
+            [resize, dict(type='RandomFlip')],
+        ],
+    )
+    flip = dict(type='RandomFlip')
+    for pipeline, expected in (
+        ([resize, crops, flip], [(30, 20), (60, 40)]),
+        ([crops, resize], [(60, 40)]),
+        ([flip], []),
+    ):
+        assert last_sizes(pipeline) == expected
 
 
 def test_pictures_of_a_pretraining():
