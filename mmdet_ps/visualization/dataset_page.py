@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
 from mmdet_ps.structures.annotated_image import AnnotatedImage
-from mmdet_ps.structures.fields import UNLABELLED
 
 from .drawing import (
     INK,
-    MUTED,
     ORANGE,
     WHITE,
-    Colour,
     clip_box,
     crop_cell,
     draw_boxes,
     fit,
+    identity_colour,
     put_text,
 )
 
 GAP = 8
 CAPTION = 22
-# Hues this far apart never repeat closely (golden ratio).
-HUE_STEP = 0.618034
-
-
-def identity_colour(person_id: int) -> Colour:
-    """A colour of its own for each identity, grey for unknown persons."""
-    if person_id <= UNLABELLED:
-        return MUTED
-    rgb = colorsys.hsv_to_rgb(person_id * HUE_STEP % 1, 0.85, 0.8)
-    return tuple(round(255 * part) for part in rgb)
 
 
 def draw_annotations(item: AnnotatedImage, min_side: int = 0) -> np.ndarray:

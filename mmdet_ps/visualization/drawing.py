@@ -4,6 +4,8 @@ Everything here takes and returns RGB uint8 arrays (H, W, 3). The module
 knows nothing about rankings, models or files.
 """
 
+import colorsys
+
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw
@@ -20,6 +22,17 @@ RED: Colour = (208, 48, 48)
 BLUE: Colour = (36, 98, 204)
 ORANGE: Colour = (228, 136, 20)
 NOTHING_TO_SEE: Colour = (226, 228, 232)
+
+# Hues this far apart never repeat closely (golden ratio).
+HUE_STEP = 0.618034
+
+
+def identity_colour(person_id: int) -> Colour:
+    """A colour of its own for each identity, grey for unlabelled persons."""
+    if person_id < 0:
+        return MUTED
+    rgb = colorsys.hsv_to_rgb(person_id * HUE_STEP % 1, 0.85, 0.8)
+    return tuple(round(255 * part) for part in rgb)
 
 
 def text_size(text: str, size: int) -> tuple[int, int]:

@@ -6,11 +6,10 @@ from mmdet_ps.structures.annotated_image import AnnotatedImage
 from mmdet_ps.visualization.dataset_page import (
     draw_annotations,
     hatch,
-    identity_colour,
     identity_page,
     scene_page,
 )
-from mmdet_ps.visualization.drawing import MUTED, ORANGE
+from mmdet_ps.visualization.drawing import MUTED, ORANGE, identity_colour
 
 
 def item(ids=(3, -1), ignored=(False, False), value=200):

@@ -1,6 +1,5 @@
 """Pictures of annotated scenes and of the persons in them."""
 
-import colorsys
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,17 +8,14 @@ import numpy as np
 
 from ..drawing import (
     GREEN,
-    MUTED,
     ORANGE,
     RED,
-    Colour,
     crop_cell,
     draw_boxes,
     framed,
+    identity_colour,
 )
 from ..search_picture import load_rgb
-
-GOLDEN_RATIO = 0.618034
 
 
 @dataclass
@@ -49,15 +45,6 @@ class Annotations:
             labelled=len(ids),
             identities=len(set(ids)),
         )
-
-
-def identity_colour(person_id: int) -> Colour:
-    """A colour of its own for each identity, grey for unlabelled persons."""
-    if person_id < 0:
-        return MUTED
-    hue = (person_id * GOLDEN_RATIO) % 1.0
-    rgb = colorsys.hsv_to_rgb(hue, 0.85, 0.75)
-    return tuple(int(255 * value) for value in rgb)
 
 
 def annotated_scene(annotations: Annotations, image: dict) -> np.ndarray:

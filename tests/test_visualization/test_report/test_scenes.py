@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmdet_ps.visualization.drawing import GREEN, ORANGE, RED
+from mmdet_ps.visualization.drawing import GREEN, ORANGE, RED, identity_colour
 from mmdet_ps.visualization.report import (
     Annotations,
     detection_scene,
@@ -10,7 +10,7 @@ from mmdet_ps.visualization.report import (
     identity_sheets,
     spread,
 )
-from mmdet_ps.visualization.report.scenes import identity_colour, match
+from mmdet_ps.visualization.report.scenes import match
 
 
 def person(x, person_id, ignored=0):
