@@ -54,6 +54,14 @@ class FiniteLossHook(Hook):
         if self.every_n_train_iters(runner, self.interval):
             self.look()
 
+    def gather_before_save(self, runner: Runner) -> None:
+        """Look before a checkpoint is written, which is to be resumed from.
+
+        ``WholeCheckpointHook`` calls it. Short epochs would else replace all
+        good checkpoints by broken ones between two looks.
+        """
+        self.look()
+
     def after_train(self, runner: Runner) -> None:
         """Look at what is left."""
         self.look()
