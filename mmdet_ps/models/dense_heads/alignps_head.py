@@ -175,7 +175,7 @@ class AlignPSHead(FCOSHead):
         centernesses: list[Tensor],
         embedding_maps: list[Tensor],
         batch_gt_instances: list[InstanceData],
-        batch_gt_instances_ignore: list[InstanceData],
+        batch_gt_instances_ignore: list[InstanceData | None],
     ) -> tuple[dict[str, Tensor], PersonRows]:
         """See :meth:`loss_and_rows`; the maps are those of :meth:`forward`.
 
@@ -327,17 +327,16 @@ class AlignPSHead(FCOSHead):
     def _counted(
         self,
         positive: Tensor,
-        batch_ignored: list[InstanceData],
+        batch_ignored: list[InstanceData | None],
         grid: Grid,
     ) -> Tensor | None:
         """Weights (B, P) of the classification, None if all count."""
-        if not self.use_ignored or not any(
-            ignored is not None and len(ignored) for ignored in batch_ignored
-        ):
+        counts = [0 if i is None else len(i) for i in batch_ignored]
+        if not self.use_ignored or not any(counts):
             return None
         inside = inside_any_box(
-            torch.cat([ignored.bboxes for ignored in batch_ignored]),
-            image_of_each(list(map(len, batch_ignored)), positive.device),
+            torch.cat([i.bboxes for i in batch_ignored if i is not None]),
+            image_of_each(counts, positive.device),
             grid,
             len(positive),
         )

@@ -122,6 +122,22 @@ def test_ignored_regions_are_no_background():
     assert published == plain
 
 
+def test_some_images_of_a_batch_have_no_ignored_regions():
+    """A sample without the field is one with none."""
+    made, x = head(), maps()
+    data = samples([3], [4])
+    nobody = InstanceData(
+        bboxes=torch.zeros(0, 4), labels=torch.zeros(0).long()
+    )
+    some = InstanceData(
+        bboxes=torch.tensor([[0.0, 0, 64, 96]]), labels=torch.zeros(1).long()
+    )
+    data[1].ignored_instances = some
+    without = made.loss(x, data)['loss_cls']
+    data[0].ignored_instances = nobody
+    torch.testing.assert_close(made.loss(x, data)['loss_cls'], without)
+
+
 def test_the_divisor_of_the_classification():
     data, x = samples([3], [4]), maps()
     published, sane = head(), head(cls_divisor='positives')
