@@ -69,21 +69,21 @@ def places(mask: Tensor) -> Tensor:
 
 
 def check_person_ids(person_ids: Tensor, num_identities: int) -> None:
-    """Refuse ids beyond the look-up table.
+    """Refuse ids beyond the look-up table, or the classes, of a loss.
 
     They would be taken for strangers of the queue, or fail far from here on a
     GPU.
 
     Args:
         person_ids (Tensor): (N,) int64, on the host.
-        num_identities (int): rows of the table.
+        num_identities (int): rows of the table, or classes.
 
     Raises:
         UserError: naming the largest id, and the number of rows.
     """
     if len(person_ids) and int(person_ids.max()) >= num_identities:
         raise UserError(
-            f'person id {int(person_ids.max())} in a batch, but the memory '
+            f'person id {int(person_ids.max())} in a batch, but the loss '
             f'holds {num_identities} identities: set num_identities of the '
             'loss to that of the training set'
         )

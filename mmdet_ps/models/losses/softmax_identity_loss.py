@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from .distributed import mean_over_ranks
 from .identity_loss import IdentityLoss
-from .ids_on_host import ids_on_host, places
+from .ids_on_host import check_person_ids, ids_on_host, places
 
 
 @MODELS.register_module()
@@ -21,6 +21,9 @@ class SoftmaxIdentityLoss(IdentityLoss):
         normalize_embeddings (bool): classify unit vectors.
         scale (float): factor of the logits.
         loss_weight (float): weight of the loss.
+
+    Raises:
+        UserError: a person id beyond the classes.
     """
 
     def __init__(
@@ -32,6 +35,7 @@ class SoftmaxIdentityLoss(IdentityLoss):
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__()
+        self.num_identities = num_identities
         self.normalize_embeddings = normalize_embeddings
         self.scale = scale
         self.loss_weight = loss_weight
@@ -51,6 +55,7 @@ class SoftmaxIdentityLoss(IdentityLoss):
         ranks, so that the mean over the ranks is the loss of the joined batch.
         """
         ids, _ = ids_on_host(embeddings, person_ids)
+        check_person_ids(ids, self.num_identities)
         labelled = places(ids >= 0)
         targets = person_ids[labelled]
         with torch.autocast(embeddings.device.type, enabled=False):

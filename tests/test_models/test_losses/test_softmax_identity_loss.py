@@ -3,6 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from mmdet_ps.models.losses import SoftmaxIdentityLoss
+from mmdet_ps.utils.errors import UserError
 
 
 @pytest.fixture
@@ -28,6 +29,11 @@ def test_nothing_to_learn_is_a_zero_with_gradients(loss, ids):
     value.backward()
     assert loss.classifier.weight.grad.abs().sum() == 0
     assert loss.accuracy is None
+
+
+def test_an_identity_beyond_the_classes_is_refused(loss):
+    with pytest.raises(UserError, match='person id 5 .*holds 5 identities'):
+        loss(torch.randn(2, 4), torch.tensor([5, -1]))
 
 
 def test_accuracy_is_of_the_labelled_rows(loss):
