@@ -6,6 +6,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mmdet_ps.models.alignment import DomainAlignment
+from mmdet_ps.models.detectors import NearStartTerm
 from mmdet_ps.models.losses import IdentityLoss, SceneMemory
 from mmdet_ps.utils.checkpoint import (
     BACKBONE_PREFIX,
@@ -35,10 +36,11 @@ class CheckedLoadHook(Hook):
     (keys below ``detector.``). A file that fits no part of the backbone is
     an error.
 
-    After ``load_from`` the identity memories, and the classifiers and queues
-    of the sources, are those of a fresh model, whatever the file holds: they
-    are of other persons and other sources, even where their sizes agree.
-    ``resume`` takes them over.
+    After ``load_from`` the identity memories, the classifiers and queues of
+    the sources, and the start that a ``NearStartTerm`` keeps to, are those of
+    a fresh model, whatever the file holds: they are of other persons, other
+    sources and another start, even where their sizes agree. ``resume`` takes
+    them over.
 
     Args:
         limit: Rows of the table per kind of problem.
@@ -79,7 +81,13 @@ class CheckedLoadHook(Hook):
         )
         given = max(layouts, key=lambda s: len(compare(wanted, s).loaded))
         if not (runner._resume or self.keep_memories):
-            fresh = names_of(model, IdentityLoss, SceneMemory, DomainAlignment)
+            fresh = names_of(
+                model,
+                IdentityLoss,
+                SceneMemory,
+                DomainAlignment,
+                NearStartTerm,
+            )
             left_out = module_keys(given, fresh)
             given = {k: v for k, v in given.items() if k not in left_out}
             kept = module_keys(wanted, fresh)
@@ -87,8 +95,8 @@ class CheckedLoadHook(Hook):
             if left_out:
                 runner.logger.info(
                     f'{len(left_out)} entries of {", ".join(fresh)} are left '
-                    'out: they hold the persons or the sources of another '
-                    'training'
+                    'out: they hold the persons, the sources or the start of '
+                    'another training'
                 )
         self.report = report = compare(wanted, given)
         runner.logger.info(

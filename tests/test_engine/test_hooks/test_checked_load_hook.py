@@ -7,6 +7,7 @@ from torch import nn
 import mmdet_ps.registration  # noqa: F401
 from mmdet_ps.engine.hooks import CheckedLoadHook
 from mmdet_ps.models.alignment import DomainAlignment
+from mmdet_ps.models.detectors import NearStartTerm
 from mmdet_ps.models.losses import OIMLoss, SoftmaxIdentityLoss
 from mmdet_ps.structures.fields import UNLABELLED
 from mmdet_ps.utils.checkpoint import CheckpointError
@@ -76,25 +77,28 @@ def test_a_backbone_that_loads_nothing_is_an_error():
 
 
 def seen(model):
-    """The model after its memories took in some persons and features."""
+    """The model after its memories took in some persons and features, and
+    after a copy of its start was taken."""
     rows = torch.tensor([[3.0, 4.0], [0.0, 1.0], [1.0, 1.0]])
     model.matcher.train()(rows, torch.tensor([1, 0, UNLABELLED]))
     model.classifier(rows[:2], torch.tensor([0, 1]))
     model.alignment(rows, torch.tensor([0, 0, 1]))
+    model.near_start.take(model.backbone)
     return model
 
 
 class Searcher(Detector):
-    """A detector with everything that holds persons or sources."""
+    """A detector with everything that holds persons, sources or a start."""
 
     def __init__(self, num_identities=4, queue_size=5):
         super().__init__()
         self.matcher = OIMLoss(num_identities, queue_size, embed_dims=2)
         self.classifier = SoftmaxIdentityLoss(num_identities, embed_dims=2)
         self.alignment = DomainAlignment(2, num_sources=2, queue_size=3)
+        self.near_start = NearStartTerm(self.backbone, [2])
 
 
-STATE = ('matcher', 'classifier', 'alignment')
+STATE = ('matcher', 'classifier', 'alignment', 'near_start')
 
 
 @pytest.mark.parametrize('sizes', [(4, 5), (6, 5), (4, 2)])
@@ -110,7 +114,7 @@ def test_only_a_resumed_training_keeps_its_persons(sizes):
     for key, value in model.state_dict().items():
         expected = fresh if key.startswith(STATE) else source
         torch.testing.assert_close(value, expected[key], equal_nan=True)
-    assert 'hold the persons or the sources of another training' in log
+    assert 'hold the persons, the sources or the start of another' in log
     assert '0 missing, 0 unexpected, 0 mis-shaped' in log
 
 
