@@ -82,6 +82,12 @@ class JointOptimWrapper(OptimWrapperDict):
         if isinstance(self.lead, MixedPrecisionOptimWrapper):
             self.lead.log_skipped(skipped)
 
+    def zero_grad(self, **kwargs) -> None:
+        """Forget the gradients; options as of an optimizer, which mmengine
+        would leave out."""
+        for wrapper in self.values():
+            wrapper.zero_grad(**kwargs)
+
     def _trained(self) -> list[nn.Parameter]:
         """The parameters of all optimizers that have gradients."""
         return [

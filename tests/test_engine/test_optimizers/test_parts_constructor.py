@@ -100,6 +100,17 @@ def test_accumulation_waits_for_the_last_step():
     assert not torch.equal(before[2], model.embedding.weight)
 
 
+def test_gradients_keep_their_memory_where_asked():
+    """What a step of an accumulation finds, by which its cost is told."""
+    model = TwoParts()
+    joint = wrapper(model)
+    model(torch.ones(1, 2)).backward()
+    joint.zero_grad(set_to_none=False)
+    assert model.stem.weight.grad.eq(0).all()
+    joint.zero_grad()
+    assert model.stem.weight.grad is None
+
+
 def test_clipping_takes_the_norm_of_all_parts():
     model = TwoParts()
     joint = wrapper(model, clip_grad=dict(max_norm=1e-3))
