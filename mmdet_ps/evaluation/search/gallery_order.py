@@ -57,6 +57,8 @@ def gallery_entries(
     rest = np.flatnonzero(weights)
     if len(listed):
         rest = rest[~np.isin(rest, listed)]
+        # The gallery filter takes images out that a list names.
+        listed = listed[weights[listed] > 0]
     return np.concatenate([listed, rest])
 
 
