@@ -59,6 +59,12 @@ def test_equals_the_formulas(k1, k2):
         )
 
 
+def test_more_equal_detections_than_neighbours_have_a_distance():
+    vectors = np.eye(4)[[0, 1, 1, 1, 1, 1, 2]]
+    found = reranked_distances(vectors, 2, 2, 0.3)
+    assert (np.isfinite(found) & (found >= 0) & (found <= 1)).all()
+
+
 def test_the_original_distance_alone_changes_nothing():
     for seed in range(30):
         protocol, results = random_world(seed, exact=False)
