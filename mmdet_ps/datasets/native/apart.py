@@ -50,9 +50,11 @@ def read_apart(
     if VARIABLE in os.environ:
         return function(*args, **options)
     receiver, sender = multiprocessing.Pipe(duplex=False)
-    with tempfile.NamedTemporaryFile(prefix='mmdet_ps_reading_') as journal:
+    with tempfile.TemporaryDirectory(prefix='mmdet_ps_reading_') as folder:
+        # Not held open here, since Windows lets nobody else open it then.
+        journal = Path(folder, 'path')
         process = multiprocessing.Process(
-            target=_work, args=(sender, journal.name, function, args, options)
+            target=_work, args=(sender, str(journal), function, args, options)
         )
         process.start()
         sender.close()
@@ -60,7 +62,8 @@ def read_apart(
             result, error, trace = receiver.recv()
         except EOFError:
             process.join()
-            path = os.fsdecode(journal.read()) or 'a file of the dataset'
+            path = journal.read_bytes() if journal.is_file() else b''
+            path = os.fsdecode(path) or 'a file of the dataset'
             raise NativeDataError(
                 path,
                 f'is badly damaged: reading it ended the process (signal '

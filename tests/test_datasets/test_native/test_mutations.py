@@ -17,7 +17,12 @@ from pathlib import Path
 import pytest
 from scipy.io import loadmat
 
-from mmdet_ps.datasets.native import NativeDataError, find_form, matlab
+from mmdet_ps.datasets.native import (
+    NativeDataError,
+    apart,
+    find_form,
+    matlab,
+)
 from mmdet_ps.datasets.native.prepare import prepare, prepare_here
 from mmdet_ps.utils.errors import UserError
 
@@ -144,6 +149,26 @@ def test_a_file_that_ends_the_process_is_named(tmp_path, monkeypatch, workers):
         prepare(find_form('prw'), root, workers=workers)
     assert caught.value.path.endswith('annotations/c4s1_000069.jpg.mat')
     assert 'fetch it again' in str(caught.value)
+
+
+def note_and_list_open_files(path: Path) -> tuple[str, list[str]]:
+    apart.mark_reading(path)
+    journal = os.environ[apart.VARIABLE]
+    return journal, [
+        os.readlink(entry)
+        for entry in Path('/proc/self/fd').iterdir()
+        if entry.is_symlink()
+    ]
+
+
+@pytest.mark.skipif(
+    not os.path.isdir('/proc/self/fd'), reason='lists open files as Linux does'
+)
+def test_the_note_is_held_open_by_nobody(tmp_path):
+    """Windows does not let a file be opened that another process holds."""
+    journal, opened = apart.read_apart(note_and_list_open_files, tmp_path)
+    assert opened and journal not in opened
+    assert not Path(journal).parent.exists()
 
 
 def test_an_error_crosses_between_processes_whole(tmp_path):
