@@ -24,6 +24,8 @@ Result = TypeVar('Result')
 # Names the file in which such a process notes down what it opens.
 VARIABLE = 'MMDET_PS_READING'
 PATIENCE = 10  # seconds for a process that is told to stop
+# How a process ends that Python gave up, and that others killed or stopped.
+FAILED, STOPPED = 1, (-9, -15)
 
 
 class RemoteTraceback(Exception):
@@ -44,8 +46,8 @@ def read_apart(
         **options (object): Its options.
 
     Raises:
-        NativeDataError: The process was ended by a signal; any other error
-            of the function is raised as it is.
+        NativeDataError: The process ended without an answer; any other
+            error of the function is raised as it is.
     """
     if VARIABLE in os.environ:
         return function(*args, **options)
@@ -64,12 +66,7 @@ def read_apart(
             process.join()
             path = journal.read_bytes() if journal.is_file() else b''
             path = os.fsdecode(path) or 'a file of the dataset'
-            raise NativeDataError(
-                path,
-                f'is badly damaged: reading it ended the process (signal '
-                f'{-process.exitcode})',
-                REFETCH,
-            ) from None
+            raise _without_answer(path, process.exitcode) from None
         except BaseException:
             _stop(process)
             raise
@@ -77,6 +74,35 @@ def read_apart(
     if error is not None:
         raise error from RemoteTraceback(trace)
     return result
+
+
+def _without_answer(path: str, status: int) -> NativeDataError:
+    """The error of a process that ended before it could answer.
+
+    Args:
+        path (str): What it read last.
+        status (int): How it ended; below 0 the number of a signal.
+    """
+    if status in STOPPED:
+        return NativeDataError(
+            path,
+            f'the process that read it was stopped (signal {-status}), as '
+            'systems do when memory runs out',
+            'close other programs, or take a machine with more memory',
+        )
+    if status == FAILED:
+        return NativeDataError(
+            path,
+            'the process that reads it failed; what it printed stands above',
+            "a script needs `if __name__ == '__main__':` around its work, "
+            'since Python may import it again in such a process',
+        )
+    ending = f'signal {-status}' if status < 0 else f'exit status {status}'
+    return NativeDataError(
+        path,
+        f'is badly damaged: reading it ended the process ({ending})',
+        REFETCH,
+    )
 
 
 def _work(

@@ -151,6 +151,24 @@ def test_a_file_that_ends_the_process_is_named(tmp_path, monkeypatch, workers):
     assert 'fetch it again' in str(caught.value)
 
 
+def stop_by(number: int) -> None:
+    apart.mark_reading('Images.mat')
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize(
+    ('end', 'status', 'words'),
+    [
+        (stop_by, signal.SIGKILL, 'Images.mat: .*memory.*; close other'),
+        (os._exit, 1, "failed; .* stands above; .*__name__ == '__main__'"),
+    ],
+)
+def test_a_file_is_not_blamed_for_what_others_did(end, status, words):
+    with pytest.raises(NativeDataError, match=words) as caught:
+        apart.read_apart(end, status)
+    assert 'damaged' not in str(caught.value)
+
+
 def note_and_list_open_files(path: Path) -> tuple[str, list[str]]:
     apart.mark_reading(path)
     journal = os.environ[apart.VARIABLE]
