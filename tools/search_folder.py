@@ -350,7 +350,10 @@ def answer_all(args, out: Path, embedded: list, footage, search) -> list[str]:
 
 def main(argv: list[str] | None = None) -> None:
     """Command line."""
-    print(run(parse_args(argv)))
+    answer = run(parse_args(argv))
+    # A name that is not UTF-8 is printed as well as it can be.
+    sys.stdout.reconfigure(errors='backslashreplace')
+    print(answer)
 
 
 if __name__ == '__main__':

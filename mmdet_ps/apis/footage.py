@@ -17,7 +17,13 @@ import numpy as np
 
 from ..utils.errors import UserError
 from ..utils.images import IMAGE_SUFFIXES, read_image
-from ..utils.videos import FAR, VIDEO_SUFFIXES, VideoReader
+from ..utils.videos import (
+    FAR,
+    NOT_UTF8,
+    VIDEO_SUFFIXES,
+    VideoReader,
+    is_utf8,
+)
 
 FORMS = ' '.join(sorted(IMAGE_SUFFIXES))
 STEP = 0.4  # seconds between the frames of a video that are looked at
@@ -274,6 +280,9 @@ def open_video(path: str, footage: Footage) -> VideoReader | None:
     Returns:
         VideoReader: None where it cannot be read.
     """
+    if not is_utf8(path):
+        footage.skip(path, NOT_UTF8)
+        return None
     try:
         return VideoReader(path)
     except (ValueError, OSError):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdet_ps.utils.files import write_json, write_text
+from mmdet_ps.utils.files import write_bytes, write_json
 from mmdet_ps.utils.optional_packages import optional
 
 from ..utils.images import write_image
@@ -108,7 +108,8 @@ def write_table(path: Path, rows: Sequence[dict]) -> None:
     writer = csv.DictWriter(table, names, lineterminator='\n')
     writer.writeheader()
     writer.writerows(rows)
-    write_text(path, table.getvalue())
+    # Names that are not UTF-8 are written as they are on disk.
+    write_bytes(path, table.getvalue().encode(errors='surrogateescape'))
 
 
 def write_answer(

@@ -27,6 +27,16 @@ END_OF_VIDEO = 50
 FAR = 20.0  # seconds; what is nearer is decoded rather than sought
 RUN_UP = (1.0, 10.0)  # seconds before a frame that seeking aims at
 SAME_TIME = 0.0015  # times are rounded to a millisecond
+NOT_UTF8 = 'its path is not UTF-8: rename it'
+
+
+def is_utf8(path: str | Path) -> bool:
+    """Whether a path is text; over a video of another OpenCV crashes."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class VideoReader:
@@ -51,7 +61,7 @@ class VideoReader:
         size (tuple[int, int]): Width and height, as frames are decoded.
 
     Raises:
-        ValueError: If OpenCV cannot read the file.
+        ValueError: If OpenCV cannot read the file, or its path is not UTF-8.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -60,6 +70,8 @@ class VideoReader:
         self.path = Path(path)
         if not self.path.is_file():
             raise FileNotFoundError(f'{path} is not there: check the path')
+        if not is_utf8(path):
+            raise UserError(f'{path}: {NOT_UTF8}')
         self._video = cv2.VideoCapture(str(path))
         if not self._video.isOpened():
             raise UserError(

@@ -153,6 +153,17 @@ def test_what_was_not_looked_at_is_said_and_listed(search, tmp_path):
     assert names == {'c.png', 'd.heic', '.e.png'}
 
 
+def test_names_that_are_not_utf8_end_nothing(search, tmp_path):
+    folder = os.fsencode(tmp_path / 'frames')
+    write_frames(tmp_path / 'v.avi', [scene([(*LEFT, RED)])])
+    os.rename(folder + b'/a.png', folder + b'/\xe9t\xe9.png')
+    os.rename(tmp_path / 'v.avi', folder + b'/\xe9t\xe9.avi')
+    message = search([(*LEFT, RED)])
+    assert message.startswith('found in 1')
+    assert '1 x its path is not UTF-8' in message
+    assert b'\xe9t\xe9.png' in (tmp_path / 'out/ranking.csv').read_bytes()
+
+
 def test_a_damaged_index_is_built_again_with_a_word(search, tmp_path):
     first = search([(*LEFT, RED)])
     assert 'built again' not in search.notes
