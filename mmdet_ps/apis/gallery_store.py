@@ -432,10 +432,13 @@ def _lock(path: Path):
     file = open(path.with_name(f'.{path.name}.lock'), 'w')  # noqa: SIM115
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         file.close()
         raise UserError(
             f'{path} is being written by another run: wait for it, or name '
             'another --index'
         ) from None
+    except OSError:  # a file system without locks
+        file.close()
+        return None
     return file

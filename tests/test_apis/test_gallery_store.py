@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import json
 import os
 import signal
@@ -188,6 +190,15 @@ def test_two_runs_do_not_write_one_gallery(path):
     ):
         GalleryStore(path, 'm')
     fill(path, FRAMES)
+
+
+def test_a_file_system_without_locks_is_no_other_run(path, monkeypatch):
+    def not_here(*_):
+        raise OSError(errno.ENOSYS, 'Function not implemented')
+
+    monkeypatch.setattr(fcntl, 'flock', not_here)
+    fill(path, FRAMES)
+    assert content(path) == FRAMES
 
 
 def test_embeddings_of_another_length_are_refused(path):
