@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -31,6 +32,16 @@ DAMAGE = (
     AttributeError, OverflowError, MemoryError, RuntimeError,
     zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
+# What says nothing about the content of a file.
+UNREADABLE = frozenset(
+    (errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.ETIMEDOUT,
+     errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+)  # fmt: skip
+
+
+def is_unreadable(error: Exception) -> bool:
+    """Whether a file could not be read, whole or not: it must not be lost."""
+    return isinstance(error, OSError) and error.errno in UNREADABLE
 
 
 @dataclass
@@ -188,6 +199,7 @@ class GalleryIndex:
         Plain arrays are read, nothing is unpickled.
 
         Raises:
+            OSError: The file cannot be read.
             UserError: If the file is damaged or another.
         """
         try:
@@ -205,6 +217,8 @@ class GalleryIndex:
                     model_mark=header['model_mark'],
                 )
         except DAMAGE as error:
+            if is_unreadable(error):
+                raise
             raise UserError(
                 f'{path} is not a gallery index of this release ({error}): '
                 'delete it, it is built again'

@@ -24,7 +24,7 @@ from mmdet_ps.utils.files import replacing
 
 from .detections import Detections
 from .footage import Frame, Skipped
-from .gallery_index import DAMAGE, GalleryIndex
+from .gallery_index import DAMAGE, GalleryIndex, is_unreadable
 
 FORMAT_VERSION = 2
 BLOCK = 1 << 16  # rows copied or read at once
@@ -62,6 +62,7 @@ class GalleryStore:
         say (Callable): Takes a sentence where a gallery is begun anew.
 
     Raises:
+        OSError: The gallery is there but cannot be read; it stays as it is.
         UserError: If another run is writing the same gallery, or one that is
             to be read is damaged.
     """
@@ -89,6 +90,8 @@ class GalleryStore:
             try:
                 self._read()
             except DAMAGE as error:
+                if is_unreadable(error):
+                    raise
                 if is_read_only:
                     raise UserError(
                         f'{self.path} is damaged: {error}; delete it and '

@@ -169,6 +169,24 @@ def test_a_damaged_gallery_is_built_again_with_a_word(path, damage):
     assert content(path) == [('c', 0, [1])]
 
 
+@pytest.mark.parametrize('number', [errno.EACCES, errno.EIO, errno.ESTALE])
+def test_a_gallery_that_cannot_be_read_now_is_not_lost(
+    path, monkeypatch, number
+):
+    fill(path, FRAMES)
+    with monkeypatch.context() as patch:
+
+        def unreadable(*_, **__):
+            raise OSError(number, os.strerror(number), str(path))
+
+        patch.setattr(np, 'load', unreadable)
+        with pytest.raises(OSError, match=os.strerror(number)):
+            fill(path, [('c', 0, [1])])
+        with pytest.raises(OSError, match=os.strerror(number)):
+            load_gallery(path)
+    assert content(path) == FRAMES
+
+
 def test_a_gallery_of_another_model_or_release_is_built_again(path):
     said = []
     fill(path, FRAMES)
