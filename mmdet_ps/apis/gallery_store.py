@@ -58,7 +58,7 @@ class GalleryStore:
         path (str | Path): The file ``index.npz``; the other lies beside it.
         model_mark (str): Tells which model the embeddings are of, see
             ``gallery_index.model_mark``; None takes that of the file, to
-            read it.
+            read it, and writes nothing.
         say (Callable): Takes a sentence where a gallery is begun anew.
 
     Raises:
@@ -74,18 +74,19 @@ class GalleryStore:
         say: Callable[[str], None] = print,
     ) -> None:
         self.path, self.model_mark = Path(path), model_mark
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        is_read_only = model_mark is None
+        if not is_read_only:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file: IO[bytes] | None = None
-        self._lock = _lock(self.path)
+        self._lock = _lock(self.path, is_read_only)
         self._clear()
         try:
-            self._open(say)
+            self._open(say, is_read_only)
         except BaseException:
             self.close()
             raise
 
-    def _open(self, say: Callable[[str], None]) -> None:
-        is_read_only = self.model_mark is None
+    def _open(self, say: Callable[[str], None], is_read_only: bool) -> None:
         if self.path.exists():
             try:
                 self._read()
@@ -99,7 +100,8 @@ class GalleryStore:
                     ) from None
                 say(f'{self.path} is built again: {error}')
                 self._clear()
-        self._drop_strangers()
+        if not is_read_only:
+            self._drop_strangers()
 
     def _clear(self) -> None:
         """An empty gallery, in memory."""
@@ -425,16 +427,23 @@ class _Rows:
         return rows
 
 
-def _lock(path: Path):
-    """A lock that ends with the process, where the system has locks."""
+def _lock(path: Path, is_shared: bool):
+    """A lock that ends with the process, where the system has locks.
+
+    One that is shared keeps writers out, and writes nothing itself.
+    """
     try:
         import fcntl
     except ImportError:  # not on Windows
         return None
+    lock = path.with_name(f'.{path.name}.lock')
+    if is_shared and not os.access(lock, os.R_OK):
+        return None  # copied without it: nobody writes here
     # (it stays open as long as the lock is held)
-    file = open(path.with_name(f'.{path.name}.lock'), 'w')  # noqa: SIM115
+    file = open(lock, 'r' if is_shared else 'w')  # noqa: SIM115
+    kind = fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
         raise UserError(

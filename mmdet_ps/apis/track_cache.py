@@ -18,13 +18,14 @@ class TrackCache:
 
     Args:
         path (Path): The file; None keeps nothing.
-        say (Callable): Takes a sentence where the file is damaged.
+        say (Callable): Takes a sentence where the file is damaged or cannot
+            be written.
     """
 
     def __init__(
         self, path: Path | None, say: Callable[[str], None] = print
     ) -> None:
-        self.path = path
+        self.path, self._say = path, say
         self._numbers: dict[str, np.ndarray] = {}
         self._is_changed = False
         if path is None or not path.exists():
@@ -58,11 +59,14 @@ class TrackCache:
         self._is_changed = True
 
     def save(self) -> None:
-        """Write what is new."""
+        """Write what is new, if that is possible."""
         if self.path is None or not self._is_changed:
             return
-        with replacing(self.path) as beside, open(beside, 'wb') as file:
-            np.savez_compressed(file, **self._numbers)
+        try:
+            with replacing(self.path) as beside, open(beside, 'wb') as file:
+                np.savez_compressed(file, **self._numbers)
+        except OSError as error:  # the folder may be there to read alone
+            self._say(f'tracks are not kept, {self.path}: {error.strerror}')
         self._is_changed = False
 
 

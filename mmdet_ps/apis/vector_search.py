@@ -216,6 +216,7 @@ class FaissSearch:
         """Write the index, with a checksum beside it."""
         faiss = import_faiss()
         with replacing(path) as beside:
+            beside.touch()  # what FAISS raises of a path is no OSError
             faiss.write_index(self._index, str(beside))
             checksum = checksum_of(beside)
         state = dict(
@@ -295,7 +296,10 @@ def _grown(
     if search is None:
         search = FaissSearch(vectors)
     if path is not None and any(change):
-        search.save(path)
+        try:
+            search.save(path)
+        except OSError as error:  # the folder may be there to read alone
+            say(f'the index is not kept, {path}: {error.strerror}')
     say(
         f'FAISS searches {len(vectors)} persons; of the 10 nearest it finds '
         f'{100 * search.recall:.1f} % (measured against exact search)'

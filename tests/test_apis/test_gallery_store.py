@@ -219,6 +219,19 @@ def test_a_file_system_without_locks_is_no_other_run(path, monkeypatch):
     assert content(path) == FRAMES
 
 
+def test_who_reads_writes_nothing_and_lets_others_read(path):
+    fill(path, FRAMES)
+    lock = path.with_name('.index.npz.lock')
+    with GalleryStore(path, None) as store, GalleryStore(path, None):
+        assert len(store) == 3
+        with pytest.raises(UserError, match='another run'):
+            GalleryStore(path, 'm')
+    lock.unlink()
+    names = sorted(path.parent.iterdir())
+    assert len(load_gallery(path)) == 3
+    assert sorted(path.parent.iterdir()) == names
+
+
 def test_embeddings_of_another_length_are_refused(path):
     with GalleryStore(path, 'm') as store:
         store.append(Frame('a'), 's', persons(1, width=4))

@@ -159,6 +159,15 @@ def test_the_gallery_says_what_counts_as_alike():
     assert 0.8 < likeness.least < likeness.same < 1
 
 
+def test_in_a_folder_to_read_alone_tracks_are_not_kept(tmp_path):
+    (tmp_path / 'a').touch()  # no folder, so that nothing is written into it
+    gallery, truth = video([walk(0, 60)], TIMES)
+    said = []
+    cache = TrackCache(tmp_path / 'a/b', said.append)
+    assert agree(link_gallery(gallery, cache=cache), truth)
+    assert 'tracks are not kept' in said[0]
+
+
 def test_videos_are_linked_once(tmp_path, monkeypatch):
     people = [walk(0, 60), walk(1000, -50), walk(400, 0, y=400)]
     gallery, truth = video(people, TIMES)

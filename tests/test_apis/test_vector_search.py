@@ -80,6 +80,14 @@ def test_an_index_is_kept_on_disk_and_grown(faiss, tmp_path):
     assert search.nearest(vectors[1400:1401], 1)[0][0, 0] == 1400
 
 
+def test_in_a_folder_to_read_alone_an_index_is_not_kept(faiss, tmp_path):
+    (tmp_path / 'a').touch()  # no folder, so that nothing is written into it
+    said, vectors = [], people(600)
+    search = choose_search(vectors, 'faiss', tmp_path / 'a/b', said.append)
+    assert 'the index is not kept' in said[0]
+    assert search.nearest(vectors[:1], 1)[0][0, 0] == 0
+
+
 @pytest.mark.parametrize('suffix', ['', '.json'])
 def test_a_damaged_index_is_built_again_with_a_word(faiss, tmp_path, suffix):
     path, said = tmp_path / 'a.faiss', []
