@@ -124,6 +124,11 @@ class FaissSearch:
         return self._index.ntotal
 
     @property
+    def width(self) -> int:
+        """Length of a vector."""
+        return self._index.d
+
+    @property
     def lists(self) -> int:
         """Number of lists that the vectors are sorted into."""
         return self._index.nlist
@@ -137,7 +142,7 @@ class FaissSearch:
         """Choose the lists, and empty them."""
         faiss = import_faiss()
         count, width = vectors.shape
-        lists = max(1, int(LISTS_PER_ROOT * count**0.5))
+        lists = min(max(1, int(LISTS_PER_ROOT * count**0.5)), count)
         self._index = faiss.IndexIVFFlat(
             faiss.IndexFlatIP(width), width, lists, faiss.METRIC_INNER_PRODUCT
         )
@@ -289,6 +294,8 @@ def _grown(
     if path is not None and Path(path).exists():
         try:
             search = FaissSearch.load(path)
+            if search.width != vectors.shape[1]:
+                raise UserError(f'{path} is of vectors of another length')
             change = search.update(vectors)
         except UserError as error:
             say(f'the index is built again: {error}')

@@ -80,6 +80,23 @@ def test_an_index_is_kept_on_disk_and_grown(faiss, tmp_path):
     assert search.nearest(vectors[1400:1401], 1)[0][0, 0] == 1400
 
 
+def test_an_index_of_vectors_of_another_length_is_built_again(faiss, tmp_path):
+    path, said = tmp_path / 'a.faiss', []
+    choose_search(people(600), 'faiss', path, said.append)
+    vectors = people(600, width=8)
+    search = choose_search(vectors, 'faiss', path, said.append)
+    assert 'built again' in said[1] and 'another length' in said[1]
+    assert search.nearest(vectors[:1], 1)[0][0, 0] == 0
+
+
+@pytest.mark.parametrize('count', [1, 2, 15])
+def test_faiss_holds_a_few_vectors(faiss, count):
+    vectors = people(count)
+    search = choose_search(vectors, 'faiss', say=lambda _: None)
+    numbers, _ = search.nearest(vectors, 1)
+    assert numbers[:, 0].tolist() == list(range(count))
+
+
 def test_in_a_folder_to_read_alone_an_index_is_not_kept(faiss, tmp_path):
     (tmp_path / 'a').touch()  # no folder, so that nothing is written into it
     said, vectors = [], people(600)
