@@ -109,7 +109,10 @@ def find_footage(sources: str | Path | Iterable[str | Path]) -> Footage:
     for source in map(Path, sources):
         if source.is_dir():
             for path in walk(source, footage):
-                sort_in(path, footage)
+                if is_answer(path):
+                    footage.skip(path, 'written by a search')
+                else:
+                    sort_in(path, footage)
         elif source.is_file():
             kind = sort_in(source, footage)
             if kind is None:
@@ -160,6 +163,21 @@ def walk(folder: Path, footage: Footage) -> Iterator[Path]:
         yield from (
             Path(place, name) for name in sorted(names) if name[0] != '.'
         )
+
+
+def is_answer(path: Path) -> bool:
+    """Whether a search wrote a picture or clip, by its name and place.
+
+    It shows persons of the footage again, who would be found there.
+    """
+    if path.name == 'query_persons.jpg':
+        return True
+    folder = path.parent
+    if folder.name == 'clips' and path.stem.isdecimal():
+        folder = folder.parent
+    elif path.name != 'ranking.jpg':
+        return False
+    return (folder / 'ranking.json').is_file()
 
 
 def sort_in(path: Path, footage: Footage) -> str | None:

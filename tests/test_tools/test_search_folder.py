@@ -176,6 +176,16 @@ def test_a_damaged_index_is_built_again_with_a_word(search, tmp_path):
         assert 'built again' not in search.notes
 
 
+def test_answers_within_the_footage_are_no_footage(search, tmp_path):
+    write_frames(tmp_path / 'frames/v.avi', [scene([(*LEFT, RED)])])
+    to = ('--out', tmp_path / 'frames/answers', '--clips')
+    assert '2 persons' in search([(*LEFT, RED), (*RIGHT, BLUE)], *to)
+    for number in (1, 3):  # the persons listed; then a picture and a clip
+        message = search([(*LEFT, RED)], *to, '--threshold', '0')
+        assert 'searched 3 frames of 2 pictures and 1 videos' in message
+        assert f'{number} x written by a search' in message
+
+
 def test_files_can_be_taken_out_of_the_index(search, tmp_path):
     search([(*LEFT, RED)])
     a = tmp_path / 'frames/a.png'
