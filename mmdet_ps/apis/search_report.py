@@ -214,9 +214,14 @@ def write_clips(
 ) -> list[Path]:
     """Write a clip of every accepted answer that is a track of a video.
 
+    Clips that an earlier search left in the folder are removed.
+
     Returns:
         list[Path]: The files written, named by the rank of the answer.
     """
+    for old in folder.glob('*.mp4'):
+        if old.stem.isdecimal():
+            old.unlink()
     written = []
     for answer in answers:
         if answer.accepted and answer.track >= 0 and answer.start >= 0:

@@ -186,6 +186,14 @@ def test_answers_within_the_footage_are_no_footage(search, tmp_path):
         assert f'{number} x written by a search' in message
 
 
+def test_clips_of_an_earlier_search_do_not_stay(search, tmp_path):
+    write_frames(tmp_path / 'frames/v.avi', [scene([(*LEFT, RED)])])
+    search([(*LEFT, RED)], '--clips')
+    assert len(list((tmp_path / 'out/clips').iterdir())) == 1
+    search([(*LEFT, (180, 60, 180))], '--clips', '--threshold', '0.95')
+    assert not list((tmp_path / 'out/clips').iterdir())
+
+
 def test_files_can_be_taken_out_of_the_index(search, tmp_path):
     search([(*LEFT, RED)])
     a = tmp_path / 'frames/a.png'
