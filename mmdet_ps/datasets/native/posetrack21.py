@@ -16,6 +16,7 @@ import numpy as np
 from mmdet_ps.structures.boxes import iou_matrix
 from mmdet_ps.structures.fields import UNLABELLED
 
+from .errors import REFETCH, NativeDataError
 from .files import NativeRoot, are_pixels
 from .json_entries import Entry, belonging, by_id, read_json
 from .records import (
@@ -40,8 +41,7 @@ def read_posetrack21(root: NativeRoot) -> NativeSet:
     notes: list[Note] = []
     train = read_scenes(root.file(f'{FOLDER}/train.json'), notes)
     test = read_scenes(root.file(f'{FOLDER}/val.json'), notes)
-    query_file = root.file(f'{FOLDER}/query.json')
-    queries = read_scenes(query_file, notes)
+    queries = read_queries(root.file(f'{FOLDER}/query.json'), notes)
     train_ids, test_ids = _identities(train), _identities(test)
     for shared in sorted(train_ids & test_ids):
         notes.append(
@@ -96,6 +96,19 @@ def read_scenes(path: Path, notes: list[Note]) -> list[ImageRecord]:
         _record(image, grouped[key], path, notes)
         for key, image in images.items()
     ]
+
+
+def read_queries(path: Path, notes: list[Note]) -> list[ImageRecord]:
+    """Read the images of query.json, see :func:`read_scenes`.
+
+    Raises:
+        NativeDataError: The file is damaged, or no person in it has an
+            identity.
+    """
+    queries = read_scenes(path, notes)
+    if not _identities(queries):
+        raise NativeDataError(path, 'names no query', REFETCH)
+    return queries
 
 
 def _record(
@@ -169,8 +182,7 @@ def add_missing_queries(
 
     Args:
         test (list[ImageRecord]): The test set; changed.
-        queries (list[ImageRecord]): What :func:`read_scenes` reads out of
-            query.json.
+        queries (list[ImageRecord]): What :func:`read_queries` reads.
         notes (list[Note]): Takes a note for everything that is added.
 
     Returns:

@@ -167,7 +167,7 @@ def _read_posetrack21(root: NativeRoot, names: Sequence[str] | None) -> list:
     folder = posetrack21.FOLDER
     gallery = posetrack21.read_scenes(root.file(f'{folder}/val.json'), [])
     inside = len(gallery)
-    asked = posetrack21.read_scenes(root.file(f'{folder}/query.json'), [])
+    asked = posetrack21.read_queries(root.file(f'{folder}/query.json'), [])
     posetrack21.add_missing_queries(gallery, asked, [])
     images = [record.img_path for record in gallery]
     index = {image: k for k, image in enumerate(images)}

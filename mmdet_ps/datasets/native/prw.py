@@ -228,7 +228,8 @@ def read_queries(path: Path) -> list[tuple[int, np.ndarray, str]]:
         frame.
 
     Raises:
-        NativeDataError: A line has another form; it is named.
+        NativeDataError: A line has another form, and is named; or there is
+            none.
     """
     queries = []
     for number, line in read_lines(path):
@@ -247,6 +248,8 @@ def read_queries(path: Path) -> list[tuple[int, np.ndarray, str]]:
         queries.append(
             (person_id, xywh_to_xyxy(box)[0], stem.removesuffix('.jpg'))
         )
+    if not queries:
+        raise NativeDataError(path, 'names no query', REFETCH)
     return queries
 
 

@@ -190,6 +190,12 @@ ERRORS = {
         'prw', lambda root: savemat(root / 'ID_test.mat',
                                     {'ID_test2': [[479, 932]]}),
         r'ID_test.mat: identities \[932\] are also in ID_train.mat'),
+    'no query': ('prw', write('query_info.txt', '\n'),
+                 'query_info.txt: names no query'),
+    'no query with an identity': (
+        'posetrack21', edit(f'{PT}/query.json', lambda d: [
+            row.update(person_id=None) for row in d['annotations']]),
+        'query.json: names no query'),
     'query line too short': ('prw', append('query_info.txt', '\n5 1 2 3 4'),
                              'query_info.txt: line 5 is not "id x y w h'),
     'query line of words': (
