@@ -52,7 +52,10 @@ def read_apart(
     if VARIABLE in os.environ:
         return function(*args, **options)
     receiver, sender = multiprocessing.Pipe(duplex=False)
-    with tempfile.TemporaryDirectory(prefix='mmdet_ps_reading_') as folder:
+    # A process whose parent was killed may still write into the folder.
+    with tempfile.TemporaryDirectory(
+        prefix='mmdet_ps_reading_', ignore_cleanup_errors=True
+    ) as folder:
         # Not held open here, since Windows lets nobody else open it then.
         journal = Path(folder, 'path')
         process = multiprocessing.Process(
