@@ -14,7 +14,14 @@ import numpy as np
 
 from .files import NativeRoot, are_pixels, walk_files
 from .json_entries import Entry, read_json
-from .records import ImageRecord, NativeSet, Note, Split, person_facts
+from .records import (
+    ImageRecord,
+    NativeSet,
+    Note,
+    Split,
+    drop_flat,
+    person_facts,
+)
 
 TIMES = ('day', 'night')
 PEDESTRIAN = 'pedestrian'
@@ -49,6 +56,7 @@ def read_eurocity(root: NativeRoot) -> NativeSet:
             labels,
             f'EuroCity {source} labels',
         )
+        drop_flat(records, notes)
         splits.append(Split(name, records))
     return NativeSet(splits, person_facts(splits, notes), notes, clip=True)
 
@@ -86,8 +94,6 @@ def read_frame(path: Path, root: Path) -> ImageRecord:
         )
         if not are_pixels(box):
             raise child.error('not in the image')
-        if box[2] <= box[0] or box[3] <= box[1]:
-            continue
         boxes.append(box)
         ignored.append(
             identity != PEDESTRIAN

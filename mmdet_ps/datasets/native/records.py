@@ -96,6 +96,21 @@ class Note:
     count: int = 1
 
 
+def drop_flat(records: list[ImageRecord], notes: list[Note]) -> None:
+    """Drop the boxes without area of some images, in place.
+
+    Args:
+        records (list[ImageRecord]): The images; changed.
+        notes (list[Note]): Takes a note for every box that is dropped.
+    """
+    for record in records:
+        flat = (record.boxes[:, 2:] <= record.boxes[:, :2]).any(axis=1)
+        for box in record.boxes[flat].tolist():
+            where = f'{record.img_path} {box}'
+            notes.append(Note('box without area', where, 'dropped'))
+        record.keep(~flat)
+
+
 @dataclass
 class Split:
     """What becomes one annotation file.

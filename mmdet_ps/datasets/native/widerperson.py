@@ -13,7 +13,14 @@ import numpy as np
 
 from .errors import REFETCH, NativeDataError
 from .files import NativeRoot, are_pixels, read_lines
-from .records import ImageRecord, NativeSet, Note, Split, person_facts
+from .records import (
+    ImageRecord,
+    NativeSet,
+    Note,
+    Split,
+    drop_flat,
+    person_facts,
+)
 
 PERSONS = (1, 2, 3)  # pedestrian, rider, partially visible
 IGNORED = (4, 5)  # ignore region, crowd
@@ -34,6 +41,7 @@ def read_widerperson(root: NativeRoot) -> NativeSet:
             stems,
             f'WiderPerson {source} annotations',
         )
+        drop_flat(records, notes)
         splits.append(Split(name, records))
     return NativeSet(splits, person_facts(splits, notes), notes, clip=True)
 
@@ -65,7 +73,6 @@ def read_image(stem: str, root: Path) -> ImageRecord:
         )
     rows = np.array([_row(line, number, path) for number, line in lines[1:]])
     rows = rows.reshape(-1, 5)
-    rows = rows[(rows[:, 3] > rows[:, 1]) & (rows[:, 4] > rows[:, 2])]
     return ImageRecord(
         f'Images/{stem}.jpg', rows[:, 1:], ignored=np.isin(rows[:, 0], IGNORED)
     )

@@ -375,6 +375,13 @@ REPAIRS = {
         'crowdhuman', append(ODGT, '\n' + json.dumps(dict(ID='3,c', gtboxes=[
             dict(tag='person', fbox=[1, 2, 0, 4])]))),
         'box without area', 'dropped'),
+    'flat box as corners': (
+        'widerperson', write('Annotations/000001.jpg.txt', '1\n1 5 5 5 9'),
+        'box without area', 'dropped'),
+    'flat box in a child': (
+        'eurocity', edit('day/labels/train/bonn/bonn_00001.json',
+                         lambda d: d['children'][0].update(x1=10)),
+        'box without area', 'dropped'),
     'name without identity': (
         'market1501', lambda root: trees.save_image(root / 'query/odd.jpg'),
         'name without identity and camera', 'left out'),
