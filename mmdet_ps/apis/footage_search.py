@@ -155,7 +155,7 @@ class FootageSearch:
             threshold,
             top_k,
             per_frame=unit == 'frame',
-            query=sightings[0],
+            queries=sightings,
         )
 
 

@@ -1,6 +1,7 @@
 """One person in a gallery index, who may well not be there."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,7 +72,7 @@ def find_person(
     threshold: float,
     top_k: int = 10,
     per_frame: bool = True,
-    query: tuple[Frame, np.ndarray] | None = None,
+    queries: Sequence[tuple[Frame, np.ndarray]] = (),
 ) -> list[Answer]:
     """The most similar persons of the gallery.
 
@@ -82,8 +83,8 @@ def find_person(
         top_k: Greatest number of answers.
         per_frame: Only the best person of each frame: nobody is twice in
             one frame.
-        query: Frame and box the embedding is from. That person in that
-            frame is no answer.
+        queries: Frames and xyxy boxes that the embedding is from. That
+            person in such a frame is no answer.
     """
     order, similarities = index.search(embedding)
     answers: list[Answer] = []
@@ -91,10 +92,12 @@ def find_person(
     for person, similarity in zip(order, similarities):
         frame = index.frames[index.frame_of[person]]
         bbox = index.bboxes[person]
-        if query is not None and same_frame(frame, query[0]):
-            if iou_matrix(bbox, query[1])[0, 0] >= 0.5:
-                continue
-        elif per_frame and frame in seen:
+        if per_frame and frame in seen:
+            continue
+        if any(
+            same_frame(frame, asked) and iou_matrix(bbox, box)[0, 0] >= 0.5
+            for asked, box in queries
+        ):
             continue
         seen.add(frame)
         answers.append(

@@ -49,10 +49,18 @@ def test_one_answer_per_frame_best_first_accepted_above_threshold():
 def test_the_query_itself_is_no_answer_but_others_in_its_frame_are():
     index = make_index([(0, 0, 0), (0, 50, 30), (1, 0, 40)])
     query = (Frame('f0.jpg'), np.array([1, 0, 11, 20]))
-    answers = find_person(index, EAST, 0.5, query=query)
+    answers = find_person(index, EAST, 0.5, queries=[query])
     assert [a.bbox[0] for a in answers] == [50, 0]
     elsewhere = (Frame('other.jpg'), np.array([1, 0, 11, 20]))
-    assert len(find_person(index, EAST, 0.5, query=elsewhere)) == 2
+    assert len(find_person(index, EAST, 0.5, queries=[elsewhere])) == 2
+
+
+def test_no_picture_of_the_query_is_an_answer_and_no_frame_gives_two():
+    index = make_index([(0, 0, 0), (0, 50, 30), (0, 90, 40), (1, 0, 5)])
+    box = np.array([1, 0, 11, 20])
+    queries = [(Frame('f0.jpg'), box), (Frame('f1.jpg'), box)]
+    answers = find_person(index, EAST, 0.5, queries=queries)
+    assert [(a.frame.path, a.bbox[0]) for a in answers] == [('f0.jpg', 50)]
 
 
 def test_pairs_of_one_frame_are_strangers_unless_they_overlap():
