@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,18 +82,26 @@ def read_query_table(path: str | Path) -> list[Query]:
     file.
 
     Raises:
-        UserError: The file has no row, or a row has no path, a part of a box
-            alone, or words in place of numbers; file and line are named.
+        UserError: The file is not UTF-8 or has no row, or a row has no path,
+            a part of a box alone, or words in place of numbers; file and
+            line are named.
     """
     queries: dict[str, Query] = {}
-    with open(path, encoding='utf-8-sig', newline='') as file:
-        for number, row in enumerate(csv.DictReader(file), 2):
+    try:
+        text = Path(path).read_bytes().decode('utf-8-sig')
+    except UnicodeDecodeError:
+        raise UserError(
+            f'{path}: is not UTF-8: save it as "CSV UTF-8"'
+        ) from None
+    with io.StringIO(text, newline='') as file:
+        rows = csv.DictReader(file)
+        for row in rows:
             try:
                 name, picture = _table_row(row, Path(path).parent)
             except ValueError:
                 raise UserError(
-                    f'{path}: line {number} is no query: the columns are '
-                    f'{",".join(COLUMNS)}, the last five may be empty'
+                    f'{path}: line {rows.line_num} is no query: the columns '
+                    f'are {",".join(COLUMNS)}, the last five may be empty'
                 ) from None
             queries.setdefault(name, Query(name)).pictures.append(picture)
     if not queries:

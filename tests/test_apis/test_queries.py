@@ -113,8 +113,14 @@ def test_a_bad_row_is_named(tmp_path, row):
     path.write_text(f'name,path,frame,x1,y1,x2,y2\nBob,b.jpg\n{row}\n')
     with pytest.raises(UserError, match='people.csv: line 3 is no query'):
         read_query_table(path)
+    path.write_text(f'name,path,frame,x1,y1,x2,y2\n\n{row}\n')
+    with pytest.raises(UserError, match='people.csv: line 3 is no query'):
+        read_query_table(path)
     path.write_text('name,path\n')
     with pytest.raises(UserError, match='holds no query'):
+        read_query_table(path)
+    path.write_bytes('name,path\nM\xfcller,a.jpg\n'.encode('latin1'))
+    with pytest.raises(UserError, match='people.csv: is not UTF-8'):
         read_query_table(path)
 
 
