@@ -14,6 +14,7 @@ import numpy as np
 from mmdet_ps.utils.errors import UserError
 
 from ..utils.images import IMAGE_SUFFIXES, write_image
+from ..utils.videos import VIDEO_SUFFIXES
 from ..visualization.drawing import BLUE, draw_boxes
 from .footage import Frame, FrameReader
 
@@ -205,17 +206,20 @@ def load_query(picture: QueryPicture) -> tuple[Frame, np.ndarray]:
         (H, W, 3).
 
     Raises:
-        UserError: If it is a folder, a video without number of a frame, or
-            an image with one.
+        FileNotFoundError: If it is not there.
+        UserError: If it is a folder, a video without number of a frame, an
+            image with one, or nothing that OpenCV reads.
     """
     path, number = Path(picture.path), picture.frame
     if path.is_dir():
         raise UserError(
             f'{path} is a folder: name a picture of the person, or several'
         )
-    is_video = path.suffix.lower() not in IMAGE_SUFFIXES
-    if is_video and number is None:
+    suffix = path.suffix.lower()
+    if suffix in VIDEO_SUFFIXES and number is None:
         raise UserError(f'{path} is a video: add --query-frame N')
+    # Of another form, it is what it is said to be.
+    is_video = suffix not in IMAGE_SUFFIXES and number is not None
     if number is not None and (number < 0 or not (is_video or number == 0)):
         raise UserError(
             f'--query-frame {number}: {path} is '

@@ -76,6 +76,8 @@ def test_a_frame_of_a_video_comes_with_its_time(tmp_path):
         ('b.png', 3, '--query-frame 3: .*b.png is no video'),
         ('', None, 'is a folder: name a picture'),
         ('c.png', None, 'c.png is not there'),
+        ('ann', None, 'ann is not there'),
+        ('d.heic', None, 'd.heic is not an image.*convert it to JPEG'),
         ('d.heic', 0, 'd.heic is neither an image nor a video'),
     ],
 )
