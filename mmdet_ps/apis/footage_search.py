@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,6 +168,20 @@ def beside(path: Path | None, suffix: str) -> Path | None:
     return path and path.with_name(f'{path.name}.{suffix}')
 
 
+def _held(
+    store: GalleryStore, names: Sequence[str], say: Callable[[str], None]
+) -> list[str]:
+    """The files of a gallery that are named, however their paths are."""
+    paths = {os.path.abspath(path): path for path in store.sources}
+    found = []
+    for name in names:
+        if os.path.abspath(name) in paths:
+            found.append(paths[os.path.abspath(name)])
+        else:
+            say(f'{name} is not in {store.path}, and cannot be taken out')
+    return found
+
+
 def index_into(
     path: Path,
     model: nn.Module,
@@ -186,7 +201,8 @@ def index_into(
         footage (Footage): What is searched.
         score_thr, sampling, batch_size, progress: See ``index_footage``.
         say (Callable): Takes a sentence where something had to be mended.
-        remove (Sequence[str]): Files to take out of the gallery before.
+        remove (Sequence[str]): Files to take out of the gallery before; of
+            those that it does not hold, ``say`` tells.
 
     Returns:
         GalleryIndex: The part of the gallery that the footage makes up.
@@ -195,7 +211,8 @@ def index_into(
         UserError: Another run is writing the same gallery.
     """
     with GalleryStore(path, model_mark(model, score_thr), say) as store:
-        store.remove(remove)
+        if remove:
+            store.remove(_held(store, remove, say))
         index_footage(
             model, footage, store, score_thr, sampling, batch_size, progress
         )

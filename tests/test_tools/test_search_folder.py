@@ -198,7 +198,11 @@ def test_files_can_be_taken_out_of_the_index(search, tmp_path):
     search([(*LEFT, RED)])
     a = tmp_path / 'frames/a.png'
     a.rename(tmp_path / 'a.png')
-    message = search([(*LEFT, RED)], '--remove', a)
+    other = tmp_path / 'frames/../frames/a.png'  # the same, otherwise written
+    message = search([(*LEFT, RED)], '--remove', other, 'z.png')
+    assert 'note: z.png is not in ' in search.notes
+    assert 'a.png' not in search.notes
+    assert a.name not in str(load_gallery(tmp_path / 'out/index.npz').frames)
     assert message.startswith('not found')
     assert 'searched 1 frames' in message
 
