@@ -115,9 +115,9 @@ class GalleryIndex:
 
         Args:
             frames (Iterable[Frame]): Frames of the index, in the order that
-                the part is to have.
+                the part is to have; one that is repeated counts once.
         """
-        new_of = {frame: i for i, frame in enumerate(frames)}
+        new_of = {frame: i for i, frame in enumerate(dict.fromkeys(frames))}
         stamps = dict(zip(self.frames, self.stamps))
         moved = np.array(
             [new_of.get(frame, -1) for frame in self.frames], dtype=np.int64
@@ -238,7 +238,7 @@ def build_index(
 
     Args:
         model: From ``init_model``.
-        frames: What to search, from ``list_frames``.
+        frames: What to search, from ``list_frames``; each once.
         score_thr: Detections of a lower score are left out.
         known: Earlier index; its frames are reused if the file has not
             changed and the model, its test settings and ``score_thr`` are
@@ -263,7 +263,7 @@ def build_index(
             if stamps.get(frame) == old
         )
     done = set(index.frames)
-    missing = [frame for frame in frames if frame not in done]
+    missing = [f for f in dict.fromkeys(frames) if f not in done]
     rows = []
     for frame, image in progress(LoadedFrames(missing)):
         rows.append((frame, detect(model, image, score_thr=score_thr)))

@@ -48,6 +48,14 @@ def test_search_ranks_by_similarity(model, folder):
     assert similarities == pytest.approx([0.8, 0.6, 0.0], abs=0.01)
 
 
+def test_a_frame_that_is_named_twice_is_searched_once(model, folder):
+    frames, counter = list_frames(folder), Counter()
+    twice = [frames[0], *frames]
+    index = build_index(model, twice, progress=counter)
+    assert counter.searched == 3
+    assert index.frames == frames and index.frame_of.tolist() == [0, 0, 2]
+
+
 def test_saved_and_loaded_it_is_the_same(model, folder, tmp_path):
     index = build_index(model, list_frames(folder))
     index.save(tmp_path / 'cache/gallery.npz')
