@@ -108,7 +108,9 @@ def write_coco(
         if number not in numbers:
             numbers[number] = len(images) + 1
             frame = gallery.frames[number]
-            width, height = sizes.setdefault(frame.path, size_of(frame))
+            if frame.path not in sizes:
+                sizes[frame.path] = size_of(frame)
+            width, height = sizes[frame.path]
             image = dict(
                 id=numbers[number],
                 file_name=frame.path,

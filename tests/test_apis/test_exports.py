@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmdet_ps.apis import Frame
+from mmdet_ps.apis import Frame, exports
 from mmdet_ps.apis.clips import write_clip as write_track_clip
 from mmdet_ps.apis.exports import (
     to_fiftyone,
@@ -52,7 +52,14 @@ def test_mot_text_has_a_file_per_video(world, tmp_path):
     assert written[1].read_text().startswith('5,3,5.00,5.00,3.00,4.00,')
 
 
-def test_coco_has_images_boxes_tracks_and_names(world, tmp_path):
+def test_coco_has_images_boxes_tracks_and_names(world, tmp_path, monkeypatch):
+    opened = []
+    measured = exports.size_of
+    monkeypatch.setattr(
+        exports,
+        'size_of',
+        lambda frame: opened.append(frame.path) or measured(frame),
+    )
     write_coco(tmp_path / 'coco.json', *world, {0: 'Ann', 1: 'Bob'})
     content = json.loads((tmp_path / 'coco.json').read_text())
     images = {image['id']: image for image in content['images']}
@@ -69,6 +76,7 @@ def test_coco_has_images_boxes_tracks_and_names(world, tmp_path):
     assert (images[1]['width'], images[1]['height']) == (80, 60)
     assert (images[2]['width'], images[2]['height']) == (64, 48)
     assert images[3]['seconds'] == 0.4
+    assert len(opened) == len(set(opened)) == 2, 'a video is opened once'
 
 
 def test_supervision_gets_boxes_scores_tracks_and_embeddings(world):
