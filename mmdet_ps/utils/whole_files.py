@@ -1,5 +1,6 @@
 """Writing through mmengine so that a file is whole or not there."""
 
+import errno
 import os
 from io import BytesIO
 from pathlib import Path
@@ -53,9 +54,13 @@ def holds(path: Path, content: memoryview) -> bool:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring a folder's renamed entries onto the disk."""
+    """Bring a folder's renamed entries onto the disk, where that is known."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        # What some network and shared file systems answer for a folder.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(descriptor)
