@@ -22,7 +22,7 @@ class OnnxModel:
 
     Args:
         path (str | Path): Written by ``tools/export_onnx.py``.
-        device (str): ``cpu``, or ``cuda`` with onnxruntime-gpu.
+        device (str): ``cpu``, or with onnxruntime-gpu ``cuda``, ``cuda:1``.
 
     Raises:
         UserError: If the file is no such model, or onnxruntime is missing.
@@ -32,15 +32,19 @@ class OnnxModel:
         runtime = optional('onnxruntime')
         if not Path(path).is_file():
             raise FileNotFoundError(f'{path} is not there: check the path')
-        provider = PROVIDERS.get(device.split(':')[0])
-        if provider not in runtime.get_available_providers():
+        kind, _, number = device.partition(':')
+        provider = PROVIDERS.get(kind)
+        if provider not in runtime.get_available_providers() or not (
+            number.isdecimal() or number == ''
+        ):
             raise UserError(
                 f'device={device!r}: onnxruntime does not offer it; '
                 'use cpu, or install onnxruntime-gpu'
             )
+        options = {'device_id': int(number or 0)} if kind == 'cuda' else {}
         try:
             self._session = runtime.InferenceSession(
-                str(path), providers=[provider]
+                str(path), providers=[(provider, options)]
             )
             held = self._session.get_modelmeta().custom_metadata_map
             self.settings = json.loads(held['mmdet_ps'])

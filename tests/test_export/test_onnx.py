@@ -3,13 +3,14 @@
 import runpy
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
-from mmdet_ps.apis import detect, embed_boxes, init_model
+from mmdet_ps.apis import detect, embed_boxes, init_model, onnx_model
 from mmdet_ps.apis.gallery_index import model_mark
 from mmdet_ps.export.deform_sampling import plain_deform_convs, sampled_conv
 from mmdet_ps.export.onnx_file import exportable, write_onnx
@@ -164,3 +165,26 @@ def test_layers_are_as_before_after_an_export():
     after = detect(model, image)
     assert np.array_equal(before.scores, after.scores)
     assert not any('forward' in vars(m) for m in model.modules())
+
+
+def test_a_gpu_is_chosen_by_its_number(tmp_path, monkeypatch):
+    asked = []
+
+    class Session:
+        def __init__(self, _, providers):
+            asked.extend(providers)
+
+        def get_modelmeta(self):
+            return SimpleNamespace(custom_metadata_map=dict(mmdet_ps='{}'))
+
+    runtime = SimpleNamespace(
+        get_available_providers=lambda: ['CUDAExecutionProvider'],
+        InferenceSession=Session,
+    )
+    monkeypatch.setattr(onnx_model, 'optional', lambda _: runtime)
+    path = tmp_path / 'a.onnx'
+    path.write_bytes(b'x')
+    init_model(path, device='cuda:1')
+    assert asked == [('CUDAExecutionProvider', {'device_id': 1})]
+    with pytest.raises(UserError, match='does not offer it'):
+        init_model(path, device='cuda:x')
