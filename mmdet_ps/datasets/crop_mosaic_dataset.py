@@ -16,6 +16,8 @@ from mmdet_ps.utils.errors import UserError
 from .permutation import shuffled
 from .samplers.identity_sampler import draw, identity_groups
 
+MAX_DRAWS = 1000  # canvases in a row that a pipeline may give up
+
 
 @DATASETS.register_module()
 class CropMosaicDataset:
@@ -147,7 +149,22 @@ class CropMosaicDataset:
         ]
         return [crop for group in crops for crop in group]
 
-    def __getitem__(self, idx: int) -> dict | None:
+    def __getitem__(self, idx: int) -> dict:
+        """One canvas; the next one where the pipeline gives it up.
+
+        Raises:
+            UserError: The pipeline gives up one after another.
+        """
+        for step in range(MAX_DRAWS):
+            results = self._make((idx + step) % len(self))
+            if results is not None:
+                return results
+        raise UserError(
+            f'the pipeline of the mosaics left nothing of {MAX_DRAWS} in a '
+            'row: take out what drops all persons of a picture'
+        )
+
+    def _make(self, idx: int) -> dict | None:
         info = self.get_data_info(idx)
         crops = [self.dataset[k] for k in info['crops']]
         rng = np.random.default_rng([self.seed, idx, len(self)])

@@ -79,6 +79,18 @@ def test_an_index_always_shows_the_same(tmp_path):
     assert any(one.crops_of(k) != different.crops_of(k) for k in range(9))
 
 
+def test_a_canvas_that_the_pipeline_gives_up_is_made_up_for(tmp_path):
+    """Transforms return None where they leave nobody in a picture."""
+    drop = [lambda results: results if results['img_id'] % 3 == 1 else None]
+    dataset = mosaic(
+        tmp_path, [4, 4], grid=(2, 2), num_rounds=3, pipeline=drop
+    )
+    assert [dataset[k]['img_id'] for k in range(6)] == [1, 1, 4, 4, 4, 1]
+    dataset.pipeline = lambda results: None
+    with pytest.raises(ValueError, match='drops all persons'):
+        dataset[0]
+
+
 def test_a_grid_that_groups_do_not_fill_is_an_error(tmp_path):
     with pytest.raises(ValueError, match='make it divide'):
         mosaic(tmp_path, [6], grid=(3, 3), num_instances=2)
