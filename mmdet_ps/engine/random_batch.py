@@ -186,29 +186,33 @@ def random_batch(
         seed: Of the noise and of the places of the persons.
     """
     generator = torch.Generator().manual_seed(seed)
-    samples: list[tuple[str | None, Tensor, DetDataSample]] = []
+    # By branch and view, the image and its sample: the views of a picture
+    # have one place in the batch, by which a model knows them as such.
+    rows: list[dict[str | None, tuple[Tensor, DetDataSample]]] = []
     for group in pictures:
+        names = [
+            group.branch and group.branch + suffix
+            for suffix in ('', SECOND_VIEW)[: group.views]
+        ]
         for number in range(group.number // group.views):
             boxes, ids = random_persons(group, num_identities, generator)
-            for view in range(group.views):
-                suffix = SECOND_VIEW if view else ''
-                name = group.branch and group.branch + suffix
-                source = group.sources[number % len(group.sources)]
-                samples.append(
-                    (name, *random_picture(group, boxes, ids, source))
-                )
+            source = group.sources[number % len(group.sources)]
+            rows.append(
+                {
+                    name: random_picture(group, boxes, ids, source)
+                    for name in names
+                }
+            )
+    parts = enumerate(('inputs', 'data_samples'))
     if pictures[0].branch is None:
-        return dict(
-            inputs=[image for _, image, _ in samples],
-            data_samples=[sample for _, _, sample in samples],
-        )
-    names = list(dict.fromkeys(name for name, _, _ in samples))
+        return {key: [row[None][i] for row in rows] for i, key in parts}
+    names = list(dict.fromkeys(name for row in rows for name in row))
     return {
         key: {
-            name: [row[index] if row[0] == name else None for row in samples]
+            name: [row[name][i] if name in row else None for row in rows]
             for name in names
         }
-        for index, key in ((1, 'inputs'), (2, 'data_samples'))
+        for i, key in parts
     }
 
 
