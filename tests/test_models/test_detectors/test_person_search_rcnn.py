@@ -56,6 +56,22 @@ def test_every_parameter_has_a_finite_gradient(model, persons):
     assert all(v.isfinite() for v in logged.values())
 
 
+def test_an_image_that_is_ignored_as_a_whole(model):
+    """Nobody is annotated, nothing is background: there is no RoI at all."""
+    model.train()
+    data = batch([])
+    data['data_samples'][0].ignored_instances = InstanceData(
+        bboxes=torch.tensor([[0.0, 0, 128, 96]]), labels=torch.zeros(1).long()
+    )
+    total, _ = model.parse_losses(losses_of(model, data))
+    assert len(model.roi_head.sampled_rois[0]) == 0
+    model.zero_grad()
+    total.backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+
+
 def test_background_feeds_no_identity(model):
     """Strangers enter the queue, background RoIs never do."""
     model.train()

@@ -32,6 +32,19 @@ class PooledBBoxHead(BBoxHead):
         pooled = top_feats.amax(dim=(2, 3))
         return self.fc_cls(pooled), self.fc_reg(pooled)
 
+    def loss(self, cls_score: Tensor, *args, **kwargs) -> dict:
+        """mmdet's losses; without any RoI that of the class is a zero with a
+        gradient, where mmdet has none.
+
+        Args:
+            cls_score (Tensor): class logits, (N, K) float.
+            *args, **kwargs: of mmdet's ``BBoxHead.loss``.
+        """
+        losses = super().loss(cls_score, *args, **kwargs)
+        if 'loss_cls' not in losses:
+            losses['loss_cls'] = cls_score.sum() * 0
+        return losses
+
     def person_scores(self, cls_score: Tensor) -> Tensor:
         """Probability (N,) of a person from class logits (N, 2)."""
         return cls_score.softmax(dim=1)[:, 0]
