@@ -44,6 +44,14 @@ def read_cuhk03(root: NativeRoot) -> NativeSet:
     """
     if root.has('labeled/bounding_box_train'):
         return _read_repack(root)
+    for kind in KINDS:
+        if root.has(ARCHIVE) and not root.has(f'images_{kind}'):
+            raise NativeDataError(
+                root.path / ARCHIVE,
+                f'its images are not unpacked into images_{kind} yet',
+                'prepare once without --dry-run and --verify-only, which '
+                'write nothing',
+            )
     notes: list[Note] = []
     splits: list[Split] = []
     facts: dict[str, int] = {}

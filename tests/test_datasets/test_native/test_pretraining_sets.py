@@ -8,6 +8,7 @@ from PIL import Image
 
 from mmdet_ps.datasets.native import find_form
 from mmdet_ps.datasets.native.prepare import prepare
+from mmdet_ps.utils.errors import UserError
 
 from .. import more_native_trees as more
 from .. import native_trees as trees
@@ -152,6 +153,16 @@ def test_cuhk03_archive_gives_both_protocols(tmp_path):
     )
     # Unpacked images are part of the sources: nothing to do again.
     assert prepare(find_form('cuhk03'), tmp_path).reused
+
+
+@pytest.mark.parametrize('option', ['dry_run', 'verify_only'])
+def test_cuhk03_is_unpacked_before_it_is_looked_at(tmp_path, option):
+    pytest.importorskip('h5py')
+    root = more.cuhk03(tmp_path)
+    with pytest.raises(UserError, match='not unpacked.*; prepare once wit'):
+        prepare(find_form('cuhk03'), root, **{option: True})
+    prepare(find_form('cuhk03'), root)
+    assert prepare(find_form('cuhk03'), root, **{option: True}).found
 
 
 def test_cuhk03_repack(tmp_path):
