@@ -23,6 +23,11 @@ class TableReads:
         # Weak: a graph that is dropped without a backward pass ends them.
         self._open: WeakSet[Movements] = WeakSet()
 
+    def __reduce__(self) -> tuple:
+        """A copy, or one out of a file, starts anew: weak references cannot
+        be written, and those of a copy would never be cleared away."""
+        return type(self), ()
+
     def products(
         self, embeddings: Tensor, table: Tensor, normalize: bool
     ) -> Tensor:

@@ -1,5 +1,8 @@
 """Products with a table that moves before their gradient is taken."""
 
+import copy
+import pickle
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -44,6 +47,20 @@ def test_nothing_is_kept_of_a_graph_that_is_gone():
     assert len(memory._reads._open) == 1
     del known
     assert len(memory._reads._open) == 0
+
+
+@pytest.mark.parametrize(
+    'copy_of', [copy.deepcopy, lambda part: pickle.loads(pickle.dumps(part))]
+)
+def test_a_copy_keeps_nothing_either(copy_of):
+    memory = filled_memory(False)
+    known, _ = memory.similarities(torch.randn(2, 4, requires_grad=True))
+    copied = copy_of(memory)
+    assert copied.lookup_table.equal(memory.lookup_table)
+    for _ in range(3):
+        copied.similarities(torch.randn(2, 4, requires_grad=True))
+    # The set itself, as its length leaves out what is dead.
+    assert len(copied._reads._open.data) == 0
 
 
 @pytest.mark.parametrize('normalize', [False, True])
