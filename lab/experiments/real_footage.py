@@ -15,6 +15,7 @@ repeated; killed ones go on.
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmdet_ps.utils.command_line import (
@@ -281,8 +282,27 @@ def report(rows: list[dict]) -> str:
     )
 
 
+def link_sequences(sequences: Sequence[Path], folder: Path) -> None:
+    """Put videos where the configurations look, without copying them.
+
+    Raises:
+        UserError: If one has no labels, or others are there from an earlier
+            call: finished runs are kept, and would be taken for runs on these.
+    """
+    wanted = {sequence.name: sequence.resolve() for sequence in sequences}
+    links = folder.iterdir() if folder.is_dir() else ()
+    found = {path.name: path.resolve() for path in links if path.is_symlink()}
+    if found and found != wanted:
+        raise UserError(
+            f'{folder} is of an earlier call with {", ".join(sorted(found))}: '
+            'choose another --work-dir'
+        )
+    for sequence in sequences:
+        link_sequence(sequence, folder)
+
+
 def link_sequence(sequence: Path, folder: Path) -> None:
-    """Put the video where the configurations look, without copying it.
+    """Put a video where the configurations look, without copying it.
 
     Raises:
         UserError: If it has no labels.
@@ -306,13 +326,12 @@ def main() -> None:
     """Run what is missing and write rows and table."""
     args = parse_args()
     args.work_dir = args.work_dir.resolve()
-    link_sequence(args.sequence, args.work_dir / 'data/MOT17')
+    link_sequences([args.sequence], args.work_dir / 'data/MOT17')
     if set(args.starts) & set(PRETRAININGS):
         number_of_images(args.data_root / 'CrowdHuman/prepared/train.json')
     if WITH_SCENES in args.starts:
         sources = args.work_dir / 'sources'
-        for scene in args.scenes:
-            link_sequence(scene, sources / 'MOT17')
+        link_sequences(args.scenes, sources / 'MOT17')
         for name in SYNTHETIC:
             link(args.data_root / name, sources)
     table = FootageTable(args.out)

@@ -9,6 +9,7 @@ from lab.experiments.real_footage import (
     FootageTable,
     footage_runs,
     link_sequence,
+    link_sequences,
 )
 from mmdet_ps.apis import detect, init_model
 from mmdet_ps.utils.configuration import read_config
@@ -132,3 +133,15 @@ def test_the_video_is_linked_and_must_have_labels(tmp_path):
     for _ in range(2):
         link_sequence(sequence, tmp_path / 'MOT17')
     assert (tmp_path / 'MOT17/STREET/gt/gt.txt').is_file()
+
+
+def test_runs_on_one_video_are_not_taken_for_runs_on_another(tmp_path):
+    videos = [tmp_path / 'a', tmp_path / 'b', tmp_path / 'other/a']
+    for video in videos:
+        (video / 'gt').mkdir(parents=True)
+        (video / 'gt/gt.txt').write_text('1,1,0,0,9,9,1\n')
+    for _ in range(2):
+        link_sequences(videos[:1], tmp_path / 'MOT17')
+    for others in (videos[1:2], videos[:2], videos[2:]):
+        with pytest.raises(UserError, match='earlier call with a: choose an'):
+            link_sequences(others, tmp_path / 'MOT17')
