@@ -167,18 +167,20 @@ def _video_items(
     is_due = due(sampling.every, sampling.step)
     found = Footage()
     video = open_video(path, found)
-    if video is not None:
-        with video:
-            while video.advance():
-                if not is_due(video.index, video.seconds):
-                    continue
-                if video.index in known:
-                    continue
-                image = video.picture()
-                if image is not None:
-                    frame = Frame(path, video.index, video.seconds)
-                    yield Item(frame, image)
-        note_damage(video, found)
+    if video is None:  # the next run tries again: OpenCV may learn its form
+        store.sources[path].skipped += found.skipped
+        return
+    with video:
+        while video.advance():
+            if not is_due(video.index, video.seconds):
+                continue
+            if video.index in known:
+                continue
+            image = video.picture()
+            if image is not None:
+                frame = Frame(path, video.index, video.seconds)
+                yield Item(frame, image)
+    note_damage(video, found)
     store.sources[path].skipped += found.skipped
     yield Item(Frame(path), None)
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmdet_ps.apis import build_index, list_frames
+from mmdet_ps.apis import build_index, indexing, list_frames
 from mmdet_ps.apis.footage import find_footage
 from mmdet_ps.apis.gallery_index import model_mark
 from mmdet_ps.apis.gallery_store import GalleryStore, load_gallery
@@ -137,6 +137,23 @@ def test_damage_in_a_video_is_said_in_every_run(index, footage_folder):
         # The next frame is looked at in its place.
         assert [f.index for f in gallery.frames[1:6]] == [0, 2, 4, 7, 8]
         assert footage.skipped_by_reason()['frame cannot be decoded'] == 1
+
+
+def test_a_video_that_did_not_open_is_tried_again(
+    index, footage_folder, monkeypatch
+):
+    with monkeypatch.context() as patch:
+
+        def refuse(path, footage):
+            footage.skip(path, 'no such codec')
+
+        patch.setattr(indexing, 'open_video', refuse)
+        for _ in range(2):
+            gallery, footage, _ = index(footage_folder)
+            assert len(gallery) == 1
+            assert footage.skipped_by_reason()['no such codec'] == 1
+    gallery, footage, count = index(footage_folder)
+    assert count == 10 and 'no such codec' not in footage.skipped_by_reason()
 
 
 def test_memory_does_not_grow_with_the_video(model, tmp_path):
