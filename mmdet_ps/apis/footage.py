@@ -115,7 +115,7 @@ def find_footage(sources: str | Path | Iterable[str | Path]) -> Footage:
                     sort_in(path, footage)
         elif source.is_file():
             kind = sort_in(source, footage)
-            if kind is None:
+            if kind is None and os.access(source, os.R_OK):
                 # Named by hand, it is a video until OpenCV says no.
                 footage.skipped.pop()
                 footage.videos.append(str(source))
@@ -126,9 +126,11 @@ def find_footage(sources: str | Path | Iterable[str | Path]) -> Footage:
             )
     if not footage.pictures and not footage.videos:
         named = ', '.join(map(str, sources))
+        reasons = '; '.join([*footage.skipped_by_reason()][:3])
+        left_out = f' (left out: {reasons})' if reasons else ''
         raise UserError(
-            f'{named} holds no image of the forms {FORMS}, and no video: '
-            'name a folder of images or a video file'
+            f'{named} holds no image of the forms {FORMS}, and no video'
+            f'{left_out}: name a folder of images or a video file'
         )
     return footage
 

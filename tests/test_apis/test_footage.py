@@ -154,6 +154,16 @@ def test_at_usual_rates_the_clock_takes_every_nth_frame():
         assert every in steps and steps <= {every, every - 1}
 
 
+def test_why_nothing_is_left_to_search_is_said(tmp_path, monkeypatch):
+    (tmp_path / 'a.heic').touch()
+    with pytest.raises(ValueError, match=r'left out: \.heic is not read'):
+        list_frames(tmp_path)
+    save(tmp_path / 'b.png')
+    monkeypatch.setattr('os.access', lambda *_: False)
+    with pytest.raises(ValueError, match='left out: no permission to read'):
+        list_frames(tmp_path / 'b.png')
+
+
 def test_bad_sources_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match='nowhere'):
         list_frames(tmp_path / 'nowhere')
