@@ -21,7 +21,8 @@ class SceneMemory(nn.Module):
     """Embeddings of pictures and of their persons, to compare a batch with.
 
     Buffers, so that a resumed training goes on alike. A picture that is held
-    already is replaced, and the oldest ones make room for new ones.
+    already is replaced, in a new place if its own is among the oldest ones,
+    which make room for new ones.
 
     Args:
         num_scenes (int): pictures held.
@@ -110,9 +111,15 @@ class SceneMemory(nn.Module):
         device = self.image_ids.device
         names = image_ids.to(device)
         same = (names[:, None] == self.image_ids) & (names[:, None] >= 0)
+        old = same.long().argmax(1)
         held = same.any(1)
+        moved = self._in_the_way(held, old)
+        gone = (same & moved[:, None]).any(0)
+        self.image_ids.masked_fill_(gone, -1)
+        self.person_ids.masked_fill_(gone[:, None], NOBODY)
+        held &= ~moved
         new = self.tail + (~held).cumsum(0) - 1
-        slots = torch.where(held, same.long().argmax(1), new % size)
+        slots = torch.where(held, old, new % size)
         self.tail.copy_((self.tail + (~held).sum()) % size)
         self.scenes[slots] = scenes.float()
         self.image_ids[slots] = names
@@ -132,3 +139,16 @@ class SceneMemory(nn.Module):
         slot = slots[ordered]
         self.person_ids[slot, place] = person_ids.to(device)[order]
         self.persons[slot, place] = persons[order].float()
+
+    def _in_the_way(self, held: Tensor, places: Tensor) -> Tensor:
+        """Which held pictures (N,) of a batch are where new ones will be.
+
+        Each takes a place behind the new ones, so that the next one may be in
+        the way as well.
+        """
+        size = len(self.image_ids)
+        ahead = torch.where(held, (places - self.tail) % size, size)
+        ahead, order = ahead.sort()
+        before = torch.arange(len(held), device=held.device)
+        found = (ahead < (~held).sum() + before).long().cumprod(0).bool()
+        return torch.zeros_like(held).scatter(0, order, found & held[order])

@@ -121,6 +121,36 @@ def test_the_memory_keeps_the_latest_pictures_and_known_persons_first():
     assert memory.scenes[:, 0].tolist() == [3, 1, 2]
 
 
+def test_no_picture_of_a_batch_takes_the_place_of_another():
+    """Of any batches the latest pictures are held, each in one place."""
+    generator = torch.Generator().manual_seed(0)
+    for size in (4, 5, 7):
+        memory = SceneMemory(num_scenes=size, max_persons=2, embed_dims=4)
+        latest = {}  # in the order of their last turn
+        for step in range(60):
+            names = torch.randperm(9, generator=generator)[:4].tolist()
+            ids = [100 * step + name for name in names]
+            memory.store(
+                torch.full((4, 4), float(step)),
+                torch.zeros(4, 4),
+                torch.tensor(ids),
+                torch.arange(4),
+                torch.tensor(names),
+            )
+            for name, person_id in zip(names, ids):
+                latest.pop(name, None)
+                latest[name] = person_id
+            shown = dict(
+                zip(
+                    memory.image_ids.tolist(), memory.person_ids[:, 0].tolist()
+                )
+            )
+            shown.pop(-1, None)
+            assert len(shown) == int((memory.image_ids >= 0).sum())
+            assert all(latest[name] == shown[name] for name in shown)
+            assert set(names) <= set(shown)
+
+
 def test_a_picture_with_the_person_and_one_with_its_company_are_drawn():
     memory = SceneMemory(num_scenes=6, max_persons=3, embed_dims=4)
     # With 1; with 2 but not 1; with neither.
