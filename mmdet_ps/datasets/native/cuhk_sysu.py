@@ -59,7 +59,7 @@ def read_cuhk_sysu(root: NativeRoot) -> NativeSet:
     boxes = read_images(root, notes)
     pool = read_pool(root)
     searches = read_searches(root, first_gallery(root))
-    train = [name for name in sorted(boxes) if name not in set(pool)]
+    train = sorted(boxes.keys() - set(pool))
     marked = {name: np.full(len(rows), -1) for name, rows in boxes.items()}
     num_identities = mark_training(root, boxes, marked, notes)
     mark_test(searches, boxes, marked, notes)
