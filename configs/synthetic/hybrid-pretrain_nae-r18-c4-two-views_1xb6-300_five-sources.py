@@ -55,7 +55,7 @@ model = dict(
     _delete_=True,
     type='HybridPretrainDetector',
     detector=_base_.model,
-    num_identities=_base_.num_identities,  # labelled persons of all sources
+    num_identities=600,  # labelled persons: 500 of the crops, the scenes' own
     queue_size=_base_.queue_size,  # unlabelled persons to remember
     two_views=dict(weight=1.0),
     alignment=dict(
