@@ -22,6 +22,10 @@ from .footage_search import FootageSearch, Threshold
 from .open_search import Answer
 from .queries import EmbeddedQuery
 
+# Answers in a picture: a JPEG is 65,500 pixels wide at most, and the frames
+# of all of them are in memory.
+DRAWN = 100
+
 
 def verdict_of(answers: Sequence[Answer], threshold: Threshold) -> str:
     """Whether the person is there, in a sentence."""
@@ -146,8 +150,8 @@ def draw_answers(
 ) -> np.ndarray:
     """Draw the query and its answers with crops and scenes.
 
-    Accepted answers have a green frame. Answers whose file is gone are left
-    out.
+    Accepted answers have a green frame. Answers whose file is gone, and those
+    behind the first ``DRAWN``, are left out.
 
     Returns:
         ndarray: (H, W, 3) uint8, RGB.
@@ -156,6 +160,7 @@ def draw_answers(
         Tile(image[..., ::-1], box, BLUE, 'query', frame.name)
         for image, box, frame in zip(query.images, query.boxes, query.frames)
     ]
+    answers = answers[:DRAWN]
     images = load_all([answer.frame for answer in answers])
     tiles = [
         Tile(

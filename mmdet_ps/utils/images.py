@@ -171,7 +171,20 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     """Write an RGB uint8 array (H, W, 3), in the form of the suffix.
 
     No half file is left.
+
+    Raises:
+        UserError: It is larger than the form allows.
     """
     quality = [cv2.IMWRITE_JPEG_QUALITY, 92]
-    data = cv2.imencode(Path(path).suffix, image[..., ::-1], quality)[1]
+    suffix = Path(path).suffix
+    try:
+        done, data = cv2.imencode(suffix, image[..., ::-1], quality)
+    except cv2.error:  # some versions raise it, others return False
+        done = False
+    if not done:
+        height, width = image.shape[:2]
+        raise UserError(
+            f'{path}: {suffix} cannot hold a picture {width} pixels wide and '
+            f'{height} high: ask for less in one picture'
+        )
     write_bytes(path, data.tobytes())

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from mmdet_ps.utils.errors import UserError
-from mmdet_ps.utils.images import image_size, read_image
+from mmdet_ps.utils.images import image_size, read_image, write_image
 
 SUFFIXES = ('jpg', 'png', 'webp', 'tiff', 'bmp')
 
@@ -85,3 +85,10 @@ def test_a_broken_exif_block_is_no_broken_picture(tmp_path):
     path.write_bytes(data.replace(b'Exif\0\0MM', b'Exif\0\0XX', 1))
     height, width = read_image(path).shape[:2]
     assert image_size(path) == (width, height)
+
+
+def test_a_picture_that_is_too_wide_is_said_and_leaves_no_file(tmp_path):
+    path = tmp_path / 'wide.jpg'
+    with pytest.raises(UserError, match='wide.jpg: .jpg cannot hold'):
+        write_image(path, np.zeros((2, 70_000, 3), np.uint8))
+    assert not path.exists()
