@@ -9,6 +9,9 @@ CONFIG=configs/roi_alignps/roi-alignps_r50_1xb5-24e_prw.py
 . "$(dirname -- "$0")/tools/launch.sh"
 
 RESULTS=$WORK_DIR/results_prw.pkl
+case " $*" in
+*' --out'*) fail "--out: what is scored is $RESULTS; WORK_DIR= moves it" ;;
+esac
 launch tools/test.py "$CONFIG" "${CHECKPOINT:-$WORK_DIR}" --work-dir "$WORK_DIR" \
     --out "$RESULTS" "$@"
 "$PYTHON" "${PACKAGED}tools/test_results_prw.py" "$RESULTS" \

@@ -78,6 +78,8 @@ def test_an_unknown_configuration_is_named():
     [
         ['run_train.sh', '64'],
         ['run_train.sh', '--work-dir'],
+        ['run_test_roi.sh', '--out', 'other.pkl'],
+        ['run_test_roi_prw.sh', '0', '--out=other.pkl'],
         ['tools/install.sh', '--tset'],
         ['tools/format_epoch_weights_for_pretraining.sh'],
         ['tools/format_epoch_weights_for_pretraining.sh', '/nowhere'],
