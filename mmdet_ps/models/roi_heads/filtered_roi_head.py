@@ -1,8 +1,10 @@
 """SeqNet's two stages, and a filter of the gallery (SeqNeXt with GFN)."""
 
+import zlib
+
 import torch
 from mmdet.registry import MODELS
-from mmdet.structures import SampleList
+from mmdet.structures import DetDataSample, SampleList
 from mmdet.utils import InstanceList
 from torch import Tensor
 
@@ -51,7 +53,7 @@ class FilteredRoIHead(SequentialRoIHead):
             torch.cat(ids),
             torch.cat([torch.full_like(p, k) for k, p in enumerate(ids)]),
             torch.tensor(
-                [s.metainfo.get('img_id', -1) for s in batch_data_samples],
+                [picture_number(s) for s in batch_data_samples],
                 device=embeddings.device,
             ),
         )
@@ -64,3 +66,15 @@ class FilteredRoIHead(SequentialRoIHead):
         rows = self.gallery_filter.scene_rows(self.gallery_filter(x))
         for sample, scene in zip(batch_data_samples, rows):
             sample.set_field(scene, SCENE, dtype=Tensor)
+
+
+def picture_number(sample: DetDataSample) -> int:
+    """A number that tells a picture from those of all sources.
+
+    Each source counts its pictures from zero, or names them by texts. -1 for
+    a picture without ``img_id``.
+    """
+    name = sample.get('img_id')
+    if name is None:
+        return -1
+    return zlib.crc32(f'{sample.get("source")} {name}'.encode())

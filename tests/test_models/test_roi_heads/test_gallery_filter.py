@@ -5,8 +5,10 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from mmdet.structures import DetDataSample
 
 from mmdet_ps.models.losses.scene_memory import NOBODY, SceneMemory
+from mmdet_ps.models.roi_heads.filtered_roi_head import picture_number
 from mmdet_ps.models.roi_heads.gallery_filter import (
     GalleryFilter,
     ScenePersons,
@@ -197,3 +199,17 @@ def test_samples_get_what_the_search_needs_whatever_is_asked_for():
             (answer,) = model.test_step(batch([1]))
         assert answer.scene.shape == (2, 128)
         assert answer.scene.isfinite().all()
+
+
+def test_pictures_of_two_sources_are_told_apart():
+    def number(**meta):
+        return picture_number(DetDataSample(metainfo=meta))
+
+    assert number(img_id=3, source='a') == number(img_id=3, source='a') >= 0
+    numbers = {
+        number(img_id=img_id, source=source)
+        for img_id in (3, 4, 'c1s1_000151')
+        for source in ('a', 'b')
+    }
+    assert len(numbers) == 6
+    assert number(source='a') == -1
