@@ -295,7 +295,8 @@ def stamp(frame: Frame) -> str:
 def model_mark(model: nn.Module, score_thr: float) -> str:
     """A digest of a model's weights, its test settings and the threshold.
 
-    Embeddings of different digests must not be compared.
+    Embeddings of different digests must not be compared. Where the datasets
+    of its configuration lie and how they are loaded makes no difference.
 
     Args:
         model: From ``init_model``.
@@ -306,11 +307,13 @@ def model_mark(model: nn.Module, score_thr: float) -> str:
         digest.update(f'{model.mark} {score_thr}'.encode())
         return digest.hexdigest()
     import torch
+    from mmdet.utils import get_test_pipeline_cfg
 
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
         raw = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8)
         digest.update(raw.numpy())
-    settings = [model.cfg.get('test_dataloader'), model.cfg.model, score_thr]
+    pipeline = get_test_pipeline_cfg(model.cfg)
+    settings = [pipeline, model.cfg.model, score_thr]
     digest.update(repr(settings).encode())
     return digest.hexdigest()

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from mmdet_ps.apis import GalleryIndex, build_index, init_model, list_frames
+from mmdet_ps.apis.gallery_index import model_mark
 
 from .colour_model import scene
 
@@ -95,6 +96,20 @@ def test_another_model_or_threshold_searches_everything_again(
     other.unused.data += 1
     build_index(other, list_frames(folder), known=first, progress=counter)
     assert counter.searched == 3
+
+
+def test_a_gallery_holds_wherever_the_datasets_lie(config_file):
+    size = 'test_dataloader.dataset.pipeline.1.scale'
+    marks = [
+        model_mark(init_model(config_file, cfg_options=options), 0.3)
+        for options in (
+            {},
+            {'test_dataloader.dataset.data_root': 'elsewhere/'},
+            {'test_dataloader.num_workers': 7},
+            {size: (200, 120)},
+        )
+    ]
+    assert marks[0] == marks[1] == marks[2] != marks[3]
 
 
 def test_a_run_that_was_stopped_continues(model, folder):
