@@ -168,6 +168,8 @@ class GalleryStore:
         self.width = vectors.shape[1]
         file = self._file
         if file is None:
+            if not self.count:  # who reads an earlier gallery keeps its file
+                self.vectors_path.unlink(missing_ok=True)
             mode = 'r+b' if self.vectors_path.exists() else 'w+b'
             file = self._file = open(self.vectors_path, mode)  # noqa: SIM115
             # A run that was killed may have left more than it committed.

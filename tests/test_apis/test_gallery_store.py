@@ -201,6 +201,14 @@ def test_a_gallery_of_another_model_or_release_is_built_again(path):
     assert ['another model' in said[0], 'release' in said[1]] == [True] * 2
 
 
+def test_who_reads_a_gallery_that_is_begun_anew_keeps_it(path):
+    fill(path, FRAMES)
+    gallery = load_gallery(path)
+    fill(path, FRAMES[2:], mark='n', say=lambda _: None)
+    assert gallery.embeddings[:, 0].tolist() == [1, 2, 3]
+    assert content(path, 'n') == FRAMES[2:]
+
+
 def test_two_runs_do_not_write_one_gallery(path):
     with (
         GalleryStore(path, 'm'),
