@@ -96,7 +96,7 @@ def test_unknown_stays_empty_and_known_is_shown(tool, world):
     (results / 'benchmark.json').write_text(json.dumps(trained))
     (root / 'docs/cost.md').write_text(
         '| recipe | pictures in a step | GiB | `--amp` |\n|---|---|---|---|\n'
-        f'| [{name}](x.py) | 5 | 11.2 | 7.0 |\n'
+        f'| configs/x/{name}.py | 5 | 11.2 | 7.0 |\n'
     )
     with pytest.raises(UserError, match='out of date'):
         tool.main(['--root', str(root), '--check'])
@@ -107,6 +107,16 @@ def test_unknown_stays_empty_and_known_is_shown(tool, world):
     ]  # fmt: skip
     page = (root / 'docs/model_zoo.md').read_text()
     assert 'A CPU' in page and '| nae_r18-c4 | 1 | 25.0 | 50.0 |' in page
+
+
+def test_the_page_of_costs_is_read_as_it_is_written(tool):
+    costs = sys.modules['zoo_page'].training_gib(ROOT)
+    models = {
+        model['Name']
+        for path in sys.modules['zoo_page'].metafiles(ROOT)
+        for model in yaml.safe_load(path.read_text())['Models']
+    }
+    assert models <= set(costs)
 
 
 def test_a_configuration_of_no_metafile_is_refused(tool, world):

@@ -35,7 +35,7 @@ not edit it. What nobody measured is empty ({nothing}).
   tests at, in 10⁹ (a multiplication and an addition are two), with as many
   regions as it admits. **Parameters** are in millions and hold those that only
   training uses.
-* **CPU s** is the CPU time of a picture, PyTorch with one thread{machine}.
+* **CPU s** is the CPU time of such a picture, PyTorch with one thread{machine}.
 * **GiB** is what a training step of the recipe needs at its peak in single
   precision ({training_cost}).
 
@@ -79,9 +79,8 @@ def training_gib(root: Path) -> dict[str, str]:
             names = cells
         elif names and len(cells) == len(names):
             row = dict(zip(names, cells))
-            stem = re.search(r'([\w-]+)\]|^`?([\w-]+)', row['recipe'])
-            if stem and re.fullmatch(r'[\d.]+', row['GiB']):
-                found[stem[1] or stem[2]] = row['GiB']
+            if re.fullmatch(r'[\d.]+', row['GiB']):
+                found[Path(row['recipe']).stem] = row['GiB']
     return found
 
 
