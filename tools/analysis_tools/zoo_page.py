@@ -35,7 +35,7 @@ not edit it. What nobody measured is empty ({nothing}).
   tests at, in 10⁹ (a multiplication and an addition are two), with as many
   regions as it admits. **Parameters** are in millions and hold those that only
   training uses.
-* **CPU s** is the CPU time of such a picture, PyTorch with one thread{machine}.
+* **CPU s** is the CPU time of such a picture, with one thread{machine}.
 * **GiB** is what a training step of the recipe needs at its peak in single
   precision ({training_cost}).
 
