@@ -55,7 +55,8 @@ model = dict(
     _delete_=True,
     type='HybridPretrainDetector',
     detector=_base_.model,
-    num_identities=600,  # labelled persons: 500 of the crops, the scenes' own
+    # Labelled persons of all sources: those of the crops, and of the scenes.
+    num_identities=_base_.num_identities + 100,
     queue_size=_base_.queue_size,  # unlabelled persons to remember
     two_views=dict(weight=1.0),
     alignment=dict(
