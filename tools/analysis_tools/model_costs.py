@@ -83,6 +83,8 @@ def picture_cost(
 
 def picture_seconds(cfg: Config) -> float:
     """CPU seconds of a picture with all regions, the least of some."""
+    # Threads that wait for each other would be counted, too.
+    torch.set_num_threads(1)
     model = model_for_test(cfg)
     seconds = []
     for _ in range(NUM_TIMED):
