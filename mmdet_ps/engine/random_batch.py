@@ -160,12 +160,14 @@ def last_sizes(steps: Sequence[Mapping]) -> list[tuple[int, int]]:
 
 def sizes_of(step: Mapping) -> list[tuple[int, int]]:
     """Sizes that a step of a pipeline, or one within it, may leave."""
-    kind = step['type']
+    kind = str(step['type'])
     if 'Resize' in kind:
         scales = step.get('scales') or [step.get('scale')]
         return [tuple(scale) for scale in scales if scale]
-    if kind.endswith('Crop'):
-        size = step.get('size') or step.get('crop_size')
+    size = step.get('size') or step.get('crop_size')
+    # (other crops take a share of the picture, which may be all of it)
+    is_absolute = step.get('crop_type', 'absolute').startswith('absolute')
+    if kind.endswith('Crop') and size and is_absolute:
         return [(size, size) if isinstance(size, int) else tuple(size)]
     inner = step.get('transforms', [])
     if kind != 'RandomChoice':

@@ -121,9 +121,14 @@ def test_the_last_step_to_scale_or_to_crop_counts():
         ],
     )
     flip = dict(type='RandomFlip')
+    relative = dict(
+        type='RandomCrop', crop_size=(0.5, 0.5), crop_type='relative'
+    )
     for pipeline, expected in (
         ([resize, crops, flip], [(30, 20), (60, 40)]),
         ([crops, resize], [(60, 40)]),
+        ([resize, dict(type='MinIoURandomCrop')], [(60, 40)]),
+        ([resize, relative], [(60, 40)]),
         ([flip], []),
     ):
         assert last_sizes(pipeline) == expected
