@@ -26,6 +26,7 @@ from mmdet_ps.utils.files import write_json
 from .experiments.trainings import (
     FINETUNE_CONFIG,
     METHODS,
+    SOURCE_FOLDERS,
     pretraining_config,
     schedule_options,
 )
@@ -38,12 +39,6 @@ METHOD = 'nae'
 # so that the whole takes about a quarter of an hour on two cores.
 PRETRAIN_ITERS = 300
 FINETUNE_ITERS = 200
-SOURCES = (
-    'CrowdHuman',
-    'CrowdHuman-2',
-    'Market-1501-v15.09.15',
-    'MSMT17_V1',
-)
 # The third, equal compute, would take longer than all others together.
 STARTS = ('scratch', 'pretrained')
 
@@ -98,7 +93,7 @@ def data_stage(folder: ComparisonFolder, settings: Settings) -> Run:
     data = str(folder.data)
     make = [sys.executable, 'tools/make_synthetic.py', data]
     make += ['--seed', str(settings.seed), '--size', settings.size]
-    make += ['--sets', *TARGETS.values(), *SOURCES]
+    make += ['--sets', *TARGETS.values(), *SOURCE_FOLDERS]
     prepare = [sys.executable, 'tools/prepare_data.py', 'all', data]
     return Run('synthetic-data', [make, prepare], label='synthetic data')
 

@@ -30,6 +30,7 @@ from mmdet_ps.utils.results_table import NOTHING, markdown_table, percent
 from ..run_queue import Run, RunQueue, current_commit, environment_of_runs
 from .result_table import read_scores
 from .trainings import (
+    SOURCE_FOLDERS,
     SOURCES,
     Training,
     number_of_images,
@@ -44,13 +45,6 @@ PRETRAINED, WITH_SCENES = 'pretrained', 'pretrained with scenes'
 PRETRAININGS = {PRETRAINED: SOURCES, WITH_SCENES: 'five-sources'}
 SCRATCH = 'scratch'
 STARTS = (SCRATCH, *PRETRAININGS)
-# The sets that both pre-trainings take.
-SYNTHETIC = (
-    'CrowdHuman',
-    'CrowdHuman-2',
-    'Market-1501-v15.09.15',
-    'MSMT17_V1',
-)
 TRAIN_SHARE = 0.6  # of the video, from its beginning
 MOST_PERSONS = 50  # found in a picture
 PREPARATION = 'prepare'
@@ -332,7 +326,7 @@ def main() -> None:
     if WITH_SCENES in args.starts:
         sources = args.work_dir / 'sources'
         link_sequences(args.scenes, sources / 'MOT17')
-        for name in SYNTHETIC:
+        for name in SOURCE_FOLDERS:
             link(args.data_root / name, sources)
     table = FootageTable(args.out)
     queue = RunQueue(

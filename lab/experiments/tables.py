@@ -17,6 +17,7 @@ from pathlib import Path
 from mmdet_ps.utils.comparison import STARTS, TARGETS
 
 from .trainings import (
+    SOURCE_FOLDERS,
     STEP_COST,
     Training,
     finetuning,
@@ -240,9 +241,7 @@ def variants(args: argparse.Namespace) -> dict[str, list[str] | None]:
 def data_options(data_root: Path, share: float) -> list[str]:
     """Options that keep a share of the scenes and of the crops."""
     options = []
-    for source, folder in enumerate(
-        ['CrowdHuman', 'CrowdHuman-2', 'Market-1501-v15.09.15', 'MSMT17_V1']
-    ):
+    for source, folder in enumerate(SOURCE_FOLDERS):
         count = number_of_images(data_root / folder / 'prepared/train.json')
         inner = '' if folder.startswith('Crowd') else '.dataset'
         options.append(

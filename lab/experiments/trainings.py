@@ -35,6 +35,13 @@ PRETRAIN_CONFIG = (
     'configs/synthetic/hybrid-pretrain_{}-two-views_1xb6-300_{}.py'
 )
 SOURCES = 'four-sources'  # the synthetic ones
+# Their folders, in the order of the configurations: scenes, then crops.
+SOURCE_FOLDERS = (
+    'CrowdHuman',
+    'CrowdHuman-2',
+    'Market-1501-v15.09.15',
+    'MSMT17_V1',
+)
 WARM_UP = 30
 # A pre-training step takes 8 pictures (scenes in two views, mosaics), a
 # fine-tuning step 4; the times of both steps have the same ratio.
