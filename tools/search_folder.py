@@ -20,14 +20,14 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mmdet_ps.apis.exports import FORMS
-from mmdet_ps.apis.footage import STEP, find_footage
+from mmdet_ps.apis.footage import find_footage
 from mmdet_ps.apis.footage_search import (
     UNITS,
     FootageSearch,
     Threshold,
     index_into,
 )
-from mmdet_ps.apis.indexing import Sampling, estimate_frames
+from mmdet_ps.apis.indexing import estimate_frames
 from mmdet_ps.apis.linking import LINKERS, MAX_GAP
 from mmdet_ps.apis.queries import (
     Query,
@@ -36,6 +36,7 @@ from mmdet_ps.apis.queries import (
     embed_query,
     read_query_table,
 )
+from mmdet_ps.apis.sampling import STEP, Sampling
 from mmdet_ps.apis.search_report import (
     describe_footage,
     export_answers,

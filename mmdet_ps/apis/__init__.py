@@ -10,7 +10,7 @@ from ..utils.late_import import import_on_use
 
 if TYPE_CHECKING:
     from .detections import Detections
-    from .footage import Frame, list_frames, load_frame
+    from .frames import Frame, list_frames, load_frame
     from .gallery_index import GalleryIndex, build_index
     from .inference import detect, embed_boxes, init_model
 
@@ -30,13 +30,13 @@ __getattr__ = import_on_use(
     __name__,
     {
         'Detections': 'detections',
-        'Frame': 'footage',
+        'Frame': 'frames',
         'GalleryIndex': 'gallery_index',
         'build_index': 'gallery_index',
         'detect': 'inference',
         'embed_boxes': 'inference',
         'init_model': 'inference',
-        'list_frames': 'footage',
-        'load_frame': 'footage',
+        'list_frames': 'frames',
+        'load_frame': 'frames',
     },
 )

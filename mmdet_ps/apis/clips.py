@@ -12,7 +12,7 @@ from mmdet_ps.utils.files import replacing
 
 from ..utils.videos import VideoReader
 from ..visualization.drawing import GREEN, clip_box
-from .footage import Frame
+from .frames import Frame
 from .gallery_index import GalleryIndex
 from .linking import Tracks
 

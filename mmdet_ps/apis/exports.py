@@ -13,7 +13,7 @@ from mmdet_ps.utils.optional_packages import optional
 
 from ..utils.images import image_size
 from ..utils.videos import VideoReader
-from .footage import Frame
+from .frames import Frame
 from .gallery_index import GalleryIndex
 from .linking import Tracks
 

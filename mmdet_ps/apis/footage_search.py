@@ -13,7 +13,7 @@ from mmdet_ps.utils.errors import UserError
 from .footage import Footage
 from .gallery_index import GalleryIndex, model_mark
 from .gallery_store import GalleryStore
-from .indexing import Sampling, index_footage
+from .indexing import index_footage
 from .linking import MAX_GAP, Tracks, link_gallery
 from .open_search import (
     LEAST_PAIRS,
@@ -22,6 +22,7 @@ from .open_search import (
     threshold_from_gallery,
 )
 from .queries import EmbeddedQuery
+from .sampling import Sampling
 from .track_cache import TrackCache
 from .track_search import find_tracks, threshold_from_tracks
 from .vector_search import VectorSearch, choose_search

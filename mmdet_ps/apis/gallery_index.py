@@ -19,7 +19,7 @@ from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import replacing
 
 from .detections import Detections
-from .footage import Frame, iterate_frames
+from .frames import Frame, iterate_frames
 from .onnx_model import OnnxModel
 
 if TYPE_CHECKING:

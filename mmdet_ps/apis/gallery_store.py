@@ -23,7 +23,8 @@ from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import replacing
 
 from .detections import Detections
-from .footage import Frame, Skipped
+from .footage import Skipped
+from .frames import Frame
 from .gallery_index import DAMAGE, GalleryIndex, is_unreadable
 
 FORMAT_VERSION = 2

@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..utils.images import read_image
-from .footage import (
+from .footage import Footage
+from .frames import (
     PICTURE_ERRORS,
-    STEP,
-    Footage,
     Frame,
-    due,
     note_damage,
     open_video,
     reason_of,
 )
 from .gallery_index import stamp
 from .gallery_store import GalleryStore
+from .sampling import Sampling, due
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,24 +32,6 @@ class Item(NamedTuple):
 
     frame: Frame
     image: np.ndarray | None
-
-
-class Sampling(NamedTuple):
-    """Which frames of a video are looked at.
-
-    Args:
-        every (int): Every n-th frame; None goes by the clock.
-        step (float): Seconds between two frames, without ``every``; 0 takes
-            all.
-    """
-
-    every: int | None = None
-    step: float = STEP
-
-    @property
-    def mark(self) -> str:
-        """Tells one way of sampling from another."""
-        return f'{self.every} {self.step if self.every is None else ""}'
 
 
 def index_footage(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..structures.boxes import iou_matrix
-from .footage import Frame
+from .frames import Frame
 from .gallery_index import GalleryIndex
 
 # Fewer pairs of different persons say little about a rare false alarm.

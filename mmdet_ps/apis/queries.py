@@ -16,7 +16,7 @@ from mmdet_ps.utils.errors import UserError
 from ..utils.images import IMAGE_SUFFIXES, write_image
 from ..utils.videos import VIDEO_SUFFIXES
 from ..visualization.drawing import BLUE, draw_boxes
-from .footage import Frame, FrameReader
+from .frames import Frame, FrameReader
 
 if TYPE_CHECKING:
     from torch import nn

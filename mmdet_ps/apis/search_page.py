@@ -22,7 +22,7 @@ from mmdet_ps.utils.errors import UserError
 
 from ..visualization.drawing import BLUE, GREEN, MUTED, crop_cell, scene_cell
 from .exports import FORMS
-from .footage import PICTURE_ERRORS, Frame, load_frame
+from .frames import PICTURE_ERRORS, Frame, load_frame
 from .open_search import Answer
 from .search_report import caption_of, clock, verdict_of
 from .search_session import Corners, PersonFinder, SearchSession

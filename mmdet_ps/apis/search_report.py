@@ -17,8 +17,9 @@ from ..visualization.drawing import BLUE, GREEN, MUTED
 from ..visualization.ranking_picture import Tile, draw_row
 from .clips import write_clip
 from .exports import to_fiftyone, write_coco, write_mot
-from .footage import PICTURE_ERRORS, Footage, Frame, FrameReader
+from .footage import Footage
 from .footage_search import FootageSearch, Threshold
+from .frames import PICTURE_ERRORS, Frame, FrameReader
 from .open_search import Answer
 from .queries import EmbeddedQuery
 

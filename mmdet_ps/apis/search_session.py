@@ -17,8 +17,9 @@ import numpy as np
 from mmdet_ps.utils.errors import UserError
 
 from .detections import Detections
-from .footage import Footage, Frame, load_frame
+from .footage import Footage
 from .footage_search import FootageSearch, Threshold
+from .frames import Frame, load_frame
 from .gallery_index import GalleryIndex, model_mark
 from .gallery_store import load_gallery
 from .open_search import Answer

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..structures.boxes import iou_matrix
-from .footage import Frame
+from .frames import Frame
 from .gallery_index import GalleryIndex
 from .linking import Tracks
 from .open_search import (

@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from mmdet_ps.apis.footage import Frame
+from mmdet_ps.apis.frames import Frame
 from mmdet_ps.apis.gallery_index import GalleryIndex
 from mmdet_ps.apis.gallery_store import GalleryStore, load_gallery
 from mmdet_ps.apis.inference import Detections

@@ -10,7 +10,8 @@ from mmdet_ps.apis import build_index, indexing, list_frames
 from mmdet_ps.apis.footage import find_footage
 from mmdet_ps.apis.gallery_index import model_mark
 from mmdet_ps.apis.gallery_store import GalleryStore, load_gallery
-from mmdet_ps.apis.indexing import Sampling, estimate_frames, index_footage
+from mmdet_ps.apis.indexing import estimate_frames, index_footage
+from mmdet_ps.apis.sampling import Sampling
 
 from ..videos import cut_out, write_frames
 from .colour_model import scene

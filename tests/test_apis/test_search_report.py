@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
 
-from mmdet_ps.apis.footage import Frame
+from mmdet_ps.apis.frames import Frame
 from mmdet_ps.apis.open_search import Answer
 from mmdet_ps.apis.queries import EmbeddedQuery
 from mmdet_ps.apis.search_report import DRAWN, draw_answers
