@@ -10,12 +10,9 @@ the last commit.
 from __future__ import annotations
 
 import json
-import os
-import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
@@ -23,12 +20,14 @@ from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import replacing
 
 from .detections import Detections
+from .embeddings_file import BLOCK, EmbeddingsFile
 from .footage import Skipped
 from .frames import Frame
 from .gallery_index import DAMAGE, GalleryIndex, is_unreadable
+from .gallery_lock import lock_gallery
+from .gallery_rows import GalleryRows
 
 FORMAT_VERSION = 2
-BLOCK = 1 << 16  # rows copied or read at once
 
 
 @dataclass
@@ -78,8 +77,7 @@ class GalleryStore:
         is_read_only = model_mark is None
         if not is_read_only:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file: IO[bytes] | None = None
-        self._lock = _lock(self.path, is_read_only)
+        self._lock = lock_gallery(self.path, is_read_only)
         self._clear()
         try:
             self._open(say, is_read_only)
@@ -107,11 +105,16 @@ class GalleryStore:
     def _clear(self) -> None:
         """An empty gallery, in memory."""
         self.sources: dict[str, Source] = {}
-        self.rows = _Rows()
-        self.width = self.count = self.checksum = self.generation = 0
+        self.rows = GalleryRows()
+        self.generation = 0
+        self.embeddings = EmbeddingsFile(self._embeddings_path())
+
+    def _embeddings_path(self) -> Path:
+        number = f'-{self.generation}' if self.generation else ''
+        return self.path.with_name(f'{self.path.name}.vectors{number}')
 
     def __len__(self) -> int:
-        return self.count
+        return self.embeddings.count
 
     def __enter__(self) -> GalleryStore:
         return self
@@ -121,17 +124,9 @@ class GalleryStore:
 
     def close(self) -> None:
         """Let go of the files; what was not committed is lost."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self.embeddings.close()
         if self._lock is not None:
             self._lock.close()
-
-    @property
-    def vectors_path(self) -> Path:
-        """The file of embeddings."""
-        number = f'-{self.generation}' if self.generation else ''
-        return self.path.with_name(f'{self.path.name}.vectors{number}')
 
     def known(self, path: str) -> set[int]:
         """Numbers of the frames of a file that are in the gallery; -1 stands
@@ -155,50 +150,21 @@ class GalleryStore:
                 gallery.
         """
         self.source(frame.path, stamp)
-        vectors = np.ascontiguousarray(persons.embeddings, np.float32)
-        if len(vectors):
-            self._write(vectors)
-        self.rows.add(frame, len(vectors), persons.bboxes, persons.scores)
-
-    def _write(self, vectors: np.ndarray) -> None:
-        if self.width not in (0, vectors.shape[1]):
-            raise UserError(
-                f'{self.path} holds embeddings of length {self.width}, the '
-                f'model gives {vectors.shape[1]}: name another --index'
-            )
-        self.width = vectors.shape[1]
-        file = self._file
-        if file is None:
-            if not self.count:  # who reads an earlier gallery keeps its file
-                self.vectors_path.unlink(missing_ok=True)
-            mode = 'r+b' if self.vectors_path.exists() else 'w+b'
-            file = self._file = open(self.vectors_path, mode)  # noqa: SIM115
-            # A run that was killed may have left more than it committed.
-            file.truncate(self.count * self.width * 4)
-            file.seek(0, os.SEEK_END)
-        raw = vectors.tobytes()
-        file.write(raw)
-        self.checksum = zlib.crc32(raw, self.checksum)
-        self.count += len(vectors)
+        self.embeddings.append(persons.embeddings)
+        self.rows.add(frame, persons.bboxes, persons.scores)
 
     def commit(self) -> None:
         """Make everything appended so far part of the gallery."""
-        if self._file is not None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        state = dict(size=0, time=0)
-        if self.vectors_path.exists():
-            found = os.stat(self.vectors_path)
-            state = dict(size=found.st_size, time=found.st_mtime_ns)
+        self.embeddings.sync()
         header = json.dumps(
             dict(
                 version=FORMAT_VERSION,
                 model_mark=self.model_mark,
-                width=self.width,
-                count=self.count,
-                checksum=self.checksum,
+                width=self.embeddings.width,
+                count=self.embeddings.count,
+                checksum=self.embeddings.checksum,
                 generation=self.generation,
-                vectors=state,
+                vectors=self.embeddings.state(),
                 paths=self.rows.paths,
                 sources=[asdict(source) for source in self.sources.values()],
             )
@@ -215,35 +181,17 @@ class GalleryStore:
         if not gone & set(self.sources):
             return
         kept = self.rows.persons_without(gone)
-        old = self.vectors()
-        old_path = self.vectors_path
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        old = self.embeddings
         self.generation += 1
-        self.checksum = 0
-        with open(self.vectors_path, 'wb') as file:
-            for start in range(0, len(kept), BLOCK):
-                raw = old[kept[start : start + BLOCK]].tobytes()
-                self.checksum = zlib.crc32(raw, self.checksum)
-                file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        self.count = len(kept)
+        self.embeddings = EmbeddingsFile(self._embeddings_path(), old.width)
+        for start in range(0, len(kept), BLOCK):
+            self.embeddings.append(old.read()[kept[start : start + BLOCK]])
         self.rows = self.rows.without(gone)
         for path in gone:
             self.sources.pop(path, None)
         self.commit()
-        old_path.unlink(missing_ok=True)
-
-    def vectors(self) -> np.ndarray:
-        """(P, D) float32, mapped into memory and not read as a whole."""
-        if not self.count:
-            return np.zeros((0, self.width), np.float32)
-        if self._file is not None:
-            self._file.flush()
-        shape = self.count, self.width
-        return np.memmap(self.vectors_path, np.float32, 'r', shape=shape)
+        old.close()
+        old.path.unlink(missing_ok=True)
 
     def gallery(self, paths: Iterable[str] | None = None) -> GalleryIndex:
         """The gallery, or a part of it.
@@ -260,7 +208,7 @@ class GalleryStore:
             frame_of=columns['frame_of'],
             bboxes=columns['bboxes'],
             scores=columns['scores'],
-            embeddings=self.vectors(),
+            embeddings=self.embeddings.read(),
             model_mark=self.model_mark or '',
         )
         wanted = None if paths is None else set(paths)
@@ -279,45 +227,28 @@ class GalleryStore:
                 raise UserError(
                     'it was made with another model or other settings'
                 )
-            self.rows = _Rows.of(header['paths'], data)
+            self.rows = GalleryRows.of(header['paths'], data)
         for entry in header['sources']:
             skipped = [Skipped(**row) for row in entry.pop('skipped')]
             source = Source(**entry, skipped=skipped)
             self.sources[source.path] = source
-        for name in ('width', 'count', 'checksum', 'generation'):
-            setattr(self, name, int(header[name]))
-        self._check(header['vectors'])
-
-    def _check(self, state: dict) -> None:
-        """Hold the embeddings against what was committed."""
-        if len(self.rows.columns()['scores']) != self.count:
+        width, count, checksum, self.generation = (
+            int(header[name])
+            for name in ('width', 'count', 'checksum', 'generation')
+        )
+        self.embeddings = EmbeddingsFile(
+            self._embeddings_path(), width, count, checksum
+        )
+        if len(self.rows.columns()['scores']) != count:
             raise UserError('it does not fit its own count')
         if not set(self.rows.paths) <= set(self.sources):
             raise UserError('it names frames of files that it does not know')
-        if not self.count:
-            return
-        if self.width < 1:
-            raise UserError('its embeddings have no length')
-        found = os.stat(self.vectors_path)
-        size = self.count * self.width * 4
-        if found.st_size < size:
-            raise UserError(f'{self.vectors_path} is cut')
-        if (found.st_size, found.st_mtime_ns) == (
-            state['size'],
-            state['time'],
-        ):
-            return
-        checksum, vectors = 0, self.vectors()
-        for start in range(0, self.count, BLOCK):
-            block = vectors[start : start + BLOCK]
-            checksum = zlib.crc32(block.tobytes(), checksum)
-        if checksum != self.checksum:
-            raise UserError(f'{self.vectors_path} is damaged')
+        self.embeddings.check(header['vectors'])
 
     def _drop_strangers(self) -> None:
         """Remove files of embeddings that the gallery does not name."""
         for path in self.path.parent.glob(f'{self.path.name}.vectors*'):
-            if path != self.vectors_path or not self.path.exists():
+            if path != self.embeddings.path or not self.path.exists():
                 path.unlink()
 
 
@@ -341,119 +272,3 @@ def _is_index(path: str | Path) -> bool:
             return 'embeddings' in data.files
     except DAMAGE:
         return True  # it says best what is wrong
-
-
-class _Rows:
-    """The frames and persons of a gallery, in the order they came in.
-
-    Attributes:
-        paths (list[str]): Files, in order.
-        indices (dict[str, set[int]]): File -> numbers of its frames.
-    """
-
-    def __init__(self) -> None:
-        self.paths: list[str] = []
-        self.indices: dict[str, set[int]] = {}
-        self._numbers: dict[str, int] = {}
-        self._frames: list[tuple[int, int, float]] = []
-        self._counts: list[int] = []
-        self._bboxes = [np.zeros((0, 4), np.float32)]
-        self._scores = [np.zeros(0, np.float32)]
-
-    @classmethod
-    def of(cls, paths: list[str], data) -> _Rows:
-        """From what ``columns`` gave."""
-        rows = cls()
-        columns = [data[name] for name in ('path_of', 'index', 'seconds')]
-        counts = np.bincount(data['frame_of'], minlength=len(columns[0]))
-        for number, index, seconds, count in zip(
-            *(column.tolist() for column in columns), counts, strict=True
-        ):
-            frame = Frame(paths[number], index, seconds)
-            rows._add_frame(frame, int(count))
-        rows._bboxes = [data['bboxes'].reshape(-1, 4)]
-        rows._scores = [data['scores']]
-        return rows
-
-    def add(
-        self, frame: Frame, count: int, bboxes: np.ndarray, scores: np.ndarray
-    ) -> None:
-        self._add_frame(frame, count)
-        self._bboxes.append(np.asarray(bboxes, np.float32).reshape(-1, 4))
-        self._scores.append(np.asarray(scores, np.float32))
-
-    def _add_frame(self, frame: Frame, count: int) -> None:
-        number = self._numbers.setdefault(frame.path, len(self.paths))
-        if number == len(self.paths):
-            self.paths.append(frame.path)
-        self.indices.setdefault(frame.path, set()).add(frame.index)
-        self._frames.append((number, frame.index, frame.seconds))
-        self._counts.append(count)
-
-    def columns(self) -> dict[str, np.ndarray]:
-        """Arrays of the F frames and of the P persons."""
-        self._bboxes = [np.concatenate(self._bboxes)]
-        self._scores = [np.concatenate(self._scores)]
-        frames = self._frames or np.zeros((0, 3))
-        path_of, index, seconds = np.array(frames, np.float64).T
-        return dict(
-            path_of=path_of.astype(np.int64),
-            index=index.astype(np.int64),
-            seconds=seconds,
-            frame_of=np.repeat(np.arange(len(self._frames)), self._counts),
-            bboxes=self._bboxes[0],
-            scores=self._scores[0],
-        )
-
-    def frames(self) -> list[Frame]:
-        return [
-            Frame(self.paths[number], index, seconds)
-            for number, index, seconds in self._frames
-        ]
-
-    def persons_without(self, gone: set[str]) -> np.ndarray:
-        """(K,) rows of the persons in other files."""
-        columns = self.columns()
-        numbers = [self._numbers[path] for path in gone & set(self.paths)]
-        kept = ~np.isin(columns['path_of'], numbers)
-        return np.flatnonzero(kept[columns['frame_of']])
-
-    def without(self, gone: set[str]) -> _Rows:
-        """The rows of the other files."""
-        persons, columns = self.persons_without(gone), self.columns()
-        rows = _Rows()
-        for frame, count in zip(self.frames(), self._counts):
-            if frame.path not in gone:
-                rows._add_frame(frame, count)
-        rows._bboxes = [columns['bboxes'][persons]]
-        rows._scores = [columns['scores'][persons]]
-        return rows
-
-
-def _lock(path: Path, is_shared: bool):
-    """A lock that ends with the process, where the system has locks.
-
-    One that is shared keeps writers out, and writes nothing itself.
-    """
-    try:
-        import fcntl
-    except ImportError:  # not on Windows
-        return None
-    lock = path.with_name(f'.{path.name}.lock')
-    if is_shared and not os.access(lock, os.R_OK):
-        return None  # copied without it: nobody writes here
-    # (it stays open as long as the lock is held)
-    file = open(lock, 'r' if is_shared else 'w')  # noqa: SIM115
-    kind = fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise UserError(
-            f'{path} is being written by another run: wait for it, or name '
-            'another --index'
-        ) from None
-    except OSError:  # a file system without locks
-        file.close()
-        return None
-    return file

@@ -1,5 +1,4 @@
 import errno
-import fcntl
 import json
 import os
 import signal
@@ -207,37 +206,6 @@ def test_who_reads_a_gallery_that_is_begun_anew_keeps_it(path):
     fill(path, FRAMES[2:], mark='n', say=lambda _: None)
     assert gallery.embeddings[:, 0].tolist() == [1, 2, 3]
     assert content(path, 'n') == FRAMES[2:]
-
-
-def test_two_runs_do_not_write_one_gallery(path):
-    with (
-        GalleryStore(path, 'm'),
-        pytest.raises(UserError, match='another run'),
-    ):
-        GalleryStore(path, 'm')
-    fill(path, FRAMES)
-
-
-def test_a_file_system_without_locks_is_no_other_run(path, monkeypatch):
-    def not_here(*_):
-        raise OSError(errno.ENOSYS, 'Function not implemented')
-
-    monkeypatch.setattr(fcntl, 'flock', not_here)
-    fill(path, FRAMES)
-    assert content(path) == FRAMES
-
-
-def test_who_reads_writes_nothing_and_lets_others_read(path):
-    fill(path, FRAMES)
-    lock = path.with_name('.index.npz.lock')
-    with GalleryStore(path, None) as store, GalleryStore(path, None):
-        assert len(store) == 3
-        with pytest.raises(UserError, match='another run'):
-            GalleryStore(path, 'm')
-    lock.unlink()
-    names = sorted(path.parent.iterdir())
-    assert len(load_gallery(path)) == 3
-    assert sorted(path.parent.iterdir()) == names
 
 
 def test_embeddings_of_another_length_are_refused(path):
