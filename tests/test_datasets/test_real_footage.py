@@ -45,7 +45,7 @@ def test_pets_is_labelled_in_every_fifth_frame(prepared):
     counted = [i['instance_id'] for i in rows if not i['ignore_flag']]
     assert (len(rows), len(rows) - len(counted)) == (929, 34)
     assert len(set(counted)) == 19 and min(counted) >= 0
-    # The first 60 % of 795 frames train.
+    # The first 60 % of the 159 labelled frames train.
     trained = [image for image in pets if image['split'] == 'train']
     assert max(image['frame'] for image in trained) == 476
     assert pets[-1]['seconds'] == pytest.approx(790 / 7, abs=1e-3)

@@ -7,8 +7,8 @@ classes, hardly visible persons) is a region to ignore, not background.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,11 +37,11 @@ class MotOptions:
 
     Args:
         split (str): ``folder``: by the folders train and test; ``time``: the
-            first part of every sequence trains; ``sequence``: whole
+            first labelled frames of every sequence train; ``sequence``: whole
             sequences; ``auto``: by folder where both have labels, else by
             time.
-        train_share (float): Share of the frames (``time``) or sequences
-            (``sequence``) that train.
+        train_share (float): Share of the labelled frames of each sequence
+            (``time``) or of the sequences (``sequence``) that train.
         test_sequences (str): With ``sequence``, the names of those that
             test, with commas between them; by default the last ones.
         persons (str): Classes that are persons to find, with commas between
@@ -113,10 +113,12 @@ def read_mot(root: NativeRoot, options: MotOptions = DEFAULTS) -> NativeSet:
     train, test = [], []
     for sequence, found in zip(sequences, rows):
         sequence.length = sequence.length or int(found.frames.max())
-        is_train = _train_frames(root, sequence, sequences, options)
-        for record in _records(sequence, found, options, notes):
-            mine = train if is_train(record.extra['frame']) else test
-            mine.append(record)
+        records = _records(sequence, found, options, notes)
+        share = _train_share(root, sequence, sequences, options)
+        # Rounded, because 0.55 * 100 is a little more than 55.
+        count = math.ceil(round(share * len(records), 6))
+        train += records[:count]
+        test += records[count:]
     num_identities = number_persons(train, test)
     splits = [
         Split('train', train, num_identities),
@@ -167,24 +169,26 @@ def _rows_of(
     return rows
 
 
-def _train_frames(
+def _train_share(
     root: NativeRoot,
     sequence: MotSequence,
     sequences: list[MotSequence],
     options: MotOptions,
-) -> Callable[[int], bool]:
-    """Tells of a frame of the sequence whether it trains."""
+) -> float:
+    """The share of a sequence's labelled frames, from the first, that train.
+
+    Frames are not counted from the beginning of the video, since its labels
+    may begin late or end early.
+    """
     parts = {other.part for other in sequences}
     split = options.split
     if split == 'auto':
         split = 'folder' if {'train', 'test'} <= parts else 'time'
     if split == 'time':
-        last = options.train_share * sequence.length
-        return lambda frame: frame <= last
+        return options.train_share
     if split == 'folder':
-        return lambda _: sequence.part != 'test'
-    tested = _tested(root, sequences, options)
-    return lambda _: sequence.name not in tested
+        return float(sequence.part != 'test')
+    return float(sequence.name not in _tested(root, sequences, options))
 
 
 def _tested(

@@ -130,6 +130,16 @@ def test_frames_without_rows_are_not_empty_images(tmp_path):
     assert notes_of(report)['frames without rows'] == 'a: 9 of 12'
 
 
+@pytest.mark.parametrize('labelled', [(1, 4), (13, 16), (31, 34)], ids=str)
+def test_labels_of_any_part_of_a_video_are_split(tmp_path, labelled):
+    first, last = labelled
+    frames = list(range(first, last + 1))
+    mot_sequence(tmp_path / 'a', walk(frames), range(1, 35))
+    _, splits = read(tmp_path, 'split=time', 'train_share=0.5')
+    assert [i['frame'] for i in splits['train']] == frames[:2]
+    assert [i['frame'] for i in splits['test']] == frames[2:]
+
+
 def test_fewer_pictures_than_the_labels_and_seqlength_say(tmp_path):
     info = dict(seqLength=600)
     mot_sequence(tmp_path / 'a', walk(range(1, 601)), [1, 2, 3, 4], info)
@@ -267,7 +277,7 @@ def test_labelled_frames_that_cannot_be_decoded_are_left_out(filmed):
     cut_out(filmed / 'film/a.avi', 5)
     with open(filmed / 'film/gt/gt.txt', 'a') as file:
         file.write('40,1,10,10,20,30,1\n')
-    report, splits = read(filmed, 'train_share=0.6')
+    report, splits = read(filmed, 'train_share=0.4')
     assert [i['frame'] for i in splits['train']] == [1]
     assert [i['frame'] for i in splits['test']] == [11, 12]
     lost = [n.where for n in report.notes if 'cannot be decoded' in n.what]
@@ -337,7 +347,7 @@ def test_the_set_trains_and_tests_like_any_other(tmp_path):
         ann_file='prepared/train.json',
         num_identities=1,
     )
-    assert len(train) == 4 and train.metainfo['source'] == 'mot'
+    assert len(train) == 5 and train.metainfo['source'] == 'mot'
 
 
 @pytest.mark.parametrize(
