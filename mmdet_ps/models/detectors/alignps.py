@@ -54,6 +54,10 @@ class AlignPS(SingleStageDetector):
             batch_inputs, with_usable_boxes(batch_data_samples)
         )
 
+    def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
+        """Maps of the neck of (B, 3, H, W) images."""
+        return self.extract_maps(batch_inputs).pyramid
+
     def extract_maps(self, batch_inputs: Tensor) -> FeatureMaps:
         """Maps of (B, 3, H, W) images."""
         if self.training:

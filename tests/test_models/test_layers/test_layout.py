@@ -6,7 +6,9 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 from mmdet_ps.models.layers import channels_innermost
+from tests.test_models.test_waits_of_the_host import scenes
 from tests.test_models.thin_methods import METHODS, thin_model
+from tests.test_models.two_stage import losses_of
 
 
 def is_innermost(maps):
@@ -24,7 +26,7 @@ def test_values_and_gradients_stay():
 
 
 @pytest.mark.parametrize('method', METHODS)
-def test_every_method_keeps_the_channels_innermost(method):
+def test_every_method_trains_with_the_channels_innermost(method):
     init_default_scope('mmdet')
     model = thin_model(method).train()
     seen = []
@@ -33,9 +35,5 @@ def test_every_method_keeps_the_channels_innermost(method):
             module.register_forward_hook(
                 lambda module, given, maps: seen.append(is_innermost(maps))
             )
-    images = torch.randn(2, 3, 64, 64)
-    if hasattr(model, 'extract_maps'):
-        model.extract_maps(images)
-    else:
-        model.extract_feat(images)
+    losses_of(model, scenes())
     assert seen and all(seen)
