@@ -19,6 +19,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from mmdet_ps.apis.answer_files import (
+    CLIPS,
+    EXPORTS,
+    INDEX,
+    REPORT,
+    SKIPPED,
+    TABLE,
+)
 from mmdet_ps.apis.exports import FORMS
 from mmdet_ps.apis.footage import find_footage
 from mmdet_ps.apis.footage_search import (
@@ -263,7 +271,7 @@ def open_footage(args: argparse.Namespace, model, device: str):
     """Index the footage; (footage, search over it)."""
     footage = find_footage(args.footage)
     sampling = Sampling(args.every, args.step)
-    index_file = Path(args.index or Path(args.out) / 'index.npz')
+    index_file = Path(args.index or Path(args.out) / INDEX)
     bar = tqdm(
         total=estimate_frames(footage, sampling),
         desc='embed',
@@ -308,7 +316,7 @@ def run(args: argparse.Namespace) -> str:
         for query in queries
     ]
     footage, search = open_footage(args, model, device)
-    write_table(out / 'skipped.csv', [vars(s) for s in footage.skipped])
+    write_table(out / SKIPPED, [vars(s) for s in footage.skipped])
     lines = answer_all(args, out, embedded, footage, search)
     return '\n'.join(lines + sum_up(footage, search))
 
@@ -330,22 +338,20 @@ def answer_all(args, out: Path, embedded: list, footage, search) -> list[str]:
         lines += [f'{prefix}{verdict_of(answers, threshold)}', str(picture)]
         reports.append(report_of(query, answers, threshold))
         if args.clips:
-            lines += map(str, write_clips(folder / 'clips', search, answers))
+            lines += map(str, write_clips(folder / CLIPS, search, answers))
         for answer in answers:
             if answer.accepted and answer.track >= 0:
                 chosen.setdefault(answer.track, query.name)
     if len(embedded) > 1:
-        write_json(
-            out / 'ranking.json', dict(header, queries=reports), indent=1
-        )
+        write_json(out / REPORT, dict(header, queries=reports), indent=1)
         rows = [row for report in reports for row in report['answers']]
-        write_table(out / 'ranking.csv', rows)
+        write_table(out / TABLE, rows)
     if args.everybody:
         chosen = {
             track: chosen.get(track, '') for track in range(len(search.tracks))
         }
     for form in args.export:
-        lines += map(str, export_answers(out / 'export', form, search, chosen))
+        lines += map(str, export_answers(out / EXPORTS, form, search, chosen))
     return lines
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from ..utils.errors import UserError
 from ..utils.images import IMAGE_SUFFIXES
 from ..utils.videos import VIDEO_SUFFIXES
+from .answer_files import is_answer
 
 FORMS = ' '.join(sorted(IMAGE_SUFFIXES))
 
@@ -132,21 +133,6 @@ def walk(folder: Path, footage: Footage) -> Iterator[Path]:
         yield from (
             Path(place, name) for name in sorted(names) if name[0] != '.'
         )
-
-
-def is_answer(path: Path) -> bool:
-    """Whether a search wrote a picture or clip, by its name and place.
-
-    It shows persons of the footage again, who would be found there.
-    """
-    if path.name == 'query_persons.jpg':
-        return True
-    folder = path.parent
-    if folder.name == 'clips' and path.stem.isdecimal():
-        folder = folder.parent
-    elif path.name != 'ranking.jpg':
-        return False
-    return (folder / 'ranking.json').is_file()
 
 
 def sort_in(path: Path, footage: Footage) -> str | None:

@@ -16,6 +16,7 @@ from mmdet_ps.utils.errors import UserError
 from ..utils.images import IMAGE_SUFFIXES, write_image
 from ..utils.videos import VIDEO_SUFFIXES
 from ..visualization.drawing import BLUE, draw_boxes
+from .answer_files import CHOICE
 from .frames import Frame, FrameReader
 
 if TYPE_CHECKING:
@@ -283,12 +284,12 @@ def find_box(
         names,
         [BLUE] * count,
     )
-    write_image(out / 'query_persons.jpg', drawn)
+    write_image(out / CHOICE, drawn)
     listed = '; '.join(
         f'{i}: {" ".join(f"{value:.0f}" for value in box)}'
         for i, box in enumerate(found.bboxes)
     )
     raise UserError(
         f'{count} persons are found in {picture.path} ({listed}): name one '
-        f'with --person, see {out / "query_persons.jpg"}'
+        f'with --person, see {out / CHOICE}'
     )

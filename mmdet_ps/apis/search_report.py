@@ -15,6 +15,7 @@ from mmdet_ps.utils.optional_packages import optional
 from ..utils.images import write_image
 from ..visualization.drawing import BLUE, GREEN, MUTED
 from ..visualization.ranking_picture import Tile, draw_row
+from .answer_files import PICTURE, REPORT, TABLE, clip_name, is_clip
 from .clips import write_clip
 from .exports import to_fiftyone, write_coco, write_mot
 from .footage import Footage
@@ -138,9 +139,9 @@ def write_answer(
         Path: The picture.
     """
     report = report_of(query, answers, threshold)
-    write_json(folder / 'ranking.json', dict(header, **report), indent=1)
-    write_table(folder / 'ranking.csv', report['answers'])
-    picture = folder / 'ranking.jpg'
+    write_json(folder / REPORT, dict(header, **report), indent=1)
+    write_table(folder / TABLE, report['answers'])
+    picture = folder / PICTURE
     title = verdict_of(answers, threshold)
     write_image(picture, draw_answers(query, answers, title))
     return picture
@@ -225,13 +226,12 @@ def write_clips(
     Returns:
         list[Path]: The files written, named by the rank of the answer.
     """
-    for old in folder.glob('*.mp4'):
-        if old.stem.isdecimal():
-            old.unlink()
+    for old in filter(is_clip, folder.glob('*')):
+        old.unlink()
     written = []
     for answer in answers:
         if answer.accepted and answer.track >= 0 and answer.start >= 0:
-            path = folder / f'{answer.rank:02d}.mp4'
+            path = folder / clip_name(answer.rank)
             write_clip(path, search.gallery, search.tracks, answer.track)
             written.append(path)
     return written

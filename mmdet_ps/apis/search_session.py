@@ -16,6 +16,7 @@ import numpy as np
 
 from mmdet_ps.utils.errors import UserError
 
+from .answer_files import EXPORTS, INDEX, REPORT, TABLE
 from .detections import Detections
 from .footage import Footage
 from .footage_search import FootageSearch, Threshold
@@ -29,7 +30,6 @@ from .search_report import describe_footage, export_answers, write_answer
 if TYPE_CHECKING:
     from torch import nn
 
-INDEX_NAME = 'index.npz'
 Corners = tuple[float, float, float, float]
 SMALLEST = 4.0  # pixels; a smaller box was a click
 
@@ -120,7 +120,7 @@ def gallery_of_model(
     """
     path = Path(path)
     if path.is_dir():
-        path = path / INDEX_NAME
+        path = path / INDEX
     if not path.is_file():
         raise UserError(
             f'{path} is not there: index footage first, with '
@@ -311,15 +311,14 @@ class SearchSession:
         picture = write_answer(
             self.out, self._header(), self.query, self.answers, self.threshold
         )
-        table = [picture.with_suffix(suffix) for suffix in ('.json', '.csv')]
-        written = [picture, *table]
+        written = [picture, self.out / REPORT, self.out / TABLE]
         chosen = {
             answer.track: self.query.name
             for answer in self.answers
             if answer.accepted
         }
         for form in forms:
-            folder = self.out / 'export'
+            folder = self.out / EXPORTS
             written += export_answers(folder, form, search, chosen)
         return written
 
