@@ -52,8 +52,9 @@ from mmdet_ps.apis.search_report import (
     sum_up,
     verdict_of,
     write_answer,
+    write_answers,
     write_clips,
-    write_table,
+    write_skipped,
 )
 from mmdet_ps.apis.vector_search import KINDS
 from mmdet_ps.utils.command_line import (
@@ -316,7 +317,7 @@ def run(args: argparse.Namespace) -> str:
         for query in queries
     ]
     footage, search = open_footage(args, model, device)
-    write_table(out / SKIPPED, [vars(s) for s in footage.skipped])
+    write_skipped(out / SKIPPED, footage.skipped)
     lines = answer_all(args, out, embedded, footage, search)
     return '\n'.join(lines + sum_up(footage, search))
 
@@ -345,7 +346,7 @@ def answer_all(args, out: Path, embedded: list, footage, search) -> list[str]:
     if len(embedded) > 1:
         write_json(out / REPORT, dict(header, queries=reports), indent=1)
         rows = [row for report in reports for row in report['answers']]
-        write_table(out / TABLE, rows)
+        write_answers(out / TABLE, rows)
     if args.everybody:
         chosen = {
             track: chosen.get(track, '') for track in range(len(search.tracks))

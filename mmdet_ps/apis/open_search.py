@@ -14,6 +14,11 @@ from .gallery_index import GalleryIndex
 LEAST_PAIRS = 100
 FALLBACK_THRESHOLD = 0.5
 MOST_FRAMES = 20_000  # that the threshold is taken from
+# Of an answer as a row, see ``Answer.row``.
+COLUMNS = (
+    'rank', 'similarity', 'accepted', 'path', 'frame', 'seconds', 'x1', 'y1',
+    'x2', 'y2', 'score', 'track', 'start', 'end', 'sightings',
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,10 @@ from ..visualization.ranking_picture import Tile, draw_row
 from .answer_files import PICTURE, REPORT, TABLE, clip_name, is_clip
 from .clips import write_clip
 from .exports import to_fiftyone, write_coco, write_mot
-from .footage import Footage
+from .footage import Footage, Skipped
 from .footage_search import FootageSearch, Threshold
 from .frames import PICTURE_ERRORS, Frame, FrameReader
-from .open_search import Answer
+from .open_search import COLUMNS, Answer
 from .queries import EmbeddedQuery
 
 # Answers in a picture: a JPEG is 65,500 pixels wide at most, and the frames
@@ -32,12 +33,13 @@ DRAWN = 100
 def verdict_of(answers: Sequence[Answer], threshold: Threshold) -> str:
     """Whether the person is there, in a sentence."""
     accepted = sum(answer.accepted for answer in answers)
-    best = answers[0].similarity if answers else float('nan')
-    verdict = (
-        f'found in {accepted} of the {len(answers)} answers'
-        if accepted
-        else f'not found: the best similarity is {best:.2f}'
-    )
+    if accepted:
+        verdict = f'found in {accepted} of the {len(answers)} answers'
+    elif answers:
+        best = answers[0].similarity
+        verdict = f'not found: the best similarity is {best:.2f}'
+    else:
+        verdict = 'not found: the footage shows nobody but the query'
     return f'{verdict} (threshold {threshold.value:.2f}, {threshold.origin})'
 
 
@@ -107,10 +109,22 @@ def sum_up(footage: Footage, search: FootageSearch) -> list[str]:
     return lines
 
 
-def write_table(path: Path, rows: Sequence[dict]) -> None:
-    """Write rows of equal keys as a CSV file with a line of names."""
+def write_answers(path: Path, rows: Sequence[dict]) -> None:
+    """Write answers, as :func:`report_of` gives them, as a CSV file."""
+    _write_table(path, [*COLUMNS, 'query'], rows)
+
+
+def write_skipped(path: Path, skipped: Sequence[Skipped]) -> None:
+    """Write what was not looked at, and why, as a CSV file."""
+    names = [field.name for field in fields(Skipped)]
+    _write_table(path, names, [vars(entry) for entry in skipped])
+
+
+def _write_table(
+    path: Path, names: Sequence[str], rows: Sequence[dict]
+) -> None:
+    """Write a CSV file with a line of names, even if there is no row."""
     table = io.StringIO()
-    names = list(rows[0]) if rows else ['rank']
     writer = csv.DictWriter(table, names, lineterminator='\n')
     writer.writeheader()
     writer.writerows(rows)
@@ -140,7 +154,7 @@ def write_answer(
     """
     report = report_of(query, answers, threshold)
     write_json(folder / REPORT, dict(header, **report), indent=1)
-    write_table(folder / TABLE, report['answers'])
+    write_answers(folder / TABLE, report['answers'])
     picture = folder / PICTURE
     title = verdict_of(answers, threshold)
     write_image(picture, draw_answers(query, answers, title))
