@@ -10,6 +10,7 @@ import asyncio
 import base64
 import functools
 import socket
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import numpy as np
 from nicegui import app, events, run, ui
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from mmdet_ps.utils.command_line import is_out_of_memory, one_line
 from mmdet_ps.utils.errors import UserError
 
 from ..visualization.drawing import BLUE, GREEN, MUTED, crop_cell, scene_cell
@@ -30,6 +32,7 @@ from .search_session import Corners, PersonFinder, SearchSession
 HOST = '127.0.0.1'
 LARGEST_UPLOAD = 100 << 20  # bytes
 SETTLED = 0.3  # seconds that a slider rests before its frame is read
+EXPECTED = (UserError, OSError, MemoryError)  # a word to the visitor is enough
 CELL_HEIGHT = 100  # of an answer's crop, pixels
 MOUSE = ['mousedown', 'mousemove', 'mouseup']
 HELP = (
@@ -265,9 +268,11 @@ class SearchPage:
     async def _search(self) -> None:
         self.search.disable()
         least, most = self.least.value, int(self.most.value or 10)
-        if await self._do(lambda: self.session.find(least, most)):
-            await self._show_answers()
-        self.search.enable()
+        try:
+            if await self._do(lambda: self.session.find(least, most)):
+                await self._show_answers()
+        finally:
+            self.search.set_enabled(self.session.box is not None)
 
     async def _show_answers(self) -> None:
         tiles = await run.io_bound(draw_answers, self.session.answers)
@@ -326,8 +331,10 @@ class SearchPage:
         """Work beside the page; what goes wrong is shown. Whether it did."""
         try:
             await run.io_bound(work)
-        except PICTURE_ERRORS as error:  # a UserError is a ValueError
-            complain(str(error))
+        except Exception as error:
+            complain(one_line(error))
+            if not (isinstance(error, EXPECTED) or is_out_of_memory(error)):
+                traceback.print_exc()  # for whoever looks after the page
             return False
         return True
 

@@ -266,7 +266,9 @@ class SearchSession:
         Raises:
             UserError: If nobody is chosen.
         """
-        if self.scene is None or self.box is None:
+        # (the visitor may go on to another picture meanwhile)
+        scene, box = self.scene, self.box
+        if scene is None or box is None:
             raise UserError(
                 'nobody is chosen: click on a person, or draw a box'
             )
@@ -274,11 +276,11 @@ class SearchSession:
         if threshold is not None and threshold != round(least.value, 2):
             least = Threshold(threshold, 'given')
         query = EmbeddedQuery(
-            Path(self.scene.frame.path).stem,
-            self.finder.embed(self.scene.image, self.box),
-            [self.scene.frame],
-            [list(self.box)],
-            [self.scene.image],
+            Path(scene.frame.path).stem,
+            self.finder.embed(scene.image, box),
+            [scene.frame],
+            [list(box)],
+            [scene.image],
         )
         self.answers = self.finder.search.find(query, least.value, top_k)
         self.query, self.threshold = query, least

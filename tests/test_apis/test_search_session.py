@@ -6,39 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from mmdet_ps.apis.footage import find_footage
-from mmdet_ps.apis.footage_search import FootageSearch, index_into
-from mmdet_ps.apis.gallery_store import load_gallery
-from mmdet_ps.apis.search_session import (
-    PersonFinder,
-    SearchSession,
-    gallery_of_model,
-)
+from mmdet_ps.apis.search_session import gallery_of_model
 from mmdet_ps.utils.errors import UserError
 
-from ..videos import write_frames
 from .colour_model import scene
-
-RED, GREEN = (0, 0, 250), (0, 250, 0)
-LEFT, RIGHT = (10, 10, 40, 90), (100, 10, 130, 90)
-
-
-@pytest.fixture
-def place(tmp_path, model):
-    """A folder with the index of a video and of a picture."""
-    images = [scene([(*LEFT, RED), (*RIGHT, GREEN)])] * 11
-    write_frames(tmp_path / 'film.avi', images, 10)
-    cv2.imwrite(str(tmp_path / 'red.png'), scene([(*RIGHT, RED)]))
-    footage = find_footage(tmp_path)
-    index_into(tmp_path / 'index.npz', model, footage)
-    return tmp_path
-
-
-@pytest.fixture
-def session(place, model):
-    search = FootageSearch.over(load_gallery(place / 'index.npz'))
-    finder = PersonFinder(model, search, place / 'index.npz')
-    return SearchSession(finder, place / 'kept')
+from .conftest import GREEN, LEFT, RED, RIGHT
 
 
 def encoded(image):
@@ -114,6 +86,21 @@ def test_a_threshold_of_ones_own_is_said_to_be_given(session):
         0.9,
         'given',
     )
+
+
+def test_who_goes_on_to_another_picture_does_not_disturb_a_search(session):
+    session.show_upload('one.png', encoded(scene([(*LEFT, RED)])))
+    embed = session.finder.embed
+
+    def slow(image, box):
+        two = scene([(*LEFT, RED), (*RIGHT, GREEN)])
+        session.show_upload('two.png', encoded(two))
+        return embed(image, box)
+
+    session.finder.embed = slow
+    session.find()
+    assert [frame.path for frame in session.query.frames] == ['one.png']
+    assert session.answers[0].accepted
 
 
 def test_mistakes_are_said(session, place, model):
