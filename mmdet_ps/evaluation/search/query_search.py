@@ -50,13 +50,16 @@ class QuerySearch:
             self.protocol.query_images,
         )
 
-    def _context(self, query: int) -> QueryContext:
+    def _context(
+        self, query: int, image_scores: np.ndarray | None
+    ) -> QueryContext:
         matched = self.settings.query_embedding == 'matched-detection'
         return QueryContext(
             {part: rows[query] for part, rows in self.query_parts.items()},
             self.query_bboxes[query],
             int(self.protocol.query_images[query]),
             int(self.query_rows[query]) if matched else -1,
+            image_scores,
         )
 
     def rank(
@@ -86,16 +89,19 @@ class QuerySearch:
         usable = counted & (not missing)
         if settings.duplicates == 'skip':
             usable = usable & ~self.candidates.repeated[entries]
+        image_scores = None
         if self.filter:
-            similarities, kept = self.filter(
-                query, similarities, self.gallery.image_of
-            )
+            image_scores, kept = self.filter(query)
+            similarities = similarities * image_scores[self.gallery.image_of]
             weights = weights * kept
             usable = usable & kept[images]
         if self.gallery.reranker and not missing:
             members = self._members(query, weights)
             similarities = self.gallery.reranker(
-                self._context(query), similarities, members, parts
+                self._context(query, image_scores),
+                similarities,
+                members,
+                parts,
             )
         hits, hit_entries = self._hits(entries, similarities, usable)
         ranks, counts = self._places(

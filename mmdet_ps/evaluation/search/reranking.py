@@ -29,12 +29,15 @@ class QueryContext:
         image (int): its image.
         row (int): number of the detection that the embedding was read from;
             -1 where it was read from the annotated box.
+        image_scores (ndarray): what its similarities with the persons of each
+            image are multiplied by, (I,) float; None where by nothing.
     """
 
     vectors: dict[str, np.ndarray]
     bbox: np.ndarray
     image: int
     row: int
+    image_scores: np.ndarray | None
 
 
 @dataclass
@@ -122,6 +125,8 @@ class Reranker:
             edges = sum(
                 asked[part] @ self._vectors(inside, part).T for part in parts
             )
+            if context.image_scores is not None:
+                edges = edges * context.image_scores[image]
             match = matched_similarity(
                 edges, similarities[inside], self.settings.cbgm_form
             )

@@ -28,23 +28,19 @@ class SceneFilter:
         threshold = settings.scene_threshold
         self.threshold = -np.inf if threshold is None else threshold
 
-    def __call__(
-        self, query: int, similarities: np.ndarray, image_of: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The similarities of a query, and which images stay in its gallery.
+    def __call__(self, query: int) -> tuple[np.ndarray, np.ndarray]:
+        """What the similarities of a query with the persons of each image are
+        multiplied by, and which images stay in its gallery.
 
         Args:
             query (int): number of the query.
-            similarities (ndarray): with all detections, (G,) float.
-            image_of (ndarray): the image of each detection, (G,) int.
 
         Returns:
-            tuple[ndarray, ndarray]: (G,) float and (I,) bool.
+            tuple[ndarray, ndarray]: (I,) float32 and (I,) bool.
         """
         scores = self.scores[query]
-        if self.multiply:
-            similarities = similarities * scores[image_of]
-        return similarities, scores >= self.threshold
+        weights = scores if self.multiply else np.ones_like(scores)
+        return weights, scores >= self.threshold
 
 
 def filter_of(

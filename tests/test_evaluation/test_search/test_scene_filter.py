@@ -71,12 +71,15 @@ def scores_of(protocol, results, settings):
     return scene_scores(rows, protocol.query_images, results.scenes)
 
 
+@pytest.mark.parametrize('options', [{}, dict(cbgm=(3, 2))], ids=str)
 @pytest.mark.parametrize('seed', range(12))
-def test_weighted_similarities_are_those_of_weighted_detections(seed):
+def test_weighted_similarities_are_those_of_weighted_detections(seed, options):
     """One query at a time, its scores worked into the detections' own."""
     protocol, results = random_world(seed, exact=False)
     results.scenes = random_scenes(len(protocol.images), seed)
-    settings = SearchSettings(score_thr=0.0, confidence_weighted=True)
+    settings = SearchSettings(
+        score_thr=0.0, confidence_weighted=True, **options
+    )
     scores = scores_of(protocol, results, settings)
     weighted = replace(settings, scene_scores=True)
     boxes = results.detections
