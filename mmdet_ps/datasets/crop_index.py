@@ -7,7 +7,6 @@ worker by reference counting; these arrays cost some 60 bytes and are shared.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,16 +70,6 @@ class CropIndex:
         if self.person_ids is None:
             return np.full(len(self), UNLABELLED, np.int32)
         return np.asarray(self.person_ids)
-
-    def take(self, indices: Sequence[int]) -> CropIndex:
-        """The index of some of the crops, in that order."""
-        rows = np.asarray(indices, np.int64)
-        names = [self.name(int(k)) for k in rows]
-        return CropIndex.build(
-            names,
-            None if self.person_ids is None else self.person_ids[rows],
-            None if self.sizes is None else self.sizes[rows],
-        )
 
     @classmethod
     def build(cls, names, person_ids=None, sizes=None) -> CropIndex:

@@ -189,16 +189,19 @@ class PersonSearchDataset(BaseDetDataset):
         if self.test_mode:
             return self.data_list
         kept = [info for info in self.data_list if self._teaches(info)]
+        self._check_left(len(kept), len(self.data_list))
+        if not self.flipped_copies:
+            return kept
+        return kept + [dict(info, flipped_copy=True) for info in kept]
+
+    def _check_left(self, kept: int, number: int) -> None:
         if not kept:
             raise UserError(
-                f'{self.ann_file}: none of its {len(self.data_list)} images '
+                f'{self.ann_file}: none of its {number} images '
                 f'can be used: they are too small, or have no box to learn '
                 f'from or no identity, as filter_cfg={self.filter_cfg} '
                 'demands; name another file, or drop the demand'
             )
-        if not self.flipped_copies:
-            return kept
-        return kept + [dict(info, flipped_copy=True) for info in kept]
 
     def _teaches(self, info: dict) -> bool:
         """Whether ``filter_cfg`` lets an image stay."""

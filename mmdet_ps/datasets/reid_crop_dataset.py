@@ -26,14 +26,15 @@ class ReIDCropDataset(PersonSearchDataset):
     read by ``LoadImageFromFile`` with ``backend_args`` for it.
 
     Args:
-        identity_offset: Added to every identity, so that the identities of
-            several sources do not collide (``PersonConcatDataset`` sets it).
-        **kwargs: See ``PersonSearchDataset``.
+        *args, **kwargs: See ``PersonSearchDataset``. The ``min_size`` of
+            ``filter_cfg`` keeps crops of unknown size.
     """
 
-    def __init__(self, *args, identity_offset: int = 0, **kwargs) -> None:
+    def __init__(self, *args, **kwargs) -> None:
         self.crops: CropIndex | None = None
-        super().__init__(*args, identity_offset=identity_offset, **kwargs)
+        self._rows = np.zeros(0, np.int64)  # crop of each sample, (N,)
+        self._flipped = np.zeros(0, bool)  # whether it is a copy, (N,)
+        super().__init__(*args, **kwargs)
 
     def full_init(self) -> None:
         """Load the arrays."""
@@ -51,15 +52,33 @@ class ReIDCropDataset(PersonSearchDataset):
             )
         self._number_crops(metainfo)
         self._adopt(metainfo)
-        if self._indices is not None:
-            self.crops = self.crops.take(
-                range(self._indices)
-                if isinstance(self._indices, int)
-                else self._indices
-            )
-        if len(self.crops) and metainfo.get('storage') != 'lmdb':
-            self._check_images([dict(img_path=self._path(0))])
+        self._rows = np.arange(len(self.crops))
+        self._flipped = np.zeros(len(self.crops), bool)
+        if not self.test_mode:
+            self._filter_crops()
         self._fully_initialized = True
+        if self._indices is not None:
+            self.get_subset_(self._indices)
+        if len(self) and metainfo.get('storage') != 'lmdb':
+            self._check_images([dict(img_path=self._path(0))])
+
+    def _filter_crops(self) -> None:
+        """Drop crops as ``filter_cfg`` says; append flipped copies."""
+        cfg = self.filter_cfg or {}
+        kept = np.ones(len(self.crops), bool)
+        if self.crops.sizes is not None:
+            known = self.crops.sizes.min(axis=1) > 0
+            kept &= ~known | (
+                self.crops.sizes.min(axis=1) >= cfg.get('min_size', 0)
+            )
+        if cfg.get('filter_unlabelled', False):
+            kept &= self.crops.all_person_ids() >= 0
+        self._check_left(int(kept.sum()), len(kept))
+        self._rows = np.flatnonzero(kept)
+        self._flipped = np.zeros(len(self._rows), bool)
+        if self.flipped_copies:
+            self._rows = np.tile(self._rows, 2)
+            self._flipped = np.append(self._flipped, ~self._flipped)
 
     def _number_crops(self, metainfo: dict) -> None:
         """Renumber identities if told to, and refuse those out of range."""
@@ -86,24 +105,27 @@ class ReIDCropDataset(PersonSearchDataset):
                 )
 
     def _path(self, index: int) -> str:
-        name = self.crops.name(index)
+        name = self.crops.name(self._rows[index])
         if self._metainfo.get('storage') == 'lmdb':
             return name  # a key
         return join_path(self.image_folder, name)
 
     @force_full_init
     def __len__(self) -> int:
-        return len(self.crops)
+        return len(self._rows)
 
     @force_full_init
     def get_data_info(self, idx: int) -> dict:
         """One crop: path, size, source, and one instance without box."""
         idx = idx % len(self)
-        width, height = self.crops.size(idx)
-        person_id = self.crops.person_id(idx)
+        row = self._rows[idx]
+        width, height = self.crops.size(row)
+        person_id = self.crops.person_id(row)
         if person_id >= 0:
             person_id += self.identity_offset
+        copy = dict(flipped_copy=True) if self._flipped[idx] else {}
         return dict(
+            copy,
             sample_idx=idx,
             img_id=idx,
             img_path=self._path(idx),
@@ -116,11 +138,15 @@ class ReIDCropDataset(PersonSearchDataset):
     @force_full_init
     def get_person_ids(self) -> np.ndarray:
         """(N,) identities without the offset, -1 where unknown."""
-        return self.crops.all_person_ids()
+        return self.crops.all_person_ids()[self._rows]
 
     def get_subset_(self, indices: Sequence[int] | int) -> None:
-        """Keep only some of the crops."""
+        """Keep some samples: the first ones, or the last of a number below 0,
+        or those of a list."""
         self.full_init()
         if isinstance(indices, int):
-            indices = range(indices)
-        self.crops = self.crops.take(indices)
+            indices = np.arange(len(self))[
+                slice(indices) if indices >= 0 else slice(indices, None)
+            ]
+        chosen = np.asarray(indices, np.int64)
+        self._rows, self._flipped = self._rows[chosen], self._flipped[chosen]

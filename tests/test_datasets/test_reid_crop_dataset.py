@@ -43,6 +43,13 @@ def test_subsets_keep_names_and_identities(tmp_path):
     assert dataset.get_data_info(0)['img_path'].endswith('images/2_4.png')
 
 
+@pytest.mark.parametrize(('indices', 'left'), [(2, [0, 1]), (-2, [3, 4])])
+def test_a_number_keeps_the_first_or_the_last(tmp_path, indices, left):
+    config = crop_config(tmp_path, [1] * 5)
+    dataset = DATASETS.build(dict(config, indices=indices))
+    assert dataset.get_person_ids().tolist() == left
+
+
 def index_file(tmp_path, num_identities=0, **arrays):
     names = [f'images/{k}.png' for k in 'äbc']
     crops = CropIndex.build(names, **arrays)
@@ -107,3 +114,51 @@ def test_files_of_version_0_1_say_domain(tmp_path, indexed):
     dataset = DATASETS.build(config)
     assert dataset.metainfo['source'] == 'second-folder'
     assert dataset.get_data_info(0)['source'] == 'second-folder'
+
+
+UNLIKE = dict(person_ids=[1, -1, 0], sizes=[[8, 16], [9, 17], [0, 0]])
+
+
+@pytest.mark.parametrize(
+    ('filter_cfg', 'left'),
+    [
+        (dict(filter_unlabelled=True), [1, 0]),
+        (dict(min_size=9), [-1, 0]),
+        (dict(filter_unlabelled=True, min_size=9), [0]),
+        (dict(filter_empty_gt=True), [1, -1, 0]),
+    ],
+    ids=str,
+)
+def test_crops_are_filtered_in_training(tmp_path, filter_cfg, left):
+    config = dict(index_file(tmp_path, 2, **UNLIKE), filter_cfg=filter_cfg)
+    dataset = DATASETS.build(config)
+    assert dataset.get_person_ids().tolist() == left
+    infos = [dataset.get_data_info(k) for k in range(len(dataset))]
+    assert [i['instances'][0]['instance_id'] for i in infos] == left
+    assert len(DATASETS.build(dict(config, test_mode=True))) == 3
+
+
+def test_a_filter_that_leaves_no_crop_is_an_error(tmp_path):
+    config = index_file(tmp_path, sizes=[[8, 16]] * 3)
+    with pytest.raises(UserError, match='none of its 3 images can be used'):
+        DATASETS.build(dict(config, filter_cfg=dict(min_size=9)))
+
+
+def test_flipped_copies_follow_the_crops(tmp_path):
+    config = dict(index_file(tmp_path, 2, **UNLIKE), flipped_copies=True)
+    dataset = DATASETS.build(
+        dict(config, filter_cfg=dict(filter_unlabelled=True))
+    )
+    infos = [dataset.get_data_info(k) for k in range(len(dataset))]
+    assert [info['img_path'][-5:] for info in infos] == [
+        'ä.png', 'c.png', 'ä.png', 'c.png'
+    ]  # fmt: skip
+    assert ['flipped_copy' in info for info in infos] == [False] * 2 + [
+        True
+    ] * 2
+    assert dataset.get_person_ids().tolist() == [1, 0, 1, 0]
+    subset = DATASETS.build(dict(config, indices=[4, 1]))
+    assert ['flipped_copy' in subset.get_data_info(k) for k in (0, 1)] == [
+        True,
+        False,
+    ]
