@@ -7,7 +7,8 @@ Writes ``ROOT/prepared/{train,test,report}.json`` and, for person search,
 the protocol. What is there and made from the same files is kept.
 
 ``all`` prepares what it can, says what went wrong with the others, and names
-the folders that no dataset is called like.
+the folders that no dataset is called like. An --option reaches the datasets
+that offer it; one that none of those found offers is a mistake.
 
 Exit status: 0 done; 1 a file is missing or damaged; 2 the counts differ
 from the published release and --verify-only or --strict was given.
@@ -111,18 +112,53 @@ def prepare_all(args: argparse.Namespace) -> int:
         raise NativeDataError(
             args.root, 'holds no dataset', f'looked for {folders}'
         )
+    check_offered(args.option, [form for form, _ in found], args.root)
     statuses = []
     for form, root in found:
+        mine = [
+            pair for pair in args.option if name_of(pair) in form.option_kinds
+        ]
         try:
             out = args.out and Path(args.out) / root.name
-            statuses.append(prepare_one(args, form, root, out))
+            statuses.append(prepare_one(args, form, root, out, mine))
         except (UserError, OSError) as error:
             statuses.append(report_mistake(error))
     return FAILED if FAILED in statuses else max(statuses)
 
 
+def name_of(pair: str) -> str:
+    """The name of an option given as ``NAME=VALUE``."""
+    return pair.partition('=')[0]
+
+
+def check_offered(
+    pairs: list[str], found: list[NativeForm], root: str
+) -> None:
+    """Refuse an option that no dataset found offers.
+
+    Raises:
+        UserError: There is one; it says which datasets offer which.
+    """
+    offers = [
+        f'{form.name} has {", ".join(form.option_kinds)}'
+        for form in FORMS.values()
+        if form.option_kinds
+    ]
+    for pair in pairs:
+        name = name_of(pair)
+        if not any(name in form.option_kinds for form in found):
+            raise UserError(
+                f'--option {pair}: no dataset below {root} has an option '
+                f'{name}; {"; ".join(offers)}'
+            )
+
+
 def prepare_one(
-    args: argparse.Namespace, form: NativeForm, root: Path, out: str | None
+    args: argparse.Namespace,
+    form: NativeForm,
+    root: Path,
+    out: str | None,
+    pairs: list[str],
 ) -> int:
     """Prepare one dataset and report on it; returns the exit status."""
     report = prepare(
@@ -134,7 +170,7 @@ def prepare_one(
         decode=args.decode,
         skip_missing=args.skip_missing,
         workers=args.workers,
-        options=form.choose(args.option),
+        options=form.choose(pairs),
     )
     # A name that is not UTF-8 is printed as well as it can be.
     sys.stdout.reconfigure(errors='backslashreplace')
@@ -151,7 +187,9 @@ def main() -> int:
     args = parse_args()
     if args.name == 'all':
         return prepare_all(args)
-    return prepare_one(args, find_form(args.name), Path(args.root), args.out)
+    return prepare_one(
+        args, find_form(args.name), Path(args.root), args.out, args.option
+    )
 
 
 if __name__ == '__main__':

@@ -70,6 +70,15 @@ class NativeForm:
     extract: Callable[..., None] | None = None
     protocols: Callable[..., list[SearchProtocol]] | None = None
 
+    @property
+    def option_kinds(self) -> dict[str, type]:
+        """Name of each choice that the reader offers -> type of its value."""
+        if self.options is None:
+            return {}
+        return {
+            field.name: type(field.default) for field in fields(self.options)
+        }
+
     def choose(self, pairs: Iterable[str] = ()) -> object | None:
         """The options of the reader, some of them changed.
 
@@ -84,14 +93,12 @@ class NativeForm:
             UserError: There is no such option, or its value has another type
                 or is out of its range.
         """
-        kinds = self.options and {
-            field.name: type(field.default) for field in fields(self.options)
-        }
+        kinds = self.option_kinds
         values = {}
         for pair in pairs:
             name, _, text = pair.partition('=')
-            if name not in (kinds or ()):
-                offered = ', '.join(kinds) if kinds else 'none'
+            if name not in kinds:
+                offered = ', '.join(kinds) or 'none'
                 raise UserError(
                     f'--option {pair}: {self.name} has no option {name}; it '
                     f'has {offered}'

@@ -20,6 +20,7 @@ from mmdet_ps.utils.command_line import run_command
 from mmdet_ps.utils.errors import UserError
 
 from .. import native_trees as trees
+from ..more_native_trees import mot_sequence
 
 ROOT = Path(__file__).parents[3]
 
@@ -125,6 +126,28 @@ def test_a_damaged_set_does_not_keep_the_others_from_being_prepared(
     assert '1 of 2 images of the train set missing' in lines[1]
     assert run('all', tmp_path, '--skip-missing')[0] == 1
     assert (tmp_path / 'CrowdHuman/prepared/train.json').is_file()
+
+
+def test_an_option_reaches_the_sets_that_offer_it(tmp_path, run):
+    rows = [[frame, 1, 10, 10, 20, 60, 1] for frame in range(1, 5)]
+    mot_sequence(tmp_path / 'MOT17/a', rows, range(1, 5))
+    trees.prw(tmp_path / 'PRW')
+    status, _, errors = run('all', tmp_path, '--option', 'train_share=1')
+    assert (status, errors) == (0, '')
+    train = json.loads((tmp_path / 'MOT17/prepared/train.json').read_text())
+    assert len(train['data_list']) == 4
+    assert (tmp_path / 'PRW/prepared/train.json').is_file()
+
+
+@pytest.mark.parametrize('name', ['train_share', 'colour'])
+def test_an_option_that_no_set_offers_is_a_mistake(tmp_path, run, name):
+    trees.prw(tmp_path / 'PRW')
+    status, _, errors = run('all', tmp_path, '--option', f'{name}=1')
+    assert status == 1
+    assert errors.startswith(f'error: --option {name}=1: no dataset below')
+    assert f'option {name}; mot has split, train_share' in errors
+    assert errors.count('\n') == 1
+    assert not (tmp_path / 'PRW/prepared').exists()
 
 
 @pytest.mark.parametrize(('name', 'known'), [
