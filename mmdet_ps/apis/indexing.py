@@ -167,17 +167,11 @@ def _video_items(
 
 
 def _batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
-    """Groups whose images are of one size; order is kept."""
+    """Groups with so many images; order is kept."""
     batch: list[Item] = []
     images = 0
     for item in items:
-        shapes = [i.image.shape for i in batch if i.image is not None]
-        other = (
-            item.image is not None
-            and shapes != []
-            and item.image.shape != shapes[0]
-        )
-        if images == size or other:
+        if images == size:
             yield batch
             batch, images = [], 0
         batch.append(item)

@@ -197,10 +197,11 @@ def detect_batch(
     resize: bool = True,
     score_thr: float = 0.0,
 ) -> list[Detections]:
-    """The persons in every one of several images, in one pass.
+    """The persons in every one of several images.
 
-    Images of different sizes are padded to the largest of them, which can
-    change the figures a little; those of one video are of one size.
+    Those that the model pads to one size pass through it together. Images of
+    other sizes wait for their own pass: a wide and a tall one, padded to each
+    other, would take the memory of a large square.
 
     Args:
         images: As in ``detect``, at least one.
@@ -210,13 +211,27 @@ def detect_batch(
         return [_by_onnx(model, image, resize, score_thr) for image in images]
     with predicting(model):
         batch = [prepare(model, image, resize) for image in images]
-        samples = model.test_step(
-            dict(
-                inputs=[data['inputs'] for data in batch],
-                data_samples=[data['data_samples'] for data in batch],
+        found = {}
+        for rows in _of_one_size(model, batch):
+            samples = model.test_step(
+                dict(
+                    inputs=[batch[row]['inputs'] for row in rows],
+                    data_samples=[batch[row]['data_samples'] for row in rows],
+                )
             )
-        )
-    return [_arrays(model, sample, score_thr) for sample in samples]
+            for row, sample in zip(rows, samples):
+                found[row] = _arrays(model, sample, score_thr)
+    return [found[row] for row in range(len(batch))]
+
+
+def _of_one_size(model: nn.Module, batch: list[dict]) -> list[list[int]]:
+    """Numbers of the prepared images of each size, once they are padded."""
+    divisor = getattr(model.data_preprocessor, 'pad_size_divisor', 1)
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for row, data in enumerate(batch):
+        size = tuple(-(-n // divisor) for n in data['inputs'].shape[-2:])
+        groups.setdefault(size, []).append(row)
+    return list(groups.values())
 
 
 def _arrays(

@@ -5,6 +5,7 @@ import torch
 
 import mmdet_ps  # noqa: F401
 from mmdet_ps.apis import detect, embed_boxes, init_model
+from mmdet_ps.apis.inference import detect_batch
 
 from .colour_model import scene
 
@@ -34,6 +35,24 @@ def test_the_model_sees_the_size_that_was_asked_for(model):
     detect(model, image, resize=False)
     shapes = [tuple(inputs.shape[-2:]) for inputs in map(_first, seen)]
     assert shapes == [(256, 416), (128, 224)], 'scaled to 240x400, then padded'
+
+
+def test_a_wide_and_a_tall_image_are_not_padded_to_each_other(model):
+    seen = []
+    model.register_forward_pre_hook(
+        lambda module, args, kwargs: seen.append(args or kwargs['inputs']),
+        with_kwargs=True,
+    )
+    wide = scene([RED_MAN], height=96, width=3000)
+    tall = scene([GREEN_MAN], height=3000, width=150)
+    nearly = scene([GREEN_MAN], height=3000, width=140)
+    images = [wide, tall, wide, nearly]
+    found = detect_batch(model, images, resize=False)
+    shapes = [tuple(_first(inputs).shape) for inputs in seen]
+    assert shapes == [(2, 3, 96, 3008), (2, 3, 3008, 160)]
+    for image, together in zip(images, found):
+        for field, alone in zip(together, detect(model, image, resize=False)):
+            assert np.array_equal(field, alone)
 
 
 def test_fields_of_detections_answer_by_name_and_by_unpacking(model):
