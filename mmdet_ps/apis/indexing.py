@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 COMMIT_EVERY = 20.0  # seconds of work that a killed run may lose
+# Of the longer to the shorter side: a line that divides a web page, scaled
+# for a model, has no height left.
+LONGEST_STRIP = 100
 
 
 class Item(NamedTuple):
@@ -127,9 +130,15 @@ def _items(
         if path not in stamps or store.known(path):
             continue
         try:
-            yield Item(Frame(path), read_image(path))
+            image = read_image(path)
         except PICTURE_ERRORS as error:
             footage.skip(path, reason_of(error))
+            continue
+        sides = sorted(image.shape[:2])
+        if sides[1] > LONGEST_STRIP * sides[0]:
+            footage.skip(path, 'a strip, too thin to show a person')
+            continue
+        yield Item(Frame(path), image)
     for path in dict.fromkeys(footage.videos):
         if path not in stamps:
             continue

@@ -66,6 +66,16 @@ def test_pictures_and_frames_of_videos_are_searched(index, footage_folder):
     assert estimate_frames(footage, Sampling()) == 2 + 10
 
 
+def test_a_strip_in_a_folder_ends_nothing(index, footage_folder):
+    for name, shape in (('line.png', (1, 9000)), ('rule.png', (9000, 1))):
+        cv2.imwrite(str(footage_folder / name), np.zeros((*shape, 3)))
+    gallery, footage, _ = index(footage_folder)
+    assert len(gallery) == 11
+    assert (
+        footage.skipped_by_reason()['a strip, too thin to show a person'] == 2
+    )
+
+
 @pytest.mark.parametrize('size', [1, 3, 64])
 def test_batches_change_nothing(index, model, footage_folder, size):
     (footage_folder / 'b.png').unlink()
