@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import functools
+import os
 import socket
 import traceback
 from collections.abc import Callable
@@ -150,7 +151,7 @@ class SearchPage:
 
     def _build_frames(self) -> None:
         """A file of the gallery, and which of its frames."""
-        names = {path: Path(path).name for path in self.files}
+        names = names_of(list(self.files))
         self.file = ui.select(
             names, value=next(iter(names)), label='File', with_input=True
         ).classes('w-full')
@@ -303,7 +304,7 @@ class SearchPage:
                     f'height={height} alt="answer {answer.rank}">',
                     sanitize=False,
                 )
-            ui.label(f'{answer.rank}. {caption_of(answer)}')
+            ui.label(f'{answer.rank}. {shown(caption_of(answer))}')
             ui.label(
                 f'similarity {answer.similarity:.2f}, '
                 f'{answer.sightings} frames'
@@ -324,7 +325,8 @@ class SearchPage:
         written: list[Path] = []
         forms = list(self.forms.value)
         if await self._do(lambda: written.extend(self.session.export(forms))):
-            self.written.text = 'Written:\n' + '\n'.join(map(str, written))
+            names = '\n'.join(map(str, written))
+            self.written.text = shown(f'Written:\n{names}')
 
     @staticmethod
     async def _do(work: Callable[[], None]) -> bool:
@@ -341,7 +343,24 @@ class SearchPage:
 
 def complain(message: str) -> None:
     """Show what the visitor should do otherwise."""
-    ui.notify(message, type='negative', multi_line=True, timeout=10_000)
+    ui.notify(shown(message), type='negative', multi_line=True, timeout=10_000)
+
+
+def shown(text: str) -> str:
+    """A text as a browser takes it: bytes that are not UTF-8 are spelled."""
+    return text.encode(errors='surrogateescape').decode(
+        errors='backslashreplace'
+    )
+
+
+def names_of(paths: list[str]) -> dict[str, str]:
+    """How files are listed: by what follows the folder that all are in."""
+    folders = [os.path.dirname(os.path.abspath(path)) for path in paths]
+    try:
+        common = os.path.commonpath(folders)
+    except ValueError:  # on several drives
+        return {path: shown(path) for path in paths}
+    return {path: shown(os.path.relpath(path, common)) for path in paths}
 
 
 def draw_answers(answers: list[Answer]) -> list[np.ndarray | None]:

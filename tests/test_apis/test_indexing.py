@@ -68,7 +68,9 @@ def test_pictures_and_frames_of_videos_are_searched(index, footage_folder):
 
 def test_a_strip_in_a_folder_ends_nothing(index, footage_folder):
     for name, shape in (('line.png', (1, 9000)), ('rule.png', (9000, 1))):
-        cv2.imwrite(str(footage_folder / name), np.zeros((*shape, 3)))
+        cv2.imwrite(
+            str(footage_folder / name), np.zeros((*shape, 3), np.uint8)
+        )
     gallery, footage, _ = index(footage_folder)
     assert len(gallery) == 11
     assert (
