@@ -81,11 +81,15 @@ def parse_args() -> argparse.Namespace:
 
 
 def make_vectors(
-    kind: str, count: int, width: int, seed: int = 0
+    kind: str, count: int, width: int, path: Path, seed: int = 0
 ) -> np.ndarray:
-    """(count, width) float32 unit vectors, ``random`` or of ``persons``."""
+    """(count, width) float32 unit vectors, ``random`` or of ``persons``.
+
+    They are mapped into memory from a file, as those of a gallery are.
+    """
     rng = np.random.default_rng(seed)
-    vectors = np.empty((count, width), np.float32)
+    shape = (count, width)
+    vectors = np.lib.format.open_memmap(path, 'w+', np.float32, shape)
     for start in range(0, count, BLOCK * GROUP):
         block = vectors[start : start + BLOCK * GROUP]
         block[:] = _unit(rng.standard_normal(block.shape, np.float32))
@@ -96,7 +100,8 @@ def make_vectors(
             block *= spread
             block += LIKENESS * np.repeat(looks, GROUP, 0)[: len(block)]
             block[:] = _unit(block)
-    return vectors
+    vectors.flush()
+    return np.load(path, mmap_mode='r')
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
@@ -105,7 +110,14 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 def measure_vectors(kind: str, count: int, width: int, search: str) -> dict:
     """One row: how long and how much an exact search or an index takes."""
-    vectors = make_vectors(kind, count, width)
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / 'vectors.npy'
+        vectors = make_vectors(kind, count, width, path)
+        return measure_search(vectors, kind, search)
+
+
+def measure_search(vectors: np.ndarray, kind: str, search: str) -> dict:
+    """``measure_vectors`` of vectors that are there."""
     queries = probes(vectors)
     with PeakMemory() as memory:
         started, busy = time.perf_counter(), time.process_time()
@@ -122,8 +134,8 @@ def measure_vectors(kind: str, count: int, width: int, search: str) -> dict:
         seconds.append(time.process_time() - started)
     row = dict(
         vectors=kind,
-        count=count,
-        width=width,
+        count=len(vectors),
+        width=vectors.shape[1],
         search=search,
         build_s=round(built, 1),
         build_cpu_s=round(built_cpu, 1),
@@ -140,7 +152,9 @@ def measure_vectors(kind: str, count: int, width: int, search: str) -> dict:
 
 
 class PeakMemory:
-    """Resident memory that is added while a block runs.
+    """Memory that is added while a block runs, without mapped files.
+
+    The system takes pages of mapped files back when it needs them.
 
     Attributes:
         peak (float): Most of it, MiB.
@@ -148,7 +162,7 @@ class PeakMemory:
     """
 
     def __enter__(self) -> PeakMemory:
-        self._start = self._most = resident()
+        self._start = self._most = resident(mapped=False)
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
@@ -156,18 +170,22 @@ class PeakMemory:
 
     def _watch(self) -> None:
         while not self._done.wait(0.05):
-            self._most = max(self._most, resident())
+            self._most = max(self._most, resident(mapped=False))
 
     def __exit__(self, *_) -> None:
         self._done.set()
         self._thread.join()
-        self.kept = resident() - self._start
+        self.kept = resident(mapped=False) - self._start
         self.peak = max(self._most - self._start, self.kept)
 
 
-def resident() -> float:
-    """Memory that this process holds, MiB."""
-    pages = int(Path('/proc/self/statm').read_text().split()[1])
+def resident(mapped: bool = True) -> float:
+    """Memory that this process holds, with or without mapped files, MiB."""
+    _, pages, of_files, *_ = map(
+        int, Path('/proc/self/statm').read_text().split()
+    )
+    if not mapped:
+        pages -= of_files
     return pages * os.sysconf('SC_PAGE_SIZE') / 2**20
 
 

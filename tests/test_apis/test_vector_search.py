@@ -51,6 +51,28 @@ def test_faiss_finds_what_it_says(faiss):
     assert values[:, 0] == pytest.approx(1, abs=1e-5)
 
 
+def test_faiss_holds_half_precision_and_gives_whole_similarities(faiss):
+    vectors = people(4000)
+    search = FaissSearch(vectors)
+    assert search._index.code_size == 2 * vectors.shape[1]
+    queries = probes(vectors)
+    numbers, values = search.nearest(queries, 5)
+    for query, row, value in zip(queries, numbers, values):
+        assert value == pytest.approx(vectors[row] @ query, abs=1e-6)
+    assert (np.diff(values) <= 0).all()
+
+
+def test_faiss_says_where_the_lists_hold_too_few(faiss):
+    vectors = people(300)
+    search = FaissSearch(vectors)
+    search._index.nprobe = 1
+    numbers, values = search.nearest(vectors[:1], 300)
+    missing = numbers[0] < 0
+    assert missing.any() and not missing[:1].any()
+    assert np.isneginf(values[0][missing]).all()
+    assert len(set(numbers[0][~missing])) == (~missing).sum()
+
+
 def test_vectors_come_and_go_without_building_anew(faiss):
     vectors = people(3000)
     search = FaissSearch(vectors[:2000])
