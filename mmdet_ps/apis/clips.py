@@ -10,7 +10,7 @@ import numpy as np
 from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import replacing
 
-from ..utils.videos import VideoReader
+from ..utils.videos import NOT_UTF8, VideoReader, is_utf8
 from ..visualization.drawing import GREEN, clip_box
 from .frames import Frame
 from .gallery_index import GalleryIndex
@@ -39,8 +39,10 @@ def write_clip(
 
     Raises:
         UserError: If the track is no part of a video, or OpenCV cannot
-            write one.
+            write one, or not to that path.
     """
+    if not is_utf8(path):
+        raise UserError(f'{path}: {NOT_UTF8}')
     rows = tracks.members(track)
     frames = [gallery.frames[k] for k in gallery.frame_of[rows]]
     if frames[0].index < 0:
