@@ -68,12 +68,15 @@ def write_mot(
             (*line, float(gallery.scores[row]))
         )
     written: list[Path] = []
+    taken: set[str] = set()
     for path, lines in videos.items():
-        target = folder / f'{Path(path).stem}.txt'
+        stem = name = Path(path).stem
         number = 2
-        while target in written:
-            target = folder / f'{Path(path).stem}-{number}.txt'
+        while name.lower() in taken:  # some disks take A and a for one
+            name = f'{stem}-{number}'
             number += 1
+        taken.add(name.lower())
+        target = folder / f'{name}.txt'
         text = ''.join(
             f'{frame},{track},{x:.2f},{y:.2f},{w:.2f},{h:.2f},{score:.4f},'
             '-1,-1,-1\n'

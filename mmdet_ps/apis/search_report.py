@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -259,6 +260,8 @@ def export_answers(
 ) -> list[Path]:
     """Write tracks for another tool.
 
+    What an earlier search wrote in that form is removed.
+
     Args:
         folder (Path): Where to.
         form (str): ``mot``, ``coco`` or ``fiftyone``.
@@ -273,12 +276,17 @@ def export_answers(
     """
     gallery, tracks = search.gallery, search.tracks
     if form == 'mot':
+        for old in (folder / 'mot').glob('*.txt'):
+            old.unlink()
         return write_mot(folder / 'mot', gallery, tracks, chosen)
     if form == 'coco':
         write_coco(folder / 'coco.json', gallery, tracks, chosen)
         return [folder / 'coco.json']
     datasets = to_fiftyone(gallery, tracks, chosen)
     kind = optional('fiftyone').types.FiftyOneDataset
+    for old in folder.glob('fiftyone-*'):
+        if old.name.removeprefix('fiftyone-').isdecimal():
+            shutil.rmtree(old)
     written = []
     for number, dataset in enumerate(datasets):
         target = folder / f'fiftyone-{number}'

@@ -1,5 +1,6 @@
 import json
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -14,7 +15,9 @@ from mmdet_ps.apis.exports import (
     write_coco,
     write_mot,
 )
+from mmdet_ps.apis.footage_search import FootageSearch
 from mmdet_ps.apis.linking import describe_tracks, link_gallery
+from mmdet_ps.apis.search_report import export_answers
 from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.videos import VideoReader
 
@@ -50,6 +53,39 @@ def test_mot_text_has_a_file_per_video(world, tmp_path):
         '5,2,3.00,2.00,10.00,20.00,0.9000,-1,-1,-1\n'
     )
     assert written[1].read_text().startswith('5,3,5.00,5.00,3.00,4.00,')
+
+
+def test_mot_texts_of_names_that_differ_in_case_do_not_meet(tmp_path):
+    frames = [Frame('x/cam.avi', 0, 0.0), Frame('y/CAM.avi', 0, 0.0)]
+    gallery = gallery_of(frames, [0, 1], [[0, 0, 10, 20]] * 2, np.eye(6)[:2])
+    tracks = describe_tracks(gallery, np.array([0, 1]))
+    written = write_mot(tmp_path, gallery, tracks, {0: 'a', 1: 'b'})
+    assert [path.name for path in written] == ['cam.txt', 'CAM-2.txt']
+
+
+def test_what_an_earlier_search_exported_does_not_stay(
+    world, tmp_path, monkeypatch
+):
+    class Kept(Dataset):
+        def export(self, folder, **_):
+            Path(folder).mkdir(parents=True)
+
+    stand_in = SimpleNamespace(
+        Sample=Sample,
+        Dataset=Kept,
+        Detection=SimpleNamespace,
+        Detections=SimpleNamespace,
+        Frame=SimpleNamespace,
+        types=SimpleNamespace(FiftyOneDataset=None),
+    )
+    monkeypatch.setitem(sys.modules, 'fiftyone', stand_in)
+    search = FootageSearch(*world, None)
+    out = tmp_path / 'export'
+    for form, folder in (('fiftyone', out), ('mot', out / 'mot')):
+        for chosen in ({0: 'a', 1: 'a', 2: 'b'}, {1: 'a'}):
+            written = export_answers(out, form, search, chosen)
+            assert sorted(folder.iterdir()) == sorted(written)
+        assert len(written) == 1
 
 
 def test_coco_has_images_boxes_tracks_and_names(world, tmp_path, monkeypatch):
@@ -163,6 +199,11 @@ def test_a_clip_shows_the_track_with_its_box(tmp_path):
     # Half way between two frames that were looked at.
     assert green[5 + 10].min() == pytest.approx(15, abs=2)
     assert [p.name for p in (tmp_path / 'out').iterdir()] == ['clip.mp4']
+
+
+def test_a_clip_is_not_written_where_opencv_would_crash(world, tmp_path):
+    with pytest.raises(UserError, match='not UTF-8'):
+        write_track_clip(tmp_path / '\udce9.mp4', *world, 1)
 
 
 def test_a_picture_has_no_clip(world, tmp_path):
