@@ -15,6 +15,7 @@ from mmdet_ps.utils.command_line import (
 from mmdet_ps.utils.data_check import check_data
 from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import write_json
+from mmdet_ps.utils.hub import is_published, weights_file
 from mmdet_ps.utils.launch import (
     add_run_arguments,
     load_config,
@@ -33,7 +34,9 @@ def parse_args() -> argparse.Namespace:
     parser = ArgumentParser(description=__doc__)
     add_run_arguments(parser)
     parser.add_argument(
-        'checkpoint', help='checkpoint file, or a work folder: its newest one'
+        'checkpoint',
+        help='checkpoint file, the folder or address of a published model, '
+        'or a work folder: its newest one',
     )
     parser.add_argument(
         '--out',
@@ -59,11 +62,11 @@ def parse_args() -> argparse.Namespace:
 
 
 def find_checkpoint(path: str, config: str) -> str:
-    """The checkpoint of that name, or the newest one of a work folder."""
+    """The weights of that name, or the newest ones of a work folder."""
     found = path
-    if Path(path).is_dir():
+    if Path(path).is_dir() and not is_published(path):
         found = latest_checkpoint(path)
-    if not found or not Path(found).is_file():
+    if not found or not ('://' in path or weights_file(found).is_file()):
         raise UserError(
             f'{path}: no such checkpoint; train one with `python '
             f'tools/train.py {config}` or convert a published one with '

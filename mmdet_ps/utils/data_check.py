@@ -6,6 +6,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from .errors import UserError
+from .hub import weights_file
 
 
 def check_data(cfg: Config, stages: Sequence[str]) -> None:
@@ -37,7 +38,7 @@ def check_start(cfg: Config) -> None:
         UserError: Names the file and the command that writes it.
     """
     file = cfg.get('load_from')
-    if file and '://' not in file and not Path(file).is_file():
+    if file and '://' not in file and not weights_file(file).is_file():
         raise UserError(
             f'{file}: the weights to start from are missing. `sh '
             'tools/format_epoch_weights_for_pretraining.sh WORK_DIR` writes '

@@ -80,6 +80,13 @@ def is_published(folder: str | os.PathLike) -> bool:
     return all(os.path.isfile(Path(folder, name)) for name in (WEIGHTS, SUMS))
 
 
+def weights_file(path: str | os.PathLike) -> Path:
+    """The file of weights that a path names: that of a published model, or
+    the path itself."""
+    path = Path(path).expanduser()
+    return path / WEIGHTS if is_published(path) else path
+
+
 def digest(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal digits."""
     found = hashlib.sha256()

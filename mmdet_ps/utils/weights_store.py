@@ -32,6 +32,7 @@ from .hub import (
     fetch_model,
     is_hub_address,
     is_published,
+    weights_file,
 )
 from .safe_load import CheckpointError, check_form, load_file
 
@@ -145,10 +146,9 @@ def find_weights(name: str | Path) -> Path:
     """
     if not is_remote(name):
         path = Path(name).expanduser()
-        if not is_published(path):
-            return path
-        check_sums(path)
-        return path / WEIGHTS
+        if is_published(path):
+            check_sums(path)
+        return weights_file(path)
     if is_hub_address(name):
         return find_model(str(name)) / WEIGHTS
     url = address_of(str(name))

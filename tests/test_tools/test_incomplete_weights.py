@@ -9,6 +9,7 @@ import mmdet_ps.registration  # noqa: F401  registers every part
 from mmdet_ps.apis import init_model
 from mmdet_ps.utils.checkpoint import CheckpointError
 from mmdet_ps.utils.errors import UserError
+from mmdet_ps.utils.hub import FILES, SUMS, WEIGHTS, sums_of
 
 from .toy_run import CONFIG, ToyModel, call_tool
 
@@ -80,3 +81,32 @@ def test_resuming_needs_the_state_of_this_training(run):
         run('train', state, **strange)
     with pytest.raises(CheckpointError, match='another conf.*lookup_table'):
         run('train', ToyModel(num_identities=7).state_dict(), **parts)
+
+
+def test_the_folder_of_a_published_model_is_tested_and_started_from(
+    tmp_path, monkeypatch
+):
+    safetensors = pytest.importorskip('safetensors.torch')
+    folder, config = tmp_path / 'published', tmp_path / 'toy.py'
+    folder.mkdir()
+    config.write_text(CONFIG)
+    state = ToyModel().state_dict()
+    for name in FILES:
+        (folder / name).write_text('')
+    safetensors.save_file(state, folder / WEIGHTS)
+    (folder / SUMS).write_text(sums_of(folder))
+    words = [config, '--work-dir', tmp_path / 'work']
+    call_tool(monkeypatch, TOOLS / 'test.py', *words, folder)
+    loaded = []
+    monkeypatch.setattr(
+        ToyModel,
+        'train_step',
+        lambda self, *_: loaded.append(self.head.weight.clone()) or {},
+    )
+    train = TOOLS / 'train.py'
+    call_tool(monkeypatch, train, *words, '--load-from', folder)
+    assert torch.equal(loaded[0], state['head.weight'])
+    (folder / WEIGHTS).unlink()
+    for tool, *more in (('test', folder), ('train', '--load-from', folder)):
+        with pytest.raises(UserError, match='published: .*(missing|no such)'):
+            call_tool(monkeypatch, TOOLS / f'{tool}.py', *words, *more)
