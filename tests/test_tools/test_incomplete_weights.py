@@ -101,7 +101,7 @@ def test_the_folder_of_a_published_model_is_tested_and_started_from(
     monkeypatch.setattr(
         ToyModel,
         'train_step',
-        lambda self, *_: loaded.append(self.head.weight.clone()) or {},
+        lambda self, *_, **__: loaded.append(self.head.weight.clone()) or {},
     )
     train = TOOLS / 'train.py'
     call_tool(monkeypatch, train, *words, '--load-from', folder)
