@@ -217,4 +217,7 @@ def index_into(
         index_footage(
             model, footage, store, score_thr, sampling, batch_size, progress
         )
+        tracks = TrackCache(beside(path, 'tracks'), say)
+        tracks.keep(store.sources)
+        tracks.save()
         return store.gallery([*footage.pictures, *footage.videos])

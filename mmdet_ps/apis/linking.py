@@ -112,7 +112,7 @@ def link_gallery(
     cache = cache or TrackCache(None)
     track_of = np.full(len(gallery), -1, np.int64)
     count = 0
-    for frames in frames_by_video(gallery):
+    for video, frames in frames_by_video(gallery):
         rows = np.concatenate(
             [np.arange(spans.start, spans.stop) for _, spans in frames]
         )
@@ -120,10 +120,10 @@ def link_gallery(
         times = np.array([seconds for seconds, _ in frames])
         sizes = np.array([span.stop - span.start for _, span in frames])
         mark = mark_of(settings, times, sizes, gallery.bboxes[rows])
-        numbers = cache.get(mark, len(rows))
+        numbers = cache.get(video, mark, len(rows))
         if numbers is None:
             numbers = _link_video(gallery, frames, likeness, max_gap, linker)
-            cache.put(mark, numbers)
+            cache.put(video, mark, numbers)
         track_of[rows] = count + numbers
         count += int(numbers.max(initial=-1)) + 1
     cache.save()
@@ -182,12 +182,12 @@ def likeness_of(
 
 def frames_by_video(
     gallery: GalleryIndex,
-) -> Iterator[list[tuple[float, slice]]]:
+) -> Iterator[tuple[str, list[tuple[float, slice]]]]:
     """The frames of each video, in order.
 
     Yields:
-        list[tuple[float, slice]]: Of each frame of a video its time in
-        seconds and the rows of its persons in the gallery.
+        tuple[str, list]: The video's file and, of each of its frames, the
+        time in seconds and the rows of its persons in the gallery.
     """
     videos: dict[str, list[int]] = {}
     for number, frame in enumerate(gallery.frames):
@@ -195,12 +195,15 @@ def frames_by_video(
             videos.setdefault(frame.path, []).append(number)
     numbers = np.arange(len(gallery.frames) + 1)
     edges = np.searchsorted(gallery.frame_of, numbers)
-    for frames in videos.values():
+    for path, frames in videos.items():
         frames.sort(key=lambda number: gallery.frames[number].index)
-        yield [
-            (gallery.frames[k].seconds, slice(edges[k], edges[k + 1]))
-            for k in frames
-        ]
+        yield (
+            path,
+            [
+                (gallery.frames[k].seconds, slice(edges[k], edges[k + 1]))
+                for k in frames
+            ],
+        )
 
 
 def describe_tracks(gallery: GalleryIndex, track_of: np.ndarray) -> Tracks:

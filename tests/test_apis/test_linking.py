@@ -194,6 +194,25 @@ def test_videos_are_linked_once(tmp_path, monkeypatch):
     assert 'is made again' in said[0] and len(linked) == 3 * len(TIMES) + 1
 
 
+def test_of_a_video_only_the_latest_tracks_are_kept(tmp_path):
+    path = tmp_path / 'tracks'
+    for count in range(3, 9):  # a recording that goes on
+        for name in ('v.mp4', 'w.mp4'):
+            gallery, _ = video([walk(0, 60)], TIMES[:count], name)
+            link_gallery(gallery, cache=TrackCache(path))
+        with np.load(path) as data:
+            assert len(data.files) == 1 + 2  # their names, and two videos
+    numbers = np.zeros(8, np.int64)
+    cache = TrackCache(path)
+    cache.put('v.mp4', 'mark', numbers)
+    cache.put('w.mp4', 'mark', numbers)
+    cache.keep(['u.mp4', 'w.mp4'])
+    cache.save()
+    cache = TrackCache(path)
+    assert cache.get('v.mp4', 'mark', 8) is None
+    assert np.array_equal(cache.get('w.mp4', 'mark', 8), numbers)
+
+
 def test_an_empty_gallery_has_no_tracks():
     gallery, _ = video([walk(0, 0, seen=(99, 99))], TIMES)
     assert len(link_gallery(gallery)) == 0
