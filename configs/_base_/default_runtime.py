@@ -26,6 +26,8 @@ default_hooks = dict(
     exact_resume=dict(type='ExactResumeHook'),
     # Fewer images than a batch are an error, not a training without a step.
     enough_data=dict(type='EnoughDataHook'),
+    # Several processes validate and save the same statistics of batch norms.
+    norm_statistics=dict(type='NormStatisticsHook'),
 )
 custom_hooks = [
     # A loss that is not finite stops the run with a message.

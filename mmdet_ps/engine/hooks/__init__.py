@@ -8,6 +8,7 @@ from .exact_resume_hook import ExactResumeHook
 from .finite_loss_hook import FiniteLossHook
 from .identity_state_hook import IdentityStateHook
 from .iteration_seed_hook import IterationSeedHook
+from .norm_statistics_hook import NormStatisticsHook
 from .proposal_visualization_hook import ProposalVisualizationHook
 from .ranking_visualization_hook import RankingVisualizationHook
 from .whole_checkpoint_hook import WholeCheckpointHook
@@ -21,6 +22,7 @@ __all__ = [
     'ExactResumeHook',
     'FiniteLossHook',
     'IterationSeedHook',
+    'NormStatisticsHook',
     'ProposalVisualizationHook',
     'RankingVisualizationHook',
     'WholeCheckpointHook',
