@@ -85,7 +85,7 @@ def find_tracks(
                 track=track,
                 start=float(tracks.start[track]),
                 end=float(tracks.end[track]),
-                sightings=len(rows),
+                sightings=len(frames),
             )
         )
         if len(answers) == top_k:

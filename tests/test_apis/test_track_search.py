@@ -43,6 +43,13 @@ def test_one_answer_per_track_with_its_times_and_best_picture():
     assert (row['start'], row['end'], row['sightings']) == (0, 1, 3)
 
 
+def test_a_person_found_twice_in_a_frame_was_seen_once_there():
+    rows = [(0, 0, 10), (0, 1, 12), (1, 0, 10)]
+    gallery, tracks = gallery_and_tracks(rows, [0, 0, 0])
+    (answer,) = find(gallery, tracks)
+    assert answer.sightings == 2
+
+
 def test_pictures_give_what_they_gave_without_tracks():
     rows = [(0, 0, 60), (0, 50, 10), (1, 0, 0), (2, 0, 90)]
     gallery, tracks = gallery_and_tracks(rows, [0, 1, 2, 3], video=False)
