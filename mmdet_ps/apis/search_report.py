@@ -26,9 +26,10 @@ from .frames import PICTURE_ERRORS, Frame, FrameReader
 from .open_search import COLUMNS, Answer
 from .queries import EmbeddedQuery
 
-# Answers in a picture: a JPEG is 65,500 pixels wide at most, and the frames
-# of all of them are in memory.
+# Answers and pictures of the query in a picture: a JPEG is 65,500 pixels wide
+# at most, and the frames of all of them are in memory.
 DRAWN = 100
+DRAWN_OF_QUERY = 20
 
 
 def verdict_of(answers: Sequence[Answer], threshold: Threshold) -> str:
@@ -167,8 +168,9 @@ def draw_answers(
 ) -> np.ndarray:
     """Draw the query and its answers with crops and scenes.
 
-    Accepted answers have a green frame. Answers whose file is gone, and those
-    behind the first ``DRAWN``, are left out.
+    Accepted answers have a green frame. Answers whose file is gone, those
+    behind the first ``DRAWN``, and pictures of the query behind the first
+    ``DRAWN_OF_QUERY`` are left out.
 
     Returns:
         ndarray: (H, W, 3) uint8, RGB.
@@ -176,7 +178,7 @@ def draw_answers(
     asked = [
         Tile(image[..., ::-1], box, BLUE, 'query', frame.name)
         for image, box, frame in zip(query.images, query.boxes, query.frames)
-    ]
+    ][:DRAWN_OF_QUERY]
     answers = answers[:DRAWN]
     images = load_all([answer.frame for answer in answers])
     tiles = [
@@ -208,7 +210,7 @@ def caption_of(answer: Answer) -> str:
 
 def clock(seconds: float) -> str:
     """Seconds as ``minutes:seconds``, with hours where there are any."""
-    minutes, rest = divmod(seconds, 60)
+    minutes, rest = divmod(round(seconds, 1), 60)
     hours, minutes = divmod(int(minutes), 60)
     head = f'{hours}:{minutes:02d}' if hours else f'{minutes}'
     return f'{head}:{rest:04.1f}'

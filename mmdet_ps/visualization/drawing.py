@@ -43,6 +43,15 @@ def text_size(text: str, size: int) -> tuple[int, int]:
     return int(np.ceil(right - left)), int(round(size * 1.3))
 
 
+def shortened(text: str, size: int, width: int) -> str:
+    """A text without its middle, if it is wider than so many pixels."""
+    kept, short = len(text), text
+    while text_size(short, size)[0] > width:
+        kept -= 1
+        short = f'{text[: (kept + 1) // 2]}...{text[len(text) - kept // 2 :]}'
+    return short
+
+
 def put_text(
     image: np.ndarray,
     text: str,

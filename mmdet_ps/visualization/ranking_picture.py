@@ -21,6 +21,7 @@ from .drawing import (
     framed,
     put_text,
     scene_cell,
+    shortened,
     text_size,
 )
 
@@ -30,6 +31,7 @@ GAP = 10
 FRAME = 5
 CAPTION = 15
 SMALL = 12
+LONGEST = 320  # pixels of a note; names of files can be very long
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Tile:
         bbox: xyxy in pixels of the image.
         colour: Colour of the frame.
         caption: First line below, large.
-        note: Second line below, small.
+        note: Second line below, small; its middle is left out if it is long.
     """
 
     image: np.ndarray
@@ -53,6 +55,7 @@ class Tile:
 
 def draw_tile(tile: Tile, style: Style, cell_height: int) -> np.ndarray:
     """One column: crop and/or scene in a frame, with two lines below."""
+    note = shortened(tile.note, SMALL, LONGEST)
     height, width = tile.image.shape[:2]
     crop_width = round(cell_height * 0.5)
     scene_height = round(cell_height * (0.5 if style == 'both' else 0.75))
@@ -70,13 +73,13 @@ def draw_tile(tile: Tile, style: Style, cell_height: int) -> np.ndarray:
     width = max(
         [cell.shape[1] for cell in cells]
         + [text_size(tile.caption, CAPTION)[0] + 6]
-        + [text_size(tile.note, SMALL)[0] + 6]
+        + [text_size(note, SMALL)[0] + 6]
     )
     column = np.concatenate([_centred(cell, width) for cell in cells])
     lines = np.full((42, width, 3), WHITE, dtype=np.uint8)
     for text, y, size, colour in (
         (tile.caption, 3, CAPTION, INK),
-        (tile.note, 23, SMALL, MUTED),
+        (note, 23, SMALL, MUTED),
     ):
         x = (width - text_size(text, size)[0]) // 2 - 2
         put_text(lines, text, (x, y), size, colour)

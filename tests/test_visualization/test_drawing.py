@@ -12,6 +12,8 @@ from mmdet_ps.visualization.drawing import (
     grow_box,
     put_text,
     scene_cell,
+    shortened,
+    text_size,
 )
 
 
@@ -78,3 +80,12 @@ def test_small_images_are_magnified_before_boxes_are_drawn():
     assert green[80:400, 80].all(), 'left edge at 10 * 8'
     nothing = draw_boxes(grey(60, 700), np.zeros((0, 4)), [], [])
     assert nothing.shape == (60, 700, 3)
+
+
+def test_a_long_text_keeps_its_ends():
+    assert shortened('short', 12, 300) == 'short'
+    text = 'camera-of-the-front-door_2024-05-01_12-00-00_part-07'
+    short = shortened(text, 12, 120)
+    assert text_size(short, 12)[0] <= 120 < text_size(text, 12)[0]
+    head, tail = short.split('...')
+    assert text.startswith(head) and text.endswith(tail) and head and tail
