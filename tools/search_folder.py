@@ -14,6 +14,7 @@ several persons. --box, --person, --query-frame and --name belong to the
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -270,7 +271,8 @@ def say(message: str) -> None:
 
 def open_footage(args: argparse.Namespace, model, device: str):
     """Index the footage; (footage, search over it)."""
-    footage = find_footage(args.footage)
+    # The index is also read from elsewhere, by the search page for example.
+    footage = find_footage(map(os.path.abspath, args.footage))
     sampling = Sampling(args.every, args.step)
     index_file = Path(args.index or Path(args.out) / INDEX)
     bar = tqdm(

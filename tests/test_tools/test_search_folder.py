@@ -79,6 +79,19 @@ def test_the_person_is_found(search, tmp_path):
     assert picture is not None and picture.shape[1] > 300
 
 
+def test_the_index_can_be_read_from_another_folder(
+    search, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    search(None, '--index-only', footage='frames')
+    monkeypatch.chdir('/')
+    gallery = load_gallery(tmp_path / 'out/index.npz')
+    assert all(Path(frame.path).is_file() for frame in gallery.frames)
+    message = search([(*LEFT, RED)])
+    assert 'searched 2 frames' in message
+    assert len(load_gallery(tmp_path / 'out/index.npz')) == len(gallery)
+
+
 def test_somebody_who_is_not_there_is_not_found(search, tmp_path):
     purple = (180, 60, 180)
     message = search([(*LEFT, purple)], '--threshold', '0.95')
