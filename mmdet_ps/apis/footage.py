@@ -60,7 +60,7 @@ class Footage:
 
 
 def find_footage(sources: str | Path | Iterable[str | Path]) -> Footage:
-    """All pictures and videos of files and folders, in order.
+    """All pictures and videos of files and folders, in order and once.
 
     Folders are searched deeply, through links, by name.
 
@@ -73,8 +73,9 @@ def find_footage(sources: str | Path | Iterable[str | Path]) -> Footage:
     """
     if isinstance(sources, (str, Path)):
         sources = [sources]
+    sources = [Path(source) for source in sources]
     footage = Footage()
-    for source in map(Path, sources):
+    for source in sources:
         if source.is_dir():
             for path in walk(source, footage):
                 if is_answer(path):
@@ -92,6 +93,10 @@ def find_footage(sources: str | Path | Iterable[str | Path]) -> Footage:
                 f'{source} is not there: name a folder of images or a video '
                 'file'
             )
+    # A folder may be named and a part of it, too.
+    footage.pictures = list(dict.fromkeys(footage.pictures))
+    footage.videos = list(dict.fromkeys(footage.videos))
+    footage.skipped = list(dict.fromkeys(footage.skipped))
     if not footage.pictures and not footage.videos:
         named = ', '.join(map(str, sources))
         reasons = '; '.join([*footage.skipped_by_reason()][:3])

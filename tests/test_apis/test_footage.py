@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from mmdet_ps.apis import list_frames, load_frame
+from mmdet_ps.apis.footage import find_footage
 
 
 def save(path, image=None):
@@ -54,6 +55,16 @@ def test_links_to_folders_are_followed_once(tmp_path):
     (tmp_path / 'far/back').symlink_to(tmp_path / 'root')
     frames = list_frames(tmp_path / 'root')
     assert [Path(frame.path).name for frame in frames] == ['a.png']
+
+
+def test_what_is_named_twice_is_there_once(tmp_path):
+    save(tmp_path / 'cameras/front/a.png')
+    save(tmp_path / 'cameras/.b.png')
+    (tmp_path / 'cameras/c.mp4').touch()
+    folder = tmp_path / 'cameras'
+    footage = find_footage([folder, folder / 'front', folder / 'c.mp4'])
+    assert footage == find_footage([folder, folder]) == find_footage(folder)
+    assert len(footage.pictures) == len(footage.skipped) == 1
 
 
 def test_why_nothing_is_left_to_search_is_said(tmp_path, monkeypatch):
