@@ -1,9 +1,12 @@
 """A ResNet cut in two: a stem run once per image, a top run per RoI."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import pairwise
 
 import torch.nn as nn
 from mmdet.models.backbones import ResNet
+from mmdet.models.backbones.resnet import Bottleneck
 from mmdet.models.layers import ResLayer
 from mmdet.registry import MODELS
 from mmengine.model import BaseModule
@@ -93,6 +96,8 @@ class SplitResNet(ResNet):
         super().train(mode)
         if not self.frozen_statistics:
             self.norm1.train(mode and not self.norm_eval)
+        stages = [getattr(self, name) for name in self.res_layers]
+        place_strides(stages, early=not mode)
         return self
 
 
@@ -178,4 +183,49 @@ class SplitResNetTop(BaseModule):
             for module in self.modules():
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.eval()
+        if isinstance(self.layer3, nn.Sequential):
+            place_strides([self.layer3, self.layer4], early=not mode)
         return self
+
+
+def place_strides(stages: Sequence[nn.Sequential], early: bool) -> None:
+    """Say where stages of Caffe's ResNet halve a map that the next one halves.
+
+    The next stage begins with 1x1 convolutions of stride 2: of what the last
+    block computed it reads every other row and column. That block can leave
+    out the others, which changes no answer as long as the norms use their
+    running statistics; those of a batch are over all positions.
+
+    Args:
+        stages: consecutive stages of one network; their strides are changed.
+        early: whether the last block of a stage has the stride, which is for
+            testing, or the first of the next one, as published.
+    """
+    for stage, following in pairwise(stages):
+        last, first = stage[-1], following[0]
+        if not can_halve_early(last, first):
+            continue
+        strides = first.stride, 1
+        before, after = strides if early else reversed(strides)
+        last.conv2.stride = before, before
+        # Picks the positions of the shortcut; it has no weights.
+        last.downsample = nn.AvgPool2d(1, before) if early else None
+        first.conv1.stride = after, after
+        first.downsample[0].stride = after, after
+
+
+def can_halve_early(last: nn.Module, first: nn.Module) -> bool:
+    """Whether the last block of a stage has a shortcut without weights, and
+    the first of the next one reads it with 1x1 convolutions only."""
+    return (
+        isinstance(last, Bottleneck)
+        and isinstance(first, Bottleneck)
+        and first.style == 'caffe'
+        and not (last.with_dcn or last.with_plugins)
+        and (
+            last.downsample is None
+            or isinstance(last.downsample, nn.AvgPool2d)
+        )
+        and isinstance(first.downsample, nn.Sequential)
+        and isinstance(first.downsample[0], nn.Conv2d)
+    )

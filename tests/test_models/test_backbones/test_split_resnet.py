@@ -1,8 +1,10 @@
 import pytest
 import torch
 from mmdet.models.backbones import ResNet
+from torch import nn
 
 from mmdet_ps.models.backbones import SplitResNet, SplitResNetTop
+from mmdet_ps.models.backbones.split_resnet import place_strides
 
 
 @pytest.mark.parametrize('depth, c4_blocks', [(18, None), (50, None), (50, 6)])
@@ -25,6 +27,72 @@ def test_the_parts_make_up_a_whole_resnet(depth, c4_blocks):
     assert c4.shape[1:] == (top.in_channels, 4, 4)
     torch.testing.assert_close(top(c4), whole(image)[0])
     assert top(c4).shape[1] == top.out_channels
+
+
+def bottlenecks(style):
+    """A stem and a top whose norms have statistics of their own."""
+    torch.manual_seed(0)
+    options = dict(depth=50, base_channels=4, style=style)
+    parts = nn.ModuleList(
+        [
+            SplitResNet(norm_eval=False, frozen_stages=-1, **options),
+            SplitResNetTop(**options),
+        ]
+    )
+    for norm in parts.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            nn.init.uniform_(norm.running_mean, -0.1, 0.1)
+            nn.init.uniform_(norm.running_var, 0.5, 2)
+    return parts
+
+
+def published_strides(parts):
+    """Put the strides where training has them, the norms left as they are."""
+    stem, top = parts
+    place_strides([stem.layer1, stem.layer2, stem.layer3], early=False)
+    place_strides([top.layer3, top.layer4], early=False)
+
+
+@pytest.mark.parametrize('size', [(64, 96), (70, 54)])
+def test_what_the_next_stage_skips_is_not_computed_in_testing(size):
+    stem, top = parts = bottlenecks('caffe').eval()
+    shapes = []
+    for stage in (stem.layer1, stem.layer2, top.layer3):
+        stage[-1].conv3.register_forward_hook(
+            lambda _, inputs, output: shapes.append(output.shape[2:])
+        )
+    image = torch.randn(2, 3, *size)
+    early = top(*stem(image))
+    published_strides(parts)
+    late = top(*stem(image))
+    torch.testing.assert_close(early, late)
+    halved = [((h + 1) // 2, (w + 1) // 2) for h, w in shapes[3:]]
+    assert shapes[:3] == halved
+
+
+def test_training_has_the_strides_as_published():
+    parts = bottlenecks('caffe')
+    strides = {
+        name: module.stride
+        for name, module in parts.named_modules()
+        if isinstance(module, nn.Conv2d)
+    }
+    weights = [*parts.state_dict()]
+    parts.eval()
+    assert [*parts.state_dict()] == weights
+    parts.train()
+    assert strides == {
+        name: module.stride
+        for name, module in parts.named_modules()
+        if isinstance(module, nn.Conv2d)
+    }
+    assert parts[1].layer3[-1].downsample is None
+
+
+def test_three_by_three_convolutions_of_a_stride_read_everything():
+    stem, top = bottlenecks('pytorch').eval()
+    assert stem.layer1[-1].downsample is None
+    assert top.layer4[0].conv2.stride == (2, 2)
 
 
 def test_caffe_pooling_rounds_up():
