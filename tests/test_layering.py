@@ -38,12 +38,14 @@ MAY_IMPORT = {
         'models/layers',
         'models/task_modules',
     ),
+    # RoIAlign on CPUs.
     'models/roi_heads': (
         'structures',
         'utils',
         'models/losses',
         'models/layers',
         'models/task_modules',
+        'ops/roi_align_windows',
     ),
     'models': ('structures', 'utils'),
     'evaluation': ('structures', 'utils'),

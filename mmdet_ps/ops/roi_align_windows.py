@@ -1,15 +1,54 @@
-"""The gradient of RoIAlign on CPUs, by matrix products.
+"""RoIAlign and its gradient on CPUs, by matrix products.
 
 The average over the sampling points of a bin is linear in the rows of the
 map, and in its columns: with a matrix (bins, cells) of weights for either
 axis, a region's bins are ``rows @ map @ columns.T``, and the gradient of the
 map is ``rows.T @ gradient @ columns``, within the window that the region
-touches. torchvision adds up point by point instead, which takes ten times as
-long.
+touches. torchvision adds up point by point instead, which takes several times
+as long.
 """
+
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
+
+
+def pool(
+    features: Tensor,
+    rois: Tensor,
+    output_size: tuple[int, int],
+    spatial_scale: float,
+    sampling_ratio: int,
+    aligned: bool,
+) -> Tensor:
+    """The bins of each region.
+
+    Args:
+        features (Tensor): (N, H, W, C).
+        rois (Tensor): index of the image and corners, (R, 5), pixels of the
+            image.
+        output_size (tuple[int, int]): rows and columns of bins.
+        spatial_scale, sampling_ratio, aligned: see
+            :func:`~mmdet_ps.ops.roi_align.roi_align_forward`.
+
+    Returns:
+        Tensor: (R, h, w, C).
+    """
+    bins = features.new_empty(len(rois), *output_size, features.shape[3])
+    windows = windows_of(
+        rois,
+        output_size,
+        features.shape[1:3],
+        spatial_scale,
+        sampling_ratio,
+        aligned,
+    )
+    for result, (place, rows, columns) in zip(bins, windows):
+        part = torch.mm(rows, features[place].flatten(1))
+        part = part.view(len(rows), columns.shape[1], bins.shape[3])
+        torch.bmm(columns.expand(len(rows), -1, -1), part, out=result)
+    return bins
 
 
 def add_gradient(
@@ -30,35 +69,61 @@ def add_gradient(
         spatial_scale, sampling_ratio, aligned: see
             :func:`~mmdet_ps.ops.roi_align.roi_align_forward`.
     """
+    windows = windows_of(
+        rois,
+        gradient.shape[1:3],
+        target.shape[1:3],
+        spatial_scale,
+        sampling_ratio,
+        aligned,
+    )
+    for part, (place, rows, columns) in zip(gradient, windows):
+        part = torch.bmm(columns.mT.expand(len(rows), -1, -1), part)
+        part = torch.mm(rows.mT, part.flatten(1))
+        window = target[place]
+        window.add_(part.view(window.shape))
+
+
+def windows_of(
+    rois: Tensor,
+    bins: tuple[int, int],
+    cells: tuple[int, int],
+    spatial_scale: float,
+    sampling_ratio: int,
+    aligned: bool,
+) -> Iterator[tuple[tuple, Tensor, Tensor]]:
+    """The cells that each region touches, and what they count in its bins.
+
+    Args:
+        rois, spatial_scale, sampling_ratio, aligned: see :func:`pool`.
+        bins (tuple[int, int]): rows and columns of bins of a region.
+        cells (tuple[int, int]): rows and columns of a map.
+
+    Yields:
+        tuple: the index of a window of maps (N, H, W, C), and the weights of
+        its rows (h, rows) and of its columns (w, columns).
+    """
     offset = 0.5 if aligned else 0.0
     corners = rois[:, 1:] * spatial_scale - offset
     sizes = corners[:, 2:] - corners[:, :2]
     if not aligned:
         sizes = sizes.clamp(min=1)
-    _, height, width, _ = target.shape
-    bins = gradient.shape[1:3]
     down = axis_weights(
-        corners[:, 1], sizes[:, 1], bins[0], height, sampling_ratio
+        corners[:, 1], sizes[:, 1], bins[0], cells[0], sampling_ratio
     )
     across = axis_weights(
-        corners[:, 0], sizes[:, 0], bins[1], width, sampling_ratio
+        corners[:, 0], sizes[:, 0], bins[1], cells[1], sampling_ratio
     )
     windows = zip(
         rois[:, 0].long().tolist(),
         *touched(down),
         *touched(across),
-        gradient,
-        down.mT,
-        across.mT,
+        down,
+        across,
     )
-    for image, top, bottom, left, right, part, rows, columns in windows:
-        if top == bottom or left == right:
-            continue
-        columns = columns[left:right].expand(bins[0], -1, -1)
-        part = torch.bmm(columns, part)  # (h, right - left, C)
-        part = torch.mm(rows[top:bottom], part.flatten(1))
-        window = target[image, top:bottom, left:right]
-        window.add_(part.view(window.shape))
+    for image, top, bottom, left, right, rows, columns in windows:
+        place = image, slice(top, bottom), slice(left, right)
+        yield place, rows[:, top:bottom], columns[:, left:right]
 
 
 def axis_weights(

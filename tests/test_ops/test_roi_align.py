@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 from mmcv.ops import RoIAlign
+from torchvision.ops import roi_align
 
-from mmdet_ps.ops import MissingOperatorError
+from mmdet_ps.ops import MissingOperatorError, roi_align_windows
 
 
 def slow_roi_align(features, rois, size, scale, ratio, aligned):
@@ -66,6 +67,21 @@ def test_values_are_those_of_loops(ratio, aligned):
         features.numpy(), rois.numpy(), (3, 2), 0.4, ratio, aligned
     )
     np.testing.assert_allclose(layer(features, rois), expected, atol=1e-10)
+
+
+@pytest.mark.parametrize('aligned', [True, False])
+@pytest.mark.parametrize('ratio', [0, 2])
+def test_products_of_matrices_are_those_of_torchvision(ratio, aligned):
+    features = torch.randn(2, 3, 9, 11, dtype=torch.float64)
+    outside = torch.tensor([[1, 500, 0, 600, 8], [0, 0, -90, 9, -60]])
+    empty = torch.tensor([[1, 4, 5, 4, 5]])
+    rois = torch.cat([random_rois(ratio, 30), outside, empty])
+    bins = roi_align_windows.pool(
+        features.permute(0, 2, 3, 1), rois, (4, 2), 0.4, ratio, aligned
+    )
+    expected = roi_align(features, rois, (4, 2), 0.4, ratio, aligned)
+    torch.testing.assert_close(bins.permute(0, 3, 1, 2), expected)
+    assert not bins[30:32].any()
 
 
 @pytest.mark.parametrize('aligned', [True, False])

@@ -20,6 +20,7 @@ from torchvision.ops import roi_align
 from mmdet_ps.models.layers import channels_innermost
 from mmdet_ps.models.losses.distributed import over_all_ranks
 from mmdet_ps.models.losses.identity_loss import NO_BOX, REID_KEYS, PersonRows
+from mmdet_ps.ops import roi_align_windows
 from mmdet_ps.structures.fields import IGNORED
 
 
@@ -170,16 +171,19 @@ class PersonSearchRoIHead(StandardRoIHead):
         self, maps: tuple[Tensor], rois: Tensor
     ) -> Tensor:
         """The same as of the extractor, which for training fills and copies
-        twice as much memory as the features need."""
+        twice as much memory as the features need. On a CPU products of
+        matrices are several times as fast, and have the channels innermost."""
         (layer,) = self.bbox_roi_extractor.roi_layers
-        return roi_align(
-            maps[0],
-            rois,
+        options = (
             layer.output_size,
             layer.spatial_scale,
             layer.sampling_ratio,
             layer.aligned,
         )
+        if maps[0].is_cuda:
+            return roi_align(maps[0], rois, *options)
+        rows = maps[0].permute(0, 2, 3, 1).contiguous()
+        return roi_align_windows.pool(rows, rois, *options).permute(0, 3, 1, 2)
 
     def _bbox_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:
         """Class logits (N, K), deltas (N, 4), embeddings (N, D) of RoIs (N,
