@@ -32,6 +32,8 @@ PRETRAININGS = {
     if 'two-views' not in path.stem
 }
 NAMES = (*METHODS, *PRETRAININGS)
+# At the end of the name of a pre-training: with ``split_sources``.
+BY_SOURCE = ' by source'
 SHAPE = (96, 128)
 BOXES = [[10, 10, 40, 80], [70, 20, 100, 90], [40, 5, 62, 60]]
 # Of four processes the third sees nobody with a name, the last one nobody.
@@ -111,7 +113,10 @@ def build(name, norms_learn=False):
     if name in METHODS:
         model = thin_model(name)
     else:
-        model = two_stage.build(Config.fromfile(PRETRAININGS[name]).model)
+        path = PRETRAININGS[name.removesuffix(BY_SOURCE)]
+        config = Config.fromfile(path).model
+        config.split_sources = name.endswith(BY_SOURCE)
+        model = two_stage.build(config)
         model.init_weights()
     model.train()
     for module in model.modules():

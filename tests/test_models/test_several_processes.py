@@ -5,7 +5,7 @@ from unittest import mock
 import pytest
 
 from . import spread
-from .spread import NAMES, compare
+from .spread import BY_SOURCE, NAMES, compare
 
 
 @pytest.mark.slow
@@ -13,6 +13,13 @@ from .spread import NAMES, compare
 @pytest.mark.parametrize('name', NAMES)
 def test_several_processes_train_what_one_trains(name, world_size):
     check(compare(name, world_size))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', ['r18', 'nae-r18-c4'])
+def test_processes_that_lack_a_source_train_what_one_trains(name):
+    # Each of four processes has an image of one source.
+    check(compare(f'hybrid-pretrain {name}{BY_SOURCE}', 4))
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import torch
@@ -9,7 +10,7 @@ from mmdet.models.detectors import BaseDetector
 from mmdet.models.utils import rename_loss_dict, reweight_loss_dict
 from mmdet.registry import MODELS
 from mmdet.structures import SampleList
-from mmengine.dist import all_reduce, get_world_size
+from mmengine.dist import all_gather_object, get_world_size
 from torch import Tensor
 
 from mmdet_ps.structures.fields import IGNORED, UNLABELLED
@@ -67,7 +68,8 @@ class HybridPretrainDetector(BaseDetector):
             given.
         split_sources (bool): give every source its own forward pass, so that
             the log shows the losses of each (``det_crowdhuman_loss_cls``).
-            Each counts by its share of the branch's images. Batch
+            Each counts by its share of the branch's images, those of all
+            processes. Batch
             normalisation then sees one source at a time.
         data_preprocessor (dict, optional): by default that of the detector,
             for each branch.
@@ -172,23 +174,31 @@ class HybridPretrainDetector(BaseDetector):
             self.near_start.take(self.detector.backbone)
         losses = {}
         self._sampled = {branch: [] for branch in BRANCHES}
-        elsewhere = self._branches_of_all_ranks(batch_data_samples)
-        for branch in BRANCHES:
-            passes = []
-            data_samples = batch_data_samples.get(branch, [])
-            if data_samples:
-                branch_losses, passes = self._branch_loss(
-                    branch, batch_inputs[branch], data_samples
-                )
-                losses.update(branch_losses)
-            elif branch in elsewhere:
-                losses.update(
-                    self._stand_in_loss(
+        for branch, sizes in self._sizes(batch_data_samples).items():
+            rows = []
+            own = self._sources(batch_data_samples.get(branch, []))
+            for source, size in sizes.items():
+                if source in own:
+                    found, passed = self._pass_loss(
+                        branch,
+                        batch_inputs[branch],
+                        batch_data_samples[branch],
+                        own[source],
+                    )
+                    rows.append(passed)
+                else:
+                    found = self._stand_in_loss(
                         branch, batch_inputs, batch_data_samples
+                    )
+                weight = self.loss_weights[branch] * size / sum(sizes.values())
+                losses.update(
+                    rename_loss_dict(
+                        f'{branch}_{source}_' if source else f'{branch}_',
+                        reweight_loss_dict(found, weight),
                     )
                 )
             if self.alignment is not None:
-                losses.update(self.alignment(branch, passes))
+                losses.update(self.alignment(branch, rows))
         if get_world_size() > 1:
             # A rank may have used parameters that another has not.
             losses['loss_unused'] = 0.0 * sum(
@@ -198,17 +208,34 @@ class HybridPretrainDetector(BaseDetector):
             )
         return losses
 
-    def _branches_of_all_ranks(
+    def _sources(self, data_samples: SampleList) -> dict[str, list[int]]:
+        """The forward passes of a branch: indices of the samples of each
+        source, or of all samples together, under an empty name."""
+        found: dict[str, list[int]] = {}
+        for index, sample in enumerate(data_samples):
+            name = sample.source if self.split_sources else ''
+            found.setdefault(name, []).append(index)
+        return found
+
+    def _sizes(
         self, batch_data_samples: dict[str, SampleList]
-    ) -> list[str]:
-        """The branches of which any rank has an image."""
-        found = [bool(batch_data_samples.get(b)) for b in BRANCHES]
-        if get_world_size() > 1:
-            device = next(self.parameters()).device
-            flags = torch.tensor(found, dtype=torch.float, device=device)
-            all_reduce(flags, 'max')
-            found = flags.tolist()
-        return [branch for branch, flag in zip(BRANCHES, found) if flag]
+    ) -> dict[str, dict[str, int]]:
+        """How many images the forward passes of each branch have on all ranks
+        together, in the order that all ranks make them in."""
+        own = {
+            branch: {
+                source: len(chosen)
+                for source, chosen in self._sources(
+                    batch_data_samples.get(branch, [])
+                ).items()
+            }
+            for branch in BRANCHES
+        }
+        totals: dict[str, Counter] = {branch: Counter() for branch in BRANCHES}
+        for sizes in all_gather_object(own):
+            for branch, total in totals.items():
+                total.update(sizes[branch])
+        return totals
 
     def _stand_in_loss(
         self,
@@ -216,20 +243,16 @@ class HybridPretrainDetector(BaseDetector):
         batch_inputs: dict[str, Tensor],
         batch_data_samples: dict[str, SampleList],
     ) -> dict:
-        """What a rank without images of a branch adds to its losses.
+        """What a rank adds to a forward pass that it has no images for.
 
-        It makes the forward pass of the others on an image of its other
-        branch, without persons, to exchange with them what they exchange.
-        Losses that every rank computes from the rows of all count; those of
-        its own image do not.
+        It makes the pass of the others on another image of its own, without
+        persons, to exchange with them what they exchange. Losses that every
+        rank computes from the rows of all count; those of its own image do
+        not.
         """
-        if self.split_sources:
-            raise UserError(
-                f'a process has no image of the branch {branch}, but '
-                'split_sources needs some of every source in every process: '
-                'use ResumableMultiSourceSampler'
-            )
-        (other,) = (b for b in BRANCHES if batch_data_samples.get(b))
+        other = next(
+            b for b in (branch, *BRANCHES) if batch_data_samples.get(b)
+        )
         sample = batch_data_samples[other][0].new()
         sample.gt_instances = sample.gt_instances[:0]
         with (
@@ -247,10 +270,7 @@ class HybridPretrainDetector(BaseDetector):
                 )
         if branch == DETECTION:
             shared = {**reweight_loss_dict(dict(found), 0.0), **shared}
-        weight = self.loss_weights[branch]
-        return rename_loss_dict(
-            f'{branch}_', reweight_loss_dict(shared, weight)
-        )
+        return shared
 
     @property
     def sampled_rois(self) -> dict[str, tuple[Tensor, Tensor]]:
@@ -272,51 +292,42 @@ class HybridPretrainDetector(BaseDetector):
                 found[branch] = tuple(map(torch.cat, zip(*parts)))
         return found
 
-    def _branch_loss(
-        self, branch: str, inputs: Tensor, data_samples: SampleList
-    ) -> tuple[dict, list[dict]]:
-        """The detector's losses on one branch, and the rows to align.
+    def _pass_loss(
+        self,
+        branch: str,
+        inputs: Tensor,
+        data_samples: SampleList,
+        chosen: list[int],
+    ) -> tuple[dict, dict]:
+        """The detector's losses of one forward pass, and the rows to align.
 
         Args:
             branch (str): ``det`` or ``reid``.
             inputs (Tensor): its images, (B, 3, H, W) float.
             data_samples (list): its B samples.
+            chosen (list[int]): which of them are in the pass.
         """
-        losses, passes = {}, []
-        for prefix, chosen in self._forward_passes(branch, data_samples):
-            samples = self._with_branch_ids(
-                branch, [data_samples[index] for index in chosen]
-            )
-            # Here and not in the detector alone: what follows its losses
-            # counts the boxes that it trained on.
-            if not isinstance(data_samples, CheckedSamples):
-                samples = with_usable_boxes(samples)
-            samples = CheckedSamples(samples)
-            images = inputs[chosen] if self.split_sources else inputs
-            with capture_forward(self.detector, self.map_names) as captured:
-                found = self.detector.loss(images, samples)
-            self._sampled[branch].append((chosen, sampled_rois(self.detector)))
-            if branch == REID:
-                found = self._reid_losses(found)
-            if (
-                self.two_views is not None
-                and branch in self.two_views.branches
-            ):
-                found.update(
-                    self.two_views(self.detector, captured.maps, samples)
-                )
-            if self.near_start is not None:
-                found.update(
-                    self.near_start(images, captured.maps['backbone'])
-                )
-            share = len(chosen) / len(data_samples)
-            found = reweight_loss_dict(
-                found, share * self.loss_weights[branch]
-            )
-            losses.update(rename_loss_dict(prefix, found))
-            if self.alignment is not None:
-                passes.append(self.alignment.rows(branch, captured, samples))
-        return losses, passes
+        samples = self._with_branch_ids(
+            branch, [data_samples[index] for index in chosen]
+        )
+        # Here and not in the detector alone: what follows its losses
+        # counts the boxes that it trained on.
+        if not isinstance(data_samples, CheckedSamples):
+            samples = with_usable_boxes(samples)
+        samples = CheckedSamples(samples)
+        images = inputs[chosen] if self.split_sources else inputs
+        with capture_forward(self.detector, self.map_names) as captured:
+            found = self.detector.loss(images, samples)
+        self._sampled[branch].append((chosen, sampled_rois(self.detector)))
+        if branch == REID:
+            found = self._reid_losses(found)
+        if self.two_views is not None and branch in self.two_views.branches:
+            found.update(self.two_views(self.detector, captured.maps, samples))
+        if self.near_start is not None:
+            found.update(self.near_start(images, captured.maps['backbone']))
+        if self.alignment is None:
+            return found, {}
+        return found, self.alignment.rows(branch, captured, samples)
 
     def _reid_losses(self, losses: dict) -> dict:
         """Those of a detector's losses that train the embeddings."""
@@ -330,20 +341,6 @@ class HybridPretrainDetector(BaseDetector):
                 'attribute reid_keys'
             )
         return found
-
-    def _forward_passes(
-        self, branch: str, data_samples: SampleList
-    ) -> list[tuple[str, list[int]]]:
-        """Prefix of the log's keys and indices of the samples of each pass."""
-        if not self.split_sources:
-            return [(f'{branch}_', list(range(len(data_samples))))]
-        by_source: dict[str, list[int]] = {}
-        for index, data_sample in enumerate(data_samples):
-            by_source.setdefault(data_sample.source, []).append(index)
-        return [
-            (f'{branch}_{source}_', chosen)
-            for source, chosen in by_source.items()
-        ]
 
     def _with_branch_ids(
         self, branch: str, data_samples: SampleList
