@@ -97,15 +97,15 @@ def read_query_table(path: str | Path) -> list[Query]:
         ) from None
     with io.StringIO(text, newline='') as file:
         rows = csv.DictReader(file)
-        for row in rows:
-            try:
+        try:
+            for row in rows:
                 name, picture = _table_row(row, Path(path).parent)
-            except ValueError:
-                raise UserError(
-                    f'{path}: line {rows.line_num} is no query: the columns '
-                    f'are {",".join(COLUMNS)}, the last five may be empty'
-                ) from None
-            queries.setdefault(name, Query(name)).pictures.append(picture)
+                queries.setdefault(name, Query(name)).pictures.append(picture)
+        except (ValueError, csv.Error):
+            raise UserError(
+                f'{path}: line {rows.line_num} is no query: the columns are '
+                f'{",".join(COLUMNS)}, the last five may be empty'
+            ) from None
     if not queries:
         raise UserError(f'{path} holds no query: write one a line')
     return list(queries.values())

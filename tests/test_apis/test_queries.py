@@ -118,6 +118,10 @@ def test_a_bad_row_is_named(tmp_path, row):
     path.write_text(f'name,path,frame,x1,y1,x2,y2\n\n{row}\n')
     with pytest.raises(UserError, match='people.csv: line 3 is no query'):
         read_query_table(path)
+    # A quotation mark that is never closed takes in the rest of a long table.
+    path.write_text('name,path\nA,"b.jpg\n' + 20_000 * 'A,b.jpg\n')
+    with pytest.raises(UserError, match='people.csv: line .* is no query'):
+        read_query_table(path)
     path.write_text('name,path\n')
     with pytest.raises(UserError, match='holds no query'):
         read_query_table(path)
