@@ -28,6 +28,7 @@ from mmdet_ps.apis.answer_files import (
     SKIPPED,
     TABLE,
 )
+from mmdet_ps.apis.bytetrack_linker import PACKAGES as BYTETRACK_PACKAGES
 from mmdet_ps.apis.exports import FORMS
 from mmdet_ps.apis.footage import find_footage
 from mmdet_ps.apis.footage_search import (
@@ -57,7 +58,7 @@ from mmdet_ps.apis.search_report import (
     write_clips,
     write_skipped,
 )
-from mmdet_ps.apis.vector_search import KINDS
+from mmdet_ps.apis.vector_search import KINDS, import_faiss
 from mmdet_ps.utils.command_line import (
     ArgumentParser,
     add_trust,
@@ -67,6 +68,7 @@ from mmdet_ps.utils.command_line import (
 )
 from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.files import write_json
+from mmdet_ps.utils.optional_packages import optional
 
 BATCH_SIZE = {'cpu': 1, 'cuda': 8}
 
@@ -100,6 +102,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if not (getattr(args, 'parts', None) or args.queries or args.index_only):
         parser.error('the following arguments are required: --query')
+    of_tracks = args.clips or (args.export and not args.everybody)
+    if of_tracks and args.per != 'track':
+        parser.error(
+            f'--clips and --export write tracks, which --per {args.per} does '
+            'without: leave one of them out'
+        )
     return args
 
 
@@ -269,6 +277,17 @@ def say(message: str) -> None:
     tqdm.write(f'note: {message}', file=sys.stderr)
 
 
+def require_packages(args: argparse.Namespace) -> None:
+    """Ask for what the options need before footage is indexed for hours."""
+    if 'fiftyone' in args.export:
+        optional('fiftyone')
+    if args.linker == 'bytetrack':
+        for name in BYTETRACK_PACKAGES:
+            optional(name)
+    if args.search == 'faiss':
+        import_faiss()
+
+
 def open_footage(args: argparse.Namespace, model, device: str):
     """Index the footage; (footage, search over it)."""
     # The index is also read from elsewhere, by the search page for example.
@@ -307,6 +326,7 @@ def open_footage(args: argparse.Namespace, model, device: str):
 def run(args: argparse.Namespace) -> str:
     """Search; the sentences that sum up the answers."""
     out = Path(args.out)
+    require_packages(args)
     queries = read_queries(args)
     from mmdet_ps.apis import init_model  # imports MMDetection
     from mmdet_ps.utils.devices import choose_device

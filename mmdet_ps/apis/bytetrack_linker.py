@@ -11,6 +11,7 @@ import numpy as np
 from ..structures.boxes import iou_matrix
 from ..utils.optional_packages import optional
 
+PACKAGES = ('supervision', 'trackers')
 LEAST_OVERLAP = 0.1
 
 
@@ -31,8 +32,7 @@ class ByteTrackLinker:
     def __init__(
         self, frames: list[tuple[float, slice]], max_gap: float
     ) -> None:
-        self._supervision = optional('supervision')
-        trackers = optional('trackers')
+        self._supervision, trackers = map(optional, PACKAGES)
         passed = np.diff([seconds for seconds, _ in frames])
         step = max(float(np.median(passed)) if len(passed) else 1.0, 1e-3)
         # Its buffer counts frames at 30 a second.

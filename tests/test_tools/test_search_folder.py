@@ -79,6 +79,25 @@ def test_the_person_is_found(search, tmp_path):
     assert picture is not None and picture.shape[1] > 300
 
 
+def test_what_cannot_be_written_is_said_before_anything_is_indexed(
+    search, tmp_path, monkeypatch
+):
+    person = [(*LEFT, RED)]
+    for option in (['--clips'], ['--export', 'mot']):
+        message = search(person, '--per', 'frame', *option)
+        assert '--clips and --export write tracks' in message
+    for name, options in (
+        ('fiftyone', ['--export', 'fiftyone']),
+        ('trackers', ['--linker', 'bytetrack']),
+        ('faiss', ['--search', 'faiss']),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, 'supervision', object())
+            patch.setitem(sys.modules, name, None)
+            assert 'pip install' in search(person, *options)
+    assert not (tmp_path / 'out').exists()
+
+
 def test_the_index_can_be_read_from_another_folder(
     search, tmp_path, monkeypatch
 ):
