@@ -216,6 +216,8 @@ class GalleryIndex:
                     embeddings=data['embeddings'],
                     model_mark=header['model_mark'],
                 )
+        except FileNotFoundError:
+            raise
         except DAMAGE as error:
             if is_unreadable(error):
                 raise

@@ -53,6 +53,7 @@ class GalleryStore:
     """The persons of footage, appended frame by frame; see the module.
 
     A gallery that is damaged, or was made with another model, is begun anew.
+    A file that is none, and is not called ``.npz``, stays.
 
     Args:
         path (str | Path): The file ``index.npz``; the other lies beside it.
@@ -64,7 +65,7 @@ class GalleryStore:
     Raises:
         OSError: The gallery is there but cannot be read; it stays as it is.
         UserError: If another run is writing the same gallery, or one that is
-            to be read is damaged.
+            to be read is damaged, or the file is none.
     """
 
     def __init__(
@@ -96,6 +97,12 @@ class GalleryStore:
                     raise UserError(
                         f'{self.path} is damaged: {error}; delete it and '
                         'index the footage again'
+                    ) from None
+                is_index = isinstance(error, UserError)
+                if not is_index and self.path.suffix != '.npz':
+                    raise UserError(
+                        f'{self.path} is no index, and is not overwritten: '
+                        'name a file that ends in .npz'
                     ) from None
                 say(f'{self.path} is built again: {error}')
                 self._clear()

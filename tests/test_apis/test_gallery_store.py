@@ -168,6 +168,20 @@ def test_a_damaged_gallery_is_built_again_with_a_word(path, damage):
     assert content(path) == [('c', 0, [1])]
 
 
+def test_a_file_that_is_no_gallery_is_not_overwritten(tmp_path):
+    film = tmp_path / 'walk.mp4'
+    film.write_bytes(b'film')
+    for path in (film, tmp_path):
+        with pytest.raises(UserError, match='is no index'):
+            GalleryStore(path, 'm')
+    assert film.read_bytes() == b'film'
+
+
+def test_a_gallery_that_is_not_there_is_said(path):
+    with pytest.raises(FileNotFoundError):
+        load_gallery(path)
+
+
 @pytest.mark.parametrize('number', [errno.EACCES, errno.EIO, errno.ESTALE])
 def test_a_gallery_that_cannot_be_read_now_is_not_lost(
     path, monkeypatch, number
