@@ -25,7 +25,7 @@ class Skipped:
     """Something that was not looked at, and why.
 
     Args:
-        path: The file, or the name of a frame of a video.
+        path: The file; of a frame of a video, ``file #number``.
         reason: Why it was not looked at, in words.
     """
 

@@ -118,9 +118,7 @@ def note_damage(video: VideoReader, footage: Footage) -> None:
         footage (Footage): Takes the notes.
     """
     for index in video.damaged:
-        footage.skip(
-            Frame(str(video.path), index).name, 'frame cannot be decoded'
-        )
+        footage.skip(f'{video.path} #{index}', 'frame cannot be decoded')
     if video.index < 0:
         footage.skip(video.path, 'holds no frame that can be decoded')
     # Headers are often off by a few frames.
@@ -224,7 +222,7 @@ class FrameReader:
 
 def is_before(video: VideoReader, frame: Frame) -> bool:
     """Whether a video that is being read will come to a frame."""
-    return str(video.path) == frame.path and video.index <= frame.index
+    return video.path == Path(frame.path) and video.index <= frame.index
 
 
 def is_far(video: VideoReader, frame: Frame) -> bool:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdet_ps.apis import Frame, list_frames, load_frame
+from mmdet_ps.apis import Frame, frames, list_frames, load_frame
 from mmdet_ps.apis.frames import iterate_frames
 
 from ..videos import cut_out, write_clip
@@ -28,6 +28,22 @@ def test_a_single_frame_can_be_loaded_again_in_any_order(video):
     for i in (7, 2, 11):
         assert load_frame(frames[i]).mean() == pytest.approx(20 * i, abs=3)
     assert frames[7].name == 'walk #7'
+
+
+def test_a_video_is_opened_once_however_its_path_is_written(
+    video, monkeypatch
+):
+    opened = []
+
+    class Counted(frames.VideoReader):
+        def __init__(self, path):
+            opened.append(path)
+            super().__init__(path)
+
+    monkeypatch.setattr(frames, 'VideoReader', Counted)
+    monkeypatch.chdir(video.parent)
+    listed = [Frame(f'./{video.name}', i, i / 4) for i in range(12)]
+    assert len(list(iterate_frames(listed))) == 12 and len(opened) == 1
 
 
 def test_frames_far_apart_are_the_right_ones(tmp_path):
@@ -57,7 +73,7 @@ def test_a_damaged_frame_ends_neither_the_list_nor_the_reading(video):
     frames = list_frames(video, skipped=skipped)
     assert [f.index for f in frames] == [i for i in range(12) if i != 5]
     assert [(s.path, s.reason) for s in skipped] == [
-        ('walk #5', 'frame cannot be decoded')
+        (f'{video} #5', 'frame cannot be decoded')
     ]
     lost = Frame(str(video), 5, 1.25)
     levels = [i.mean() for _, i in iterate_frames([lost, frames[8]], skipped)]
