@@ -27,6 +27,9 @@ END_OF_VIDEO = 50
 FAR = 20.0  # seconds; what is nearer is decoded rather than sought
 RUN_UP = (1.0, 10.0)  # seconds before a frame that seeking aims at
 SAME_TIME = 0.0015  # times are rounded to a millisecond
+# Seconds: a clock that goes back further is that of another recording, which
+# was joined to the first; it goes on from there.
+BEGUN_ANEW = 1.0
 NOT_UTF8 = 'its path is not UTF-8: rename it'
 
 
@@ -53,7 +56,8 @@ class VideoReader:
         index (int): Number of the current frame, from 0; -1 before the
             first.
         seconds (float): Its time by the container's clock, from the start
-            of the video; frames of equal length are not assumed.
+            of the video; frames of equal length are not assumed. It never
+            goes back.
         damaged (list[int]): Numbers of the frames left out so far.
         rate (float): Mean number of frames in a second, by the header.
         promised (int): Number of frames by the header, 0 where it does not
@@ -86,8 +90,14 @@ class VideoReader:
             int(self._video.get(cv2.CAP_PROP_FRAME_WIDTH)),
             int(self._video.get(cv2.CAP_PROP_FRAME_HEIGHT)),
         )
-        self.index, self.seconds = -1, 0.0
         self.damaged: list[int] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        """Stand before the first frame."""
+        self.index, self.seconds = -1, 0.0
+        self._has_clock = False
+        self._joined_at = 0.0  # seconds at which the clock began anew
 
     def __enter__(self) -> VideoReader:
         return self
@@ -143,9 +153,17 @@ class VideoReader:
         if seconds > FAR:
             start = (seconds - RUN_UP[0]) * 1000
             self._video.set(cv2.CAP_PROP_POS_MSEC, start)
-            self.index, self.seconds = -1, 0.0
-            if not self.advance() or self.seconds > seconds:
-                self._reopen()
+            self._begin()
+            near = self.advance() and self.seconds <= seconds
+            if near and self._advance_to(seconds):
+                return True
+            # Not all containers can be sought in, and the clock of joined
+            # recordings says nothing about places behind the first.
+            self._reopen()
+        return self._advance_to(seconds)
+
+    def _advance_to(self, seconds: float) -> bool:
+        """Decode up to the first frame from a time on; False at the end."""
         while self.index < 0 or self.seconds < seconds - SAME_TIME:
             if not self.advance():
                 return False
@@ -153,7 +171,8 @@ class VideoReader:
 
     def _reopen(self) -> None:
         self._video.open(str(self.path))
-        self.index, self.seconds, self.damaged = -1, 0.0, []
+        self.damaged = []
+        self._begin()
 
     def picture(self) -> np.ndarray | None:
         """The current frame as a BGR uint8 array (H, W, 3).
@@ -167,9 +186,17 @@ class VideoReader:
         return image
 
     def _clock(self) -> float:
-        seconds = self._video.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        # Some containers have no clock, and OpenCV then answers nonsense.
-        usable = math.isfinite(seconds) and seconds >= self.seconds
-        if not usable or (seconds == 0 and self.index > 0):
-            seconds = self.index / self.rate
-        return round(seconds, 3)
+        clock = self._video.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        # Some containers have no clock, and some frames no time: OpenCV then
+        # answers 0 or nonsense.
+        is_time = math.isfinite(clock) and clock > 0
+        self._has_clock |= is_time
+        if not self._has_clock:
+            return round(self.index / self.rate, 3)
+        if not is_time:
+            return self.seconds
+        seconds = clock + self._joined_at
+        if seconds < self.seconds - BEGUN_ANEW:
+            self._joined_at += self.seconds + 1 / self.rate - seconds
+            seconds = clock + self._joined_at
+        return round(max(seconds, self.seconds), 3)

@@ -36,6 +36,59 @@ def test_times_come_from_the_containers_clock(tmp_path):
     ]  # fmt: skip
 
 
+class Clocked:
+    """A video whose container has another clock."""
+
+    def __init__(self, video, milliseconds):
+        self._video, self._clock = video, iter(milliseconds)
+
+    def __getattr__(self, name):
+        return getattr(self._video, name)
+
+    def get(self, name):
+        return next(self._clock)
+
+
+@pytest.mark.parametrize(
+    ('clock', 'expected'),
+    [
+        ([0] * 4, [0, 0.25, 0.5, 0.75]),
+        ([float('nan')] * 4, [0, 0.25, 0.5, 0.75]),
+        # The header tells of four frames a second: ten were recorded, twice.
+        (
+            [0, 100, 1900, 2000, 0, 100, 200],
+            [0, 0.1, 1.9, 2.0, 2.0, 2.25, 2.35],
+        ),
+        ([0, 5000, 40, 80, 120], [0, 5.0, 5.25, 5.29, 5.33]),
+        # Frames out of order, and some without a time.
+        ([0, 80, 40, 120, float('nan')], [0, 0.08, 0.08, 0.12, 0.12]),
+        ([0, 5000, 0, 5040], [0, 5.0, 5.0, 5.04]),
+    ],
+)
+def test_time_never_goes_back(tmp_path, clock, expected):
+    path = write_clip(tmp_path / 'a.avi', range(0, 120, 10), rate=4)
+    with VideoReader(path) as video:
+        video._video = Clocked(video._video, clock)
+        found = [video.seconds for _ in clock if video.advance()]
+    assert found == pytest.approx(expected)
+
+
+def test_a_time_in_the_second_of_two_joined_recordings_is_found(tmp_path):
+    levels = [i // 4 for i in range(320)]
+    path = write_clip(tmp_path / 'a.avi', levels, rate=4)
+    with VideoReader(path) as video:
+        # Both take 40 seconds. The first two times are those of the frames
+        # that seeking for the 60th second lands on.
+        clock = [39_500, 39_750, *[250 * i for i in range(160)] * 2]
+        video._video = Clocked(video._video, clock)
+        video._video.set = lambda *_: video._video._video.set(
+            cv2.CAP_PROP_POS_FRAMES, 318
+        )
+        assert video.go_to_time(60.0)
+        assert video.seconds == pytest.approx(60, abs=0.3)
+        assert video.picture().mean() == pytest.approx(60, abs=2)
+
+
 def test_damaged_frames_are_left_out_and_keep_their_number(tmp_path):
     path = write_clip(tmp_path / 'a.avi', range(0, 240, 10), rate=4)
     cut_out(path, 7)
