@@ -73,9 +73,9 @@ def find_footage(sources: str | Path | Iterable[str | Path]) -> Footage:
     """
     if isinstance(sources, (str, Path)):
         sources = [sources]
-    sources = [Path(source) for source in sources]
+    places = [Path(source) for source in sources]
     footage = Footage()
-    for source in sources:
+    for source in places:
         if source.is_dir():
             for path in walk(source, footage):
                 if is_answer(path):
@@ -98,7 +98,7 @@ def find_footage(sources: str | Path | Iterable[str | Path]) -> Footage:
     footage.videos = list(dict.fromkeys(footage.videos))
     footage.skipped = list(dict.fromkeys(footage.skipped))
     if not footage.pictures and not footage.videos:
-        named = ', '.join(map(str, sources))
+        named = ', '.join(map(str, places))
         reasons = '; '.join([*footage.skipped_by_reason()][:3])
         left_out = f' (left out: {reasons})' if reasons else ''
         raise UserError(
