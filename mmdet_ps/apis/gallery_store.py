@@ -9,6 +9,7 @@ the last commit.
 
 from __future__ import annotations
 
+import glob
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
@@ -253,10 +254,18 @@ class GalleryStore:
         self.embeddings.check(header['vectors'])
 
     def _drop_strangers(self) -> None:
-        """Remove files of embeddings that the gallery does not name."""
-        for path in self.path.parent.glob(f'{self.path.name}.vectors*'):
-            if path != self.embeddings.path or not self.path.exists():
-                path.unlink()
+        """Remove what killed runs left: embeddings that the gallery does not
+        name, and copies of it that are not whole."""
+        folder, name = self.path.parent, glob.escape(self.path.name)
+        left = {
+            *folder.glob(f'{name}.vectors'),
+            *folder.glob(f'{name}.vectors-[0-9]*'),
+            *folder.glob(f'.{name}.[0-9]*.part'),
+        }
+        if self.path.exists():
+            left.discard(self.embeddings.path)
+        for path in left:
+            path.unlink()
 
 
 def load_gallery(path: str | Path) -> GalleryIndex:

@@ -130,6 +130,18 @@ def test_a_run_killed_at_any_moment_leaves_a_whole_gallery(path):
     assert len(levels) > 4
 
 
+def test_what_a_killed_run_left_is_removed_and_nothing_else(tmp_path):
+    path = tmp_path / 'cam[1].npz'
+    fill(path, FRAMES)
+    left = [f'{path.name}.vectors-7', f'.{path.name}.4711.part']
+    kept = [f'{path.name}.vectors.bak', f'.{path.name}.tracks.4711.part']
+    for name in (*left, *kept):
+        (tmp_path / name).write_bytes(b'x')
+    assert content(path) == FRAMES
+    names = {found.name for found in tmp_path.iterdir()}
+    assert not names & {*left} and names > {*kept}
+
+
 def cut(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
