@@ -8,7 +8,8 @@ the protocol. What is there and made from the same files is kept.
 
 ``all`` prepares what it can, says what went wrong with the others, and names
 the folders that no dataset is called like. An --option reaches the datasets
-that offer it; one that none of those found offers is a mistake.
+that offer it; one that none of those found offers is a mistake. A dataset that
+gets none keeps those it was prepared with.
 
 Exit status: 0 done; 1 a file is missing or damaged; 2 the counts differ
 from the published release and --verify-only or --strict was given.
@@ -26,6 +27,7 @@ from mmdet_ps.datasets.native import (
     find_form,
 )
 from mmdet_ps.datasets.native.prepare import (
+    earlier_options,
     format_report,
     how_to_find,
     prepare,
@@ -119,8 +121,13 @@ def prepare_all(args: argparse.Namespace) -> int:
             pair for pair in args.option if name_of(pair) in form.option_kinds
         ]
         try:
-            out = args.out and Path(args.out) / root.name
-            statuses.append(prepare_one(args, form, root, out, mine))
+            out = Path(args.out) / root.name if args.out else None
+            options = (
+                form.choose(mine)
+                if mine
+                else earlier_options(form, out or root / 'prepared')
+            )
+            statuses.append(prepare_one(args, form, root, out, options))
         except (UserError, OSError) as error:
             statuses.append(report_mistake(error))
     return FAILED if FAILED in statuses else max(statuses)
@@ -157,8 +164,8 @@ def prepare_one(
     args: argparse.Namespace,
     form: NativeForm,
     root: Path,
-    out: str | None,
-    pairs: list[str],
+    out: str | Path | None,
+    options: object | None,
 ) -> int:
     """Prepare one dataset and report on it; returns the exit status."""
     report = prepare(
@@ -170,7 +177,7 @@ def prepare_one(
         decode=args.decode,
         skip_missing=args.skip_missing,
         workers=args.workers,
-        options=form.choose(pairs),
+        options=options,
     )
     # A name that is not UTF-8 is printed as well as it can be.
     sys.stdout.reconfigure(errors='backslashreplace')
@@ -187,9 +194,9 @@ def main() -> int:
     args = parse_args()
     if args.name == 'all':
         return prepare_all(args)
-    return prepare_one(
-        args, find_form(args.name), Path(args.root), args.out, args.option
-    )
+    form = find_form(args.name)
+    options = form.choose(args.option)
+    return prepare_one(args, form, Path(args.root), args.out, options)
 
 
 if __name__ == '__main__':

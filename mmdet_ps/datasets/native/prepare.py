@@ -103,6 +103,24 @@ def prepare(
         ) from error
 
 
+def earlier_options(form: NativeForm, out: Path) -> object | None:
+    """The options that an earlier run prepared a folder with.
+
+    Args:
+        form (NativeForm): The dataset.
+        out (Path): Folder that was written to.
+
+    Returns:
+        object: As ``form.choose`` returns it; None where nothing was
+        prepared, or without options, or with those of another release.
+    """
+    try:
+        stamp = json.loads((out / REPORT).read_text())['stamp']
+        return form.options and form.options(**stamp['options'])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def how_to_find(root: str | Path, out: str | Path) -> str | None:
     """What lets configurations find what was written elsewhere.
 

@@ -139,6 +139,18 @@ def test_an_option_reaches_the_sets_that_offer_it(tmp_path, run):
     assert (tmp_path / 'PRW/prepared/train.json').is_file()
 
 
+def test_all_sets_keep_the_options_they_were_prepared_with(tmp_path, run):
+    rows = [[frame, 1, 10, 10, 20, 60, 1] for frame in range(1, 5)]
+    root = tmp_path / 'MOT17'
+    mot_sequence(root / 'a', rows, range(1, 5))
+    run('mot', root, '--option', 'train_share=1')
+    assert 'unchanged, reused' in run('all', tmp_path)[1]
+    # Named alone, the set is prepared as that command says.
+    run('mot', root)
+    train = json.loads((root / 'prepared/train.json').read_text())
+    assert len(train['data_list']) == 3
+
+
 @pytest.mark.parametrize('name', ['train_share', 'colour'])
 def test_an_option_that_no_set_offers_is_a_mistake(tmp_path, run, name):
     trees.prw(tmp_path / 'PRW')
