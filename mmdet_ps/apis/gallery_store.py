@@ -28,7 +28,7 @@ from .gallery_index import DAMAGE, GalleryIndex, is_unreadable
 from .gallery_lock import lock_gallery
 from .gallery_rows import GalleryRows
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 @dataclass
@@ -178,7 +178,9 @@ class GalleryStore:
             )
         )
         with replacing(self.path) as beside, open(beside, 'wb') as file:
-            np.savez(file, header=np.array(header), **self.rows.columns())
+            # As bytes: numpy keeps a text in four of them per letter.
+            raw = np.frombuffer(header.encode(), np.uint8)
+            np.savez(file, header=raw, **self.rows.columns())
 
     def remove(self, paths: Iterable[str]) -> None:
         """Take files out of the gallery, and commit.
@@ -226,7 +228,7 @@ class GalleryStore:
 
     def _read(self) -> None:
         with np.load(self.path, allow_pickle=False) as data:
-            header = json.loads(str(data['header']))
+            header = json.loads(bytes(data['header']))
             if header.get('version') != FORMAT_VERSION:
                 raise UserError('it is of another release')
             if self.model_mark is None:

@@ -44,7 +44,7 @@ def damaged(content, chance):
             other[chance.randrange(len(other))] = chance.randrange(256)
         return bytes(other)
     fields = dict(np.load(io.BytesIO(content)))
-    header = json.loads(str(fields['header']))
+    header = json.loads(bytes(fields['header']))
     header[chance.choice(list(header))] = chance.choice(STRANGE)
     if kind == 3:
         header = chance.choice([[], None, 3, 'x', header])

@@ -219,11 +219,16 @@ def test_a_gallery_of_another_model_or_release_is_built_again(path):
     assert content(path, 'n') == FRAMES[:1]
     with np.load(path) as data:
         columns = dict(data)
-    header = json.loads(str(columns.pop('header')))
+    header = json.loads(bytes(columns.pop('header')))
     header['version'] = 1
     np.savez(path, header=json.dumps(header), **columns)
     fill(path, FRAMES[2:], mark='n', say=said.append)
     assert ['another model' in said[0], 'release' in said[1]] == [True] * 2
+
+
+def test_names_take_a_byte_a_letter(path):
+    fill(path, [(f'{k:0100d}.jpg', -1, []) for k in range(300)], commit=True)
+    assert path.stat().st_size < 300 * 3 * 110
 
 
 def test_who_reads_a_gallery_that_is_begun_anew_keeps_it(path):
