@@ -118,8 +118,8 @@ def parse_args() -> argparse.Namespace:
         metavar=('LONG', 'SHORT'),
         help='of the pictures, in pixels (default: 768 576)',
     )
-    add('--jobs', type=whole_number(1), default=1, help='runs at a time')
-    add('--threads', type=whole_number(1), default=2, help='of each run')
+    add('--jobs', type=whole_number(1), default=2, help='runs at a time')
+    add('--threads', type=whole_number(1), default=1, help='of each run')
     add('--work-dir', type=Path, default=Path('work_dirs/real_footage'))
     add('--out', type=Path, default=Path('docs/results'))
     args = parser.parse_args()
