@@ -148,7 +148,8 @@ PAGE = """\
 # Performance
 
 This page says what the parts of the project take, so that a change that makes
-one slower is seen. It is written by
+one slower is seen; [another page](results/originals.md) compares it with the
+original projects. It is written by
 
 ```
 {commands}
