@@ -16,6 +16,7 @@ from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
+from torchvision.ops import roi_align
 
 from mmdet_ps.models.detectors import alignps, person_search_rcnn
 from mmdet_ps.models.roi_heads import person_search_roi_head
@@ -239,14 +240,15 @@ def plain_optimizers(model: nn.Module, cfg: Config) -> OptimWrapper:
 def kernels_of_gpus(computed: bool) -> Iterator[None]:
     """Let the CPU keep what GPUs keep.
 
-    Deformable convolutions are other kernels there, maps stay as they lie,
-    and mixed precision computes some norms in single precision.
+    Deformable convolutions and RoIAlign are other kernels there, maps stay as
+    they lie, and mixed precision computes some norms in single precision.
 
     Args:
         computed: Whether the step is really computed.
     """
     changes = [
         (deform_conv, 'deform_conv_rows', deform_conv_torchvision),
+        (roi_align_windows, 'pool', roi_align),
         *[(part, 'channels_innermost', lambda maps: maps) for part in LAYOUTS],
         *[
             (functional, name, in_single(getattr(functional, name)))

@@ -14,18 +14,19 @@ import torch
 from torch import Tensor
 
 
+@torch.autocast('cpu', enabled=False)
 def pool(
-    features: Tensor,
+    maps: Tensor,
     rois: Tensor,
     output_size: tuple[int, int],
     spatial_scale: float,
     sampling_ratio: int,
     aligned: bool,
 ) -> Tensor:
-    """The bins of each region.
+    """The bins of each region, as ``torchvision.ops.roi_align``.
 
     Args:
-        features (Tensor): (N, H, W, C).
+        maps (Tensor): (N, C, H, W) float32.
         rois (Tensor): index of the image and corners, (R, 5), pixels of the
             image.
         output_size (tuple[int, int]): rows and columns of bins.
@@ -33,22 +34,23 @@ def pool(
             :func:`~mmdet_ps.ops.roi_align.roi_align_forward`.
 
     Returns:
-        Tensor: (R, h, w, C).
+        Tensor: (R, C, h, w), with the channels innermost in memory.
     """
-    bins = features.new_empty(len(rois), *output_size, features.shape[3])
+    cells = maps.permute(0, 2, 3, 1).contiguous()
+    bins = maps.new_empty(len(rois), *output_size, maps.shape[1])
     windows = windows_of(
         rois,
         output_size,
-        features.shape[1:3],
+        cells.shape[1:3],
         spatial_scale,
         sampling_ratio,
         aligned,
     )
     for result, (place, rows, columns) in zip(bins, windows):
-        part = torch.mm(rows, features[place].flatten(1))
+        part = torch.mm(rows, cells[place].flatten(1))
         part = part.view(len(rows), columns.shape[1], bins.shape[3])
         torch.bmm(columns.expand(len(rows), -1, -1), part, out=result)
-    return bins
+    return bins.permute(0, 3, 1, 2)
 
 
 def add_gradient(

@@ -76,12 +76,19 @@ def test_products_of_matrices_are_those_of_torchvision(ratio, aligned):
     outside = torch.tensor([[1, 500, 0, 600, 8], [0, 0, -90, 9, -60]])
     empty = torch.tensor([[1, 4, 5, 4, 5]])
     rois = torch.cat([random_rois(ratio, 30), outside, empty])
-    bins = roi_align_windows.pool(
-        features.permute(0, 2, 3, 1), rois, (4, 2), 0.4, ratio, aligned
-    )
-    expected = roi_align(features, rois, (4, 2), 0.4, ratio, aligned)
-    torch.testing.assert_close(bins.permute(0, 3, 1, 2), expected)
+    options = (4, 2), 0.4, ratio, aligned
+    bins = roi_align_windows.pool(features, rois, *options)
+    torch.testing.assert_close(bins, roi_align(features, rois, *options))
     assert not bins[30:32].any()
+
+
+def test_products_of_matrices_keep_single_precision_under_autocast():
+    maps, rois = torch.randn(2, 3, 9, 11), random_rois(2).float()
+    options = (4, 2), 0.4, 2, True
+    with torch.autocast('cpu', torch.bfloat16):
+        bins = roi_align_windows.pool(maps, rois, *options)
+    assert bins.dtype is torch.float32
+    assert torch.equal(bins, roi_align_windows.pool(maps, rois, *options))
 
 
 @pytest.mark.parametrize('aligned', [True, False])

@@ -180,10 +180,8 @@ class PersonSearchRoIHead(StandardRoIHead):
             layer.sampling_ratio,
             layer.aligned,
         )
-        if maps[0].is_cuda:
-            return roi_align(maps[0], rois, *options)
-        rows = maps[0].permute(0, 2, 3, 1).contiguous()
-        return roi_align_windows.pool(rows, rois, *options).permute(0, 3, 1, 2)
+        pool = roi_align if maps[0].is_cuda else roi_align_windows.pool
+        return pool(maps[0], rois, *options)
 
     def _bbox_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:
         """Class logits (N, K), deltas (N, 4), embeddings (N, D) of RoIs (N,
