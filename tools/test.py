@@ -118,14 +118,14 @@ def main() -> None:
 
     import mmdet_ps.registration  # noqa: F401
     from mmdet_ps.utils.devices import half_precision
-    from mmdet_ps.utils.norm_folding import fold_norms
+    from mmdet_ps.utils.prediction import prepare_for_prediction
 
     if args.half:
         half_precision(torch.device(get_device()))
     start_processes(cfg)
     with explained(args.config), naming_lost_processes():
         runner = Runner.from_cfg(cfg)
-        fold_norms(runner.model)
+        prepare_for_prediction(runner.model)
         with torch.inference_mode():
             metrics = runner.test()
     if args.json and runner.rank == 0:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from functools import lru_cache, partial
+from importlib import import_module
 
 import torch
 from torch import nn
@@ -22,6 +24,11 @@ SIZES.update(
     }
 )
 SMALL = (160, 256)
+# What prepares a network, in this version and in earlier ones.
+PREPARATIONS = (
+    ('mmdet_ps.utils.prediction', 'prepare_for_prediction'),
+    ('mmdet_ps.utils.norm_folding', 'fold_norms'),
+)
 
 
 def make(method: str, count: int, half: bool, setting: Setting) -> Case:
@@ -51,17 +58,16 @@ def networks(
     model = model_of(method, 'r18' if small else 'r50').to(device)
     calibrate(model, pictures(1, SMALL))
     plain = copy.deepcopy(model)
-    fold(model)
+    prepare(model)
     return model, plain
 
 
-def fold(model: nn.Module) -> None:
+def prepare(model: nn.Module) -> None:
     """As the project's tools do before they predict, in versions that do."""
-    try:
-        from mmdet_ps.utils.norm_folding import fold_norms
-    except ImportError:
-        return
-    fold_norms(model)
+    for module, function in PREPARATIONS:
+        with contextlib.suppress(ImportError):
+            getattr(import_module(module), function)(model)
+            return
 
 
 def predict(model: nn.Module, batch: dict, half: bool) -> None:

@@ -32,7 +32,7 @@ from ..utils.hub import (
 )
 from ..utils.images import read_image
 from ..utils.literal_config import read_literal_config
-from ..utils.norm_folding import fold_norms
+from ..utils.prediction import prepare_for_prediction
 from ..utils.weights_store import find_model, find_weights
 from .detections import Detections
 from .onnx_model import OnnxModel
@@ -94,7 +94,7 @@ def init_model(
         load_all(model, checkpoint, trust)
     model.cfg = config
     model.half_precision = precision
-    fold_norms(model)
+    prepare_for_prediction(model)
     return model.to(device).eval()
 
 

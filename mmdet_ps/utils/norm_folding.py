@@ -11,8 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from . import winograd
+from .kept_values import KeepsValues, predicts
 
-class FoldedConv2d(nn.Conv2d):
+
+class FoldedConv2d(KeepsValues, nn.Conv2d):
     """A convolution that does the work of its norm, where that is allowed.
 
     Where it is not (training, gradients, a graph that is traced), it is the
@@ -29,7 +32,10 @@ class FoldedConv2d(nn.Conv2d):
         if x.device.type == 'cpu':
             # The kernels for CPUs are faster with a pixel's channels together.
             x = x.contiguous(memory_format=torch.channels_last)
-        weight, bias = self._folded_weights(computing_type(x))
+        dtype = computing_type(x)
+        weight, bias = self.folded_weights(dtype)
+        if dtype == torch.float32 and winograd.pays(self, x):
+            return winograd.convolve(x, self._filters(weight, x), bias)
         return F.conv2d(
             x,
             weight,
@@ -40,23 +46,33 @@ class FoldedConv2d(nn.Conv2d):
             self.groups,
         )
 
-    def _folded_weights(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Weight (O, C / groups, kh, kw) and bias (O,) of a type, made anew
-        whenever one of the tensors that they come from has changed."""
+    def folded_weights(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Weight (O, C / groups, kh, kw) and bias (O,) of a type."""
+        (norm,) = self.folded_norm
+        return self.kept(
+            'folded',
+            self._sources(),
+            (dtype,),
+            lambda: [tensor.to(dtype) for tensor in fold(self, norm)],
+        )
+
+    def _filters(self, weight: Tensor, x: Tensor) -> Tensor:
+        """The folded weight for :func:`winograd.convolve`."""
+        size = x.shape[2:]
+        return self.kept(
+            'filters',
+            self._sources(),
+            winograd.kind_of(*size),
+            lambda: winograd.transform(weight, *size),
+        )
+
+    def _sources(self) -> list[Tensor | None]:
+        """The tensors that the folded weights come from."""
         (norm,) = self.folded_norm
         sources = [self.weight, self.bias, norm.weight, norm.bias]
         sources += [norm.running_mean, norm.running_var]
         # A step of training tells of its statistics by this alone.
-        sources += [norm.num_batches_tracked]
-        state = dtype, *map(state_of, sources)
-        kept = self.__dict__.get('_kept')
-        if kept is None or kept[0] != state:
-            folded = [tensor.to(dtype) for tensor in fold(self, norm)]
-            kept = self.__dict__['_kept'] = state, folded
-        return kept[1]
-
-    def __getstate__(self) -> dict:
-        return {k: v for k, v in self.__dict__.items() if k != '_kept'}
+        return [*sources, norm.num_batches_tracked]
 
 
 class FoldedBatchNorm2d(nn.BatchNorm2d):
@@ -74,13 +90,7 @@ class FoldedBatchNorm2d(nn.BatchNorm2d):
 def folds(conv: FoldedConv2d) -> bool:
     """Whether a convolution does the work of its norm at this moment."""
     (norm,) = conv.folded_norm
-    return not (
-        conv.training
-        or norm.training
-        or torch.is_grad_enabled()
-        or torch.jit.is_tracing()
-        or torch.compiler.is_compiling()
-    )
+    return predicts(conv) and not norm.training
 
 
 def computing_type(x: Tensor) -> torch.dtype:
@@ -89,15 +99,6 @@ def computing_type(x: Tensor) -> torch.dtype:
     if torch.is_autocast_enabled(device):
         return torch.get_autocast_dtype(device)
     return x.dtype
-
-
-def state_of(tensor: Tensor | None) -> tuple | None:
-    """What changes with the numbers in a tensor, or where they are."""
-    if tensor is None:
-        return None
-    # What was made in inference mode cannot be changed out of it.
-    version = 0 if tensor.is_inference() else tensor._version
-    return tensor.data_ptr(), version, tensor.dtype, tensor.device
 
 
 @torch.no_grad()

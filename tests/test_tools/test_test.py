@@ -61,10 +61,10 @@ def test_half_precision_needs_a_processor_that_has_it(monkeypatch):
     assert devices.half_precision(torch.device('cpu')) is torch.bfloat16
 
 
-def test_norms_are_folded(seen, monkeypatch):
-    folded = []
+def test_the_network_is_prepared(seen, monkeypatch):
+    prepared = []
     monkeypatch.setattr(
-        'mmdet_ps.utils.norm_folding.fold_norms', folded.append
+        'mmdet_ps.utils.prediction.prepare_for_prediction', prepared.append
     )
     seen()
-    assert [type(model) for model in folded] == [ToyModel]
+    assert [type(model) for model in prepared] == [ToyModel]
