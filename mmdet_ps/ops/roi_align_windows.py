@@ -22,6 +22,7 @@ def pool(
     spatial_scale: float,
     sampling_ratio: int,
     aligned: bool,
+    step: int = 1,
 ) -> Tensor:
     """The bins of each region, as ``torchvision.ops.roi_align``.
 
@@ -32,12 +33,15 @@ def pool(
         output_size (tuple[int, int]): rows and columns of bins.
         spatial_scale, sampling_ratio, aligned: see
             :func:`~mmdet_ps.ops.roi_align.roi_align_forward`.
+        step (int): from one row or column of bins to the next one wanted.
 
     Returns:
-        Tensor: (R, C, h, w), with the channels innermost in memory.
+        Tensor: (R, C, h, w), with the channels innermost in memory; of a step
+        of 2, every other of these rows and columns.
     """
     cells = maps.permute(0, 2, 3, 1).contiguous()
-    bins = maps.new_empty(len(rois), *output_size, maps.shape[1])
+    wanted = [len(range(0, number, step)) for number in output_size]
+    bins = maps.new_empty(len(rois), *wanted, maps.shape[1])
     windows = windows_of(
         rois,
         output_size,
@@ -45,6 +49,7 @@ def pool(
         spatial_scale,
         sampling_ratio,
         aligned,
+        step,
     )
     for result, (place, rows, columns) in zip(bins, windows):
         part = torch.mm(rows, cells[place].flatten(1))
@@ -93,11 +98,12 @@ def windows_of(
     spatial_scale: float,
     sampling_ratio: int,
     aligned: bool,
+    step: int = 1,
 ) -> Iterator[tuple[tuple, Tensor, Tensor]]:
     """The cells that each region touches, and what they count in its bins.
 
     Args:
-        rois, spatial_scale, sampling_ratio, aligned: see :func:`pool`.
+        rois, spatial_scale, sampling_ratio, aligned, step: see :func:`pool`.
         bins (tuple[int, int]): rows and columns of bins of a region.
         cells (tuple[int, int]): rows and columns of a map.
 
@@ -112,10 +118,10 @@ def windows_of(
         sizes = sizes.clamp(min=1)
     down = axis_weights(
         corners[:, 1], sizes[:, 1], bins[0], cells[0], sampling_ratio
-    )
+    )[:, ::step]
     across = axis_weights(
         corners[:, 0], sizes[:, 0], bins[1], cells[1], sampling_ratio
-    )
+    )[:, ::step]
     windows = zip(
         rois[:, 0].long().tolist(),
         *touched(down),

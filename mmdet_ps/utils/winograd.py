@@ -179,10 +179,17 @@ def transform(weight: Tensor, height: int, width: int) -> Tensor:
         weight: (O, C, 3, 3).
         height, width: of the maps.
     """
+    rows, columns = axis(height).filters, axis(width).filters
+    outputs, inputs = weight.shape[:2]
+    points = len(rows), len(columns)
+    found = weight.new_empty(*points, inputs, outputs, dtype=torch.float32)
     taps = weight.permute(2, 3, 1, 0).double()
-    values = torch.tensordot(axis(height).filters, taps, 1)
-    values = torch.tensordot(axis(width).filters, values, ([1], [1]))
-    return values.transpose(0, 1).flatten(0, 1).float().contiguous()
+    # A row at a time: all in double precision take twice the memory.
+    for row, values in zip(rows, found):
+        values.copy_(
+            torch.tensordot(columns, torch.tensordot(row, taps, 1), 1)
+        )
+    return found.flatten(0, 1)
 
 
 def convolve(x: Tensor, filters: Tensor, bias: Tensor | None) -> Tensor:

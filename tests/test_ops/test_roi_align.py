@@ -82,6 +82,15 @@ def test_products_of_matrices_are_those_of_torchvision(ratio, aligned):
     assert not bins[30:32].any()
 
 
+@pytest.mark.parametrize('size', [(4, 2), (5, 3), (1, 1)])
+def test_every_other_bin(size):
+    maps, rois = torch.randn(2, 3, 9, 11), random_rois(2, 30).float()
+    options = size, 0.4, 2, True
+    bins = roi_align_windows.pool(maps, rois, *options)
+    found = roi_align_windows.pool(maps, rois, *options, step=2)
+    torch.testing.assert_close(found, bins[..., ::2, ::2])
+
+
 def test_products_of_matrices_keep_single_precision_under_autocast():
     maps, rois = torch.randn(2, 3, 9, 11), random_rois(2).float()
     options = (4, 2), 0.4, 2, True

@@ -15,6 +15,8 @@ from torch import Tensor
 from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.pretrained_weights import load_roi_stages
 
+from .early_entry import Pool, can_enter_early, enter_early
+
 
 def num_c4_blocks(depth: int, c4_blocks: int | None = None) -> int:
     """Number of blocks of the third stage that belong to the stem.
@@ -170,6 +172,22 @@ class SplitResNetTop(BaseModule):
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, h, w) to (N, out_channels, h / 2, w / 2)."""
         return self.layer4(self.layer3(x))
+
+    @property
+    def enters_early(self) -> bool:
+        """Whether ``forward_regions`` may take the place of ``forward``."""
+        return isinstance(self.layer3, nn.Identity) and can_enter_early(
+            self.layer4[0]
+        )
+
+    def forward_regions(self, maps: Tensor, pool: Pool) -> Tensor:
+        """As ``forward`` of regions that ``pool`` cuts out of maps (B, C, H,
+        W); the first convolutions are computed on the maps."""
+        first, *others = self.layer4
+        features = enter_early(first, maps, pool)
+        for block in others:
+            features = block(features)
+        return features
 
     def init_weights(self) -> None:
         """As ``init_cfg`` says, with the stages trained on RoIs if any."""

@@ -1,6 +1,7 @@
 """RoI head that finds persons and embeds them from shared features."""
 
 import torch
+import torch.nn as nn
 import torch.nn.functional as F
 from mmcv.ops import nms
 from mmdet.models.roi_heads import StandardRoIHead
@@ -173,15 +174,42 @@ class PersonSearchRoIHead(StandardRoIHead):
         """The same as of the extractor, which for training fills and copies
         twice as much memory as the features need. On a CPU products of
         matrices are several times as fast, and have the channels innermost."""
+        pool = roi_align if maps[0].is_cuda else roi_align_windows.pool
+        return pool(maps[0], rois, *self._pooling)
+
+    @property
+    def _pooling(self) -> tuple:
+        """Bins, scale, points per bin and alignment of RoIAlign."""
         (layer,) = self.bbox_roi_extractor.roi_layers
-        options = (
+        return (
             layer.output_size,
             layer.spatial_scale,
             layer.sampling_ratio,
             layer.aligned,
         )
-        pool = roi_align if maps[0].is_cuda else roi_align_windows.pool
-        return pool(maps[0], rois, *options)
+
+    def top_features(
+        self, top: nn.Module, x: tuple[Tensor], rois: Tensor
+    ) -> Tensor:
+        """What a top makes of the features of RoIs (N, 5); one that
+        ``enters_early`` does so in prediction on a CPU, if that is less."""
+        (maps,) = x
+        rows, columns = self._pooling[0]
+        places = len(maps) * maps.shape[2] * maps.shape[3]
+        if (
+            maps.device.type != 'cpu'
+            or maps.dtype != torch.float32
+            or torch.is_autocast_enabled('cpu')
+            or not getattr(top, 'enters_early', False)
+            # The shortcut of a top skips every other row and column of bins.
+            or len(rois) * rows * columns // 4 <= places
+        ):
+            return top(self.roi_features(x, rois))
+
+        def pool(cells: Tensor, step: int) -> Tensor:
+            return roi_align_windows.pool(cells, rois, *self._pooling, step)
+
+        return top.forward_regions(channels_innermost(maps), pool)
 
     def _bbox_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:
         """Class logits (N, K), deltas (N, 4), embeddings (N, D) of RoIs (N,

@@ -88,8 +88,8 @@ class SequentialRoIHead(PersonSearchRoIHead):
     def _first_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:
         """The first stage's class logits (N, 2) and deltas (N, 4) of RoIs (N,
         5)."""
-        roi_feats = self.roi_features(x, rois)
-        cls_score, bbox_pred = self.first_head(self.first_top(roi_feats))
+        roi_feats = self.top_features(self.first_top, x, rois)
+        cls_score, bbox_pred = self.first_head(roi_feats)
         return dict(cls_score=cls_score, bbox_pred=bbox_pred)
 
     def predict_bbox(

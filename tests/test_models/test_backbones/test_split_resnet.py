@@ -2,9 +2,11 @@ import pytest
 import torch
 from mmdet.models.backbones import ResNet
 from torch import nn
+from torchvision.ops import roi_align
 
 from mmdet_ps.models.backbones import SplitResNet, SplitResNetTop
 from mmdet_ps.models.backbones.split_resnet import place_strides
+from mmdet_ps.utils.norm_folding import fold_norms
 
 
 @pytest.mark.parametrize('depth, c4_blocks', [(18, None), (50, None), (50, 6)])
@@ -127,3 +129,50 @@ def test_modes_of_the_norms():
 def test_a_split_outside_the_stage_is_refused():
     with pytest.raises(ValueError, match='has 6 blocks'):
         SplitResNetTop(50, c4_blocks=7)
+
+
+def whole_top(style='pytorch', depth=50):
+    """A top of the last stage alone, whose norms are folded."""
+    torch.manual_seed(0)
+    blocks = ResNet.arch_settings[depth][1][2]
+    top = SplitResNetTop(depth, blocks, base_channels=4, style=style)
+    for norm in top.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            nn.init.uniform_(norm.running_mean, -0.1, 0.1)
+            nn.init.uniform_(norm.running_var, 0.5, 2)
+            nn.init.uniform_(norm.bias, -1, 1)
+    fold_norms(top)
+    return top.eval()
+
+
+@pytest.mark.parametrize('style', ['caffe', 'pytorch'])
+@pytest.mark.parametrize('bins', [(14, 14), (7, 5)])
+def test_entering_before_regions_are_cut_out(style, bins):
+    """The same features, also of regions beyond the border of a map."""
+    top = whole_top(style)
+    maps = torch.randn(2, top.in_channels, 12, 9)
+    corners = 60 * torch.rand(20, 2) - 20
+    sides = 90 * torch.rand(20, 2)
+    rois = torch.cat([corners, corners + sides], dim=1)
+    rois = torch.cat([torch.arange(20).view(-1, 1) % 2, rois], dim=1)
+
+    def pool(cells, step):
+        cut = roi_align(cells, rois, bins, 1 / 8, 2, aligned=True)
+        return cut[..., ::step, ::step]
+
+    with torch.inference_mode():
+        assert top.enters_early
+        found = top.forward_regions(maps, pool)
+        torch.testing.assert_close(
+            found, top(pool(maps, 1)), rtol=1e-4, atol=1e-5
+        )
+
+
+def test_who_enters_early():
+    with torch.inference_mode():
+        assert whole_top().enters_early
+        assert not whole_top(depth=18).enters_early
+        assert not SplitResNetTop(50, c4_blocks=6).eval().enters_early
+        assert not whole_top().train().enters_early
+        assert not bottlenecks('caffe')[1].enters_early
+    assert not whole_top().enters_early
