@@ -61,7 +61,10 @@ PARTS = {
         *NO_ALIGNMENT,
         'model.det_persons=unlabelled',
     ],
-    'two views, erasing': [*NO_ALIGNMENT, 'model.two_views.erase={}'],
+    'two views, erasing': [
+        *NO_ALIGNMENT,
+        'model.two_views.erase.probability=0.5',
+    ],
     'two views, image level': ['model.alignment.instance=None'],
     'two views, instance level': ['model.alignment.image=None'],
     'two views, image and instance level': [],

@@ -234,6 +234,7 @@ def readers_of(path: str) -> Sequence[Callable | str]:
         'optim_wrapper': ['OptimWrapper', 'MixedPrecisionOptimWrapper'],
         'randomness': [Runner.set_randomness],
         'env_cfg': [Runner.setup_env],
+        'model.two_views': ['TwoViewTerm'],
     }.get(path, [])
 
 

@@ -18,6 +18,7 @@ from mmdet_ps.utils.errors import UserError
 Maps = dict[str, Tensor | Sequence[Tensor]]
 
 
+@MODELS.register_module()
 class TwoViewTerm(BaseModule):
     """A :class:`TwoViewLoss` per embedding of a detector.
 
