@@ -29,7 +29,7 @@ def forward(
     rows = to_rows(features, shape.deform_groups)
     kernels = _kernels(weight, shape)
     batch, channels = features.size(0), weight.size(0)
-    output = features.new_empty(batch, channels, shape.positions)
+    output = _empty_output(features, channels, shape)
     for images, places, bags in _blocks(features.shape, shape):
         columns = gather(
             rows,
@@ -48,6 +48,16 @@ def forward(
         output.view(batch, channels, *shape.out_size),
         (features, weight, *samples),
     )
+
+
+def _empty_output(features: Tensor, channels: int, shape: Geometry) -> Tensor:
+    """Memory (N, O, P) for an output whose pixels lie as the input's do:
+    convolutions before and after it then need no copies."""
+    batch, positions = features.size(0), shape.positions
+    innermost = features.is_contiguous(memory_format=torch.channels_last)
+    if innermost and not features.is_contiguous():
+        return features.new_empty(batch, positions, channels).mT
+    return features.new_empty(batch, channels, positions)
 
 
 def backward(

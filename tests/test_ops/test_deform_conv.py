@@ -116,6 +116,22 @@ def test_blocks_do_not_show(positions, monkeypatch):
     check_against_loops(*random_case(3, batch=3, groups=2, deform_groups=2))
 
 
+@pytest.mark.parametrize('groups', [1, 2])
+@pytest.mark.parametrize('modulated', [False, True])
+def test_output_lies_in_memory_as_the_input_does(modulated, groups):
+    inputs, shape = random_case(
+        4, batch=2, inputs=3, outputs=4, modulated=modulated, groups=groups
+    )
+    expected, grad_output, expected_grads = value_and_grads(inputs, shape)
+    assert expected.is_contiguous()
+    innermost = torch.channels_last
+    inputs['features'] = inputs['features'].contiguous(memory_format=innermost)
+    output, _, grads = value_and_grads(inputs, shape, grad_output)
+    assert output.is_contiguous(memory_format=innermost)
+    torch.testing.assert_close(output, expected)
+    torch.testing.assert_close(grads, expected_grads)
+
+
 def test_torchvision_backend_means_the_same(monkeypatch):
     monkeypatch.setattr(module, 'deform_conv_rows', by_torchvision)
     for seed, spread in enumerate((0.0, 2.0)):
