@@ -18,7 +18,7 @@ from .deform_sampling import Geometry, Samples, sample, sample_grad
 # a cache holds, but enough for an efficient matrix product. Small maps share
 # a block.
 COLUMNS = 750_000
-POSITIONS = 1024
+POSITIONS = 512
 
 
 def forward(
