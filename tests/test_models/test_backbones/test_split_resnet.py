@@ -4,7 +4,11 @@ from mmdet.models.backbones import ResNet
 from torch import nn
 from torchvision.ops import roi_align
 
-from mmdet_ps.models.backbones import SplitResNet, SplitResNetTop
+from mmdet_ps.models.backbones import (
+    SplitResNet,
+    SplitResNetTop,
+    split_resnet,
+)
 from mmdet_ps.models.backbones.split_resnet import place_strides
 from mmdet_ps.utils.norm_folding import fold_norms
 
@@ -176,3 +180,24 @@ def test_who_enters_early():
         assert not whole_top().train().enters_early
         assert not bottlenecks('caffe')[1].enters_early
     assert not whole_top().enters_early
+
+
+@pytest.mark.parametrize('style', ['caffe', 'pytorch'])
+def test_many_regions_are_computed_in_pieces(style, monkeypatch):
+    _, top = bottlenecks(style).eval()
+    sizes = []
+    top.layer4.register_forward_pre_hook(
+        lambda stage, inputs: sizes.append(len(inputs[0]))
+    )
+    regions = torch.randn(10, top.in_channels, 6, 4)
+    with torch.inference_mode():
+        expected = top(regions)
+        monkeypatch.setattr(
+            split_resnet, 'PIECE', top.layer3(regions[:4]).nbytes
+        )
+        torch.testing.assert_close(top(regions), expected)
+        assert top(regions[:0]).shape == (0, *expected.shape[1:])
+    assert sizes == [10, 4, 4, 2, 0]
+    # Batch norms of a training see all regions.
+    top.train()(regions)
+    assert sizes[-1] == 10
