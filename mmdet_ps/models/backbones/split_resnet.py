@@ -215,6 +215,18 @@ class SplitResNetTop(BaseModule):
         return self
 
 
+class EveryNth(nn.Module):
+    """Every n-th row and column of maps (N, C, H, W)."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self.step = step
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H / n, W / n), rounded up."""
+        return x[..., :: self.step, :: self.step]
+
+
 def in_pieces(stage: nn.Module, x: Tensor) -> Tensor:
     """As ``stage(x)``, computed a few regions (N, C, h, w) after another."""
     pieces = -(-x.numel() * x.element_size() // PIECE)
@@ -244,7 +256,7 @@ def place_strides(stages: Sequence[nn.Sequential], early: bool) -> None:
         before, after = strides if early else reversed(strides)
         last.conv2.stride = before, before
         # Picks the positions of the shortcut; it has no weights.
-        last.downsample = nn.AvgPool2d(1, before) if early else None
+        last.downsample = EveryNth(before) if early else None
         first.conv1.stride = after, after
         first.downsample[0].stride = after, after
 
@@ -257,10 +269,7 @@ def can_halve_early(last: nn.Module, first: nn.Module) -> bool:
         and isinstance(first, Bottleneck)
         and first.style == 'caffe'
         and not (last.with_dcn or last.with_plugins)
-        and (
-            last.downsample is None
-            or isinstance(last.downsample, nn.AvgPool2d)
-        )
+        and (last.downsample is None or isinstance(last.downsample, EveryNth))
         and isinstance(first.downsample, nn.Sequential)
         and isinstance(first.downsample[0], nn.Conv2d)
     )
