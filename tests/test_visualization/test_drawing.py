@@ -89,3 +89,18 @@ def test_a_long_text_keeps_its_ends():
     assert text_size(short, 12)[0] <= 120 < text_size(text, 12)[0]
     head, tail = short.split('...')
     assert text.startswith(head) and text.endswith(tail) and head and tail
+
+
+def test_a_long_text_keeps_as_much_as_fits():
+    text = 'camera-of-the-front-door_2024-05-01'
+    whole = text_size(text, 12)[0]
+    lengths = [len(shortened(text, 12, width)) for width in range(whole)]
+    assert lengths == sorted(lengths)
+    assert shortened(text, 12, whole) == text
+    # One letter more would not fit.
+    for width in (60, 90, 150):
+        short = shortened(text, 12, width)
+        head, tail = short.split('...')
+        longer = f'{text[: len(head) + 1]}...{tail}'
+        assert text_size(short, 12)[0] <= width < text_size(longer, 12)[0]
+    assert shortened(text, 12, 1) == '...', 'nothing less is left'
