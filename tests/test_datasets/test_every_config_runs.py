@@ -30,6 +30,7 @@ CHANNELS = (
     'feat_channels',
     'channels',
     'c4_channels',
+    'dims',
     'embed_dims',
 )
 # Losses of embeddings that have 256 dimensions unless told otherwise.
@@ -39,10 +40,9 @@ EMBEDDING = (
     'SoftmaxIdentityLoss',
     'MutualInformationLoss',
 )
-# Backbones of other libraries, which keep their channels; a stage of them has
-# one layer.
-OTHERS = ('Shuffle', 'Staged')
 EIGHTH = 8
+# Of the first stage of a backbone by stages that is not thin.
+WIDE = 64
 
 
 def parts_of(config):
@@ -57,9 +57,7 @@ def parts_of(config):
 def shrink_model(model):
     """No weights to fetch, few channels or few layers, few proposals."""
     parts = parts_of(model)
-    full = not any('base_channels' in part for part in parts)
-    kinds = ' '.join(str(part.get('type')) for part in parts)
-    full = full and not any(other in kinds for other in OTHERS)
+    full = all(map(can_be_narrowed, parts))
     for part in parts:
         part.pop('init_cfg', None)
         if part.get('depth') == 101:
@@ -77,6 +75,14 @@ def shrink_model(model):
             narrow(part)
 
 
+def can_be_narrowed(part):
+    """Whether a part is neither thin already nor of a fixed width."""
+    kind = str(part.get('type'))
+    if kind.startswith('Staged'):
+        return part.get('embed_dims', part.get('dims', [0])[0]) >= WIDE
+    return 'base_channels' not in part and 'Shuffle' not in kind
+
+
 def narrow(part):
     """An eighth of the channels of a layer, a head or a loss."""
     kind = part.get('type', '')
@@ -84,8 +90,6 @@ def narrow(part):
         part.base_channels = 64 // EIGHTH
     if kind in EMBEDDING:
         part.setdefault('embed_dims', 256)
-    if kind == 'NormAwareBBoxHead':
-        part.setdefault('c4_channels', 1024)
     if kind == 'OccludedTransformer':
         for key, default in (
             ('in_channels', 1024),
