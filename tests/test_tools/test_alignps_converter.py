@@ -109,7 +109,7 @@ def test_command_line(tmp_path):
     assert content['meta']['dataset_meta'] == dict(classes=('person',))
 
 
-def test_bad_files_are_explained_in_one_line(tmp_path):
+def test_bad_files_are_explained_in_one_line(tmp_path, run_here):
     empty, other = tmp_path / 'empty.pth', tmp_path / 'other.pth'
     empty.write_bytes(b'')
     torch.save({'state_dict': {'fc.weight': torch.zeros(1)}}, other)
@@ -122,7 +122,7 @@ def test_bad_files_are_explained_in_one_line(tmp_path):
         (other, 'original AlignPS code'),
         (alien, 'mask_head.weight'),
     ):
-        done = run(source, tmp_path / 'out.pth')
+        done = run_here(TOOL, source, tmp_path / 'out.pth')
         assert done.returncode != 0
         assert word in done.stderr and 'Traceback' not in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1

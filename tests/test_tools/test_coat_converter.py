@@ -140,14 +140,10 @@ def test_the_published_form_converts_and_loads(model, tmp_path):
         assert (weights[memory + 'tail'], weights[memory + 'count']) == (3, 3)
 
 
-def test_a_file_of_another_project_is_one_line(tmp_path):
+def test_a_file_of_another_project_is_one_line(tmp_path, run_here):
     source = tmp_path / 'other.pth'
     torch.save(dict(model={'encoder.weight': torch.ones(1)}), source)
-    result = subprocess.run(
-        [sys.executable, TOOL, source, tmp_path / 'out.pth'],
-        capture_output=True,
-        text=True,
-    )
+    result = run_here(TOOL, source, tmp_path / 'out.pth')
     assert result.returncode == 1
     assert result.stderr.startswith('error: ')
     assert 'is not of COAT' in result.stderr

@@ -95,14 +95,10 @@ def test_every_person_of_prw_keeps_the_own_row(model):
     assert table[:, 0].tolist() == rows
 
 
-def test_a_file_of_another_project_is_one_line(tmp_path):
+def test_a_file_of_another_project_is_one_line(tmp_path, run_here):
     source = tmp_path / 'other.pth'
     torch.save(dict(model={'encoder.weight': torch.ones(1)}), source)
-    result = subprocess.run(
-        [sys.executable, TOOL, source, tmp_path / 'out.pth'],
-        capture_output=True,
-        text=True,
-    )
+    result = run_here(TOOL, source, tmp_path / 'out.pth')
     assert result.returncode == 1
     assert result.stderr.startswith('error: ')
     assert 'Traceback' not in result.stderr
