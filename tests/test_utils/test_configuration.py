@@ -124,7 +124,8 @@ def test_what_nobody_reads_or_does_not_fit_is_one_line(word, message, config):
 def test_every_configuration_fits_itself():
     """No entry that the configurations hold is refused with its own value."""
     for path in sorted(ROOT.glob('configs/[!_]*/*.py'))[::7]:
-        config = read_config(path)._cfg_dict
+        whole = read_config(path)
+        config = whole._cfg_dict
         for key in paths_of(config):
             place = config
             try:
@@ -133,7 +134,7 @@ def test_every_configuration_fits_itself():
             except KeyError:  # a name with a dot in it
                 continue
             try:
-                check_option(Config(config), key, place)
+                check_option(whole, key, place)
             except UserError as error:
                 assert 'variable of the configuration' in str(error)
 
