@@ -31,6 +31,9 @@ from .. import native_trees as trees
 from ..mutations import mutate
 
 COUNT = 600
+# Reading forks, and copies of a process that has imported what the other tests
+# need cost six times what is looked at here.
+FRESH = multiprocessing.get_context('spawn')
 # name of the form, and of a variant behind the colon
 TREES = {
     'cuhk-sysu': trees.cuhk_sysu,
@@ -81,6 +84,8 @@ def attempt(name: str, root: Path, seed: int, read=prepare_here) -> str:
 
 
 def run(sender, name: str, root: Path, seeds: range) -> None:
+    # Those that it starts itself are started as they always are.
+    multiprocessing.set_start_method(None, force=True)
     for seed in seeds:
         sender.send((seed, None))
         sender.send((seed, attempt(name, root, seed)))
@@ -99,9 +104,9 @@ def survey(
     wrong, ended, first = {}, [], 0
     while first < count:
         restore(root, pristine)
-        receiver, sender = multiprocessing.Pipe(duplex=False)
+        receiver, sender = FRESH.Pipe(duplex=False)
         work = sender, name, root, range(first, count)
-        process = multiprocessing.Process(target=run, args=work)
+        process = FRESH.Process(target=run, args=work)
         process.start()
         sender.close()
         try:
