@@ -50,7 +50,9 @@ if [ -z "${PYTHON:-}" ]; then
         PYTHON=python3
     fi
 fi
-"$PYTHON" -c 'import torch' 2>/dev/null || fail \
+# (to import torch would take seconds)
+"$PYTHON" -c 'from importlib.util import find_spec
+raise SystemExit(not find_spec("torch"))' 2>/dev/null || fail \
     "$PYTHON has no torch; 'sh tools/install.sh' makes .venv with it"
 
 PYTHONPATH=$ROOT${PYTHONPATH:+:$PYTHONPATH} "$PYTHON" \
