@@ -36,15 +36,11 @@ class FoldedConv2d(KeepsValues, nn.Conv2d):
         weight, bias = self.folded_weights(dtype)
         if dtype == torch.float32 and winograd.pays(self, x):
             return winograd.convolve(x, self._filters(weight, x), bias)
-        return F.conv2d(
-            x,
-            weight,
-            bias,
-            self.stride,
-            self.padding,
-            self.dilation,
-            self.groups,
-        )
+        if dtype == torch.float32 and takes_onednn(self, x):
+            return torch.mkldnn_convolution(x, weight, bias, *options_of(self))
+        # The padding is the first option there, and the second one here.
+        padding, stride, *others = options_of(self)
+        return F.conv2d(x, weight, bias, stride, padding, *others)
 
     def folded_weights(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Weight (O, C / groups, kh, kw) and bias (O,) of a type."""
@@ -91,6 +87,28 @@ def folds(conv: FoldedConv2d) -> bool:
     """Whether a convolution does the work of its norm at this moment."""
     (norm,) = conv.folded_norm
     return predicts(conv) and not norm.training
+
+
+def options_of(conv: nn.Conv2d) -> tuple:
+    """Padding, stride, dilation and groups of a convolution."""
+    return conv.padding, conv.stride, conv.dilation, conv.groups
+
+
+def takes_onednn(conv: nn.Conv2d, x: Tensor) -> bool:
+    """Whether oneDNN is asked for by name.
+
+    PyTorch leaves convolutions of 1x1 to another library where it has one
+    thread and one picture. That takes a fifth longer, and rounds otherwise
+    than with several threads.
+    """
+    return (
+        conv.kernel_size == (1, 1)
+        and isinstance(conv.padding, tuple)
+        and x.device.type == 'cpu'
+        and torch.backends.mkldnn.is_available()
+        and torch.backends.mkldnn.enabled
+        and x.numel() > 0
+    )
 
 
 def computing_type(x: Tensor) -> torch.dtype:

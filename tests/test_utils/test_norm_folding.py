@@ -128,3 +128,25 @@ def test_in_half_precision():
         found = answers(folded)
     error = (found.float() - answers(plain)).abs().max()
     assert 0 < error < 0.1
+
+
+@pytest.mark.parametrize('enabled', [True, False])
+def test_convolutions_of_1x1_are_those_of_onednn(enabled, monkeypatch):
+    """Also with one thread, where PyTorch would take another library."""
+    plain, folded = small_network(), small_network()
+    fold_norms(folded)
+    asked = []
+    convolution = torch.mkldnn_convolution
+
+    def counted(x, *args):
+        asked.append(x.shape[1])
+        return convolution(x, *args)
+
+    monkeypatch.setattr(torch, 'mkldnn_convolution', counted)
+    with torch.backends.mkldnn.flags(enabled=enabled):
+        torch.testing.assert_close(
+            answers(folded), answers(plain), rtol=1e-5, atol=1e-5
+        )
+        with torch.inference_mode():
+            assert folded(IMAGES[:0]).shape == (0, 4, 7, 7)
+    assert asked == ([8] if enabled else [])
