@@ -12,6 +12,9 @@ from torch import Tensor
 from mmdet_ps.models.losses.distributed import mean_over_ranks
 from mmdet_ps.models.losses.ids_on_host import places
 
+# Boxes that are first looked at for each that is wanted.
+FIRST_TRY = 4
+
 
 @MODELS.register_module()
 class LogitRankedRPNHead(RPNHead):
@@ -126,11 +129,39 @@ class LogitRankedRPNHead(RPNHead):
         """
         bboxes, logits = ranked.bboxes, ranked.logits
         if len(bboxes):
-            _, kept = nms(bboxes, logits, cfg.nms.iou_threshold)
-            kept = kept[: cfg.max_per_img]
+            kept = best_apart(
+                bboxes, logits, cfg.nms.iou_threshold, cfg.max_per_img
+            )
             bboxes, logits = bboxes[kept], logits[kept]
         return InstanceData(
             bboxes=bboxes,
             scores=logits.sigmoid(),
             labels=torch.zeros_like(logits, dtype=torch.long),
         )
+
+
+def best_apart(
+    bboxes: Tensor, logits: Tensor, iou_threshold: float, number: int
+) -> Tensor:
+    """The first boxes that a non-maximum suppression keeps.
+
+    A box is left out because of better ones alone, so that a suppression of
+    the best boxes says of them what one of all boxes does. On a CPU, where
+    every box is compared with every one kept, it is tried with few first.
+
+    Args:
+        bboxes (Tensor): (N, 4) xyxy, pixels, best first.
+        logits (Tensor): (N,).
+        iou_threshold (float): a box that overlaps a better one by more is
+            left out.
+        number (int): of boxes that are wanted, at most.
+
+    Returns:
+        Tensor: indices (n,) int64, best first.
+    """
+    tried = len(bboxes) if bboxes.is_cuda else FIRST_TRY * number
+    while True:
+        _, kept = nms(bboxes[:tried], logits[:tried], iou_threshold)
+        if len(kept) >= number or tried >= len(bboxes):
+            return kept[:number]
+        tried *= 2

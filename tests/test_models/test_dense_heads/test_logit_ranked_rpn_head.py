@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from mmdet_ps.models.dense_heads import logit_ranked_rpn_head
 from tests.test_models.two_stage import build, model_config
 
 
@@ -72,3 +73,29 @@ def test_images_of_a_batch_lose_their_own_boxes(head):
         assert torch.equal(found.scores, alone.scores)
         numbers.append(len(found))
     assert numbers[1] == 0 < min(numbers[0], numbers[2])
+
+
+@pytest.mark.parametrize(
+    'spread, expected', [(1, [200, 400, 800, 1000]), (200, [200])]
+)
+def test_few_boxes_are_compared_and_the_same_are_kept(
+    spread, expected, monkeypatch
+):
+    generator = torch.Generator().manual_seed(spread)
+    corners = spread * torch.rand(1000, 2, generator=generator)
+    boxes = torch.cat([corners, corners + 10], dim=1)
+    # Many are equally good: their order stays.
+    logits = torch.arange(1000).div(-3, rounding_mode='floor')
+    sizes = []
+
+    def counted(bboxes, *args):
+        sizes.append(len(bboxes))
+        return nms(bboxes, *args)
+
+    nms = logit_ranked_rpn_head.nms
+    monkeypatch.setattr(logit_ranked_rpn_head, 'nms', counted)
+    args = boxes, logits.float(), 0.5
+    _, every = nms(*args)
+    found = logit_ranked_rpn_head.best_apart(*args, 50)
+    assert torch.equal(found, every[:50])
+    assert sizes == expected
