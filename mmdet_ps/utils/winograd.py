@@ -30,9 +30,12 @@ TILE = 4
 # are cut into blocks of one tile.
 LONGEST_BLOCK = 8
 # With fewer channels the transformations cost what the products save.
-LEAST_CHANNELS = 512
+LEAST_CHANNELS = 256
 # With fewer blocks the weights take longer to read than to multiply with.
 LEAST_BLOCKS = 64
+# Bytes of the values of so many blocks as are computed at a time. What is
+# greater than 32 MiB the C library asks of the system anew each time.
+PIECE = 24 * 2**20
 
 
 @dataclass(frozen=True)
@@ -206,10 +209,14 @@ def convolve(x: Tensor, filters: Tensor, bias: Tensor | None) -> Tensor:
     rows, columns = axis(x.shape[2]), axis(x.shape[3])
     blocks = cut(x.permute(0, 2, 3, 1), rows, columns)
     evaluate = torch.kron(rows.evaluate, columns.evaluate).float()
-    values = torch.bmm(evaluate.expand(len(blocks), -1, -1), blocks)
-    values = torch.bmm(values.transpose(0, 1), filters).transpose(0, 1)
     interpolate = torch.kron(rows.interpolate, columns.interpolate).float()
-    outputs = torch.bmm(interpolate.expand(len(blocks), -1, -1), values)
+    size = evaluate.shape[0] * max(filters.shape[1:]) * x.element_size()
+    number = max(1, PIECE // size)
+    outputs = x.new_empty(len(blocks), len(interpolate), filters.shape[2])
+    for piece, found in zip(blocks.split(number), outputs.split(number)):
+        values = torch.bmm(evaluate.expand(len(piece), -1, -1), piece)
+        values = torch.bmm(values.transpose(0, 1), filters).transpose(0, 1)
+        torch.bmm(interpolate.expand(len(piece), -1, -1), values, out=found)
     if bias is not None:
         outputs += bias
     return joined(outputs, rows, columns, x.shape).permute(0, 3, 1, 2)

@@ -41,6 +41,19 @@ def test_it_is_the_convolution(height, width, biased):
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize('shape', [(9, 3, 7, 4), (1, 3, 21, 30)])
+def test_blocks_are_computed_in_pieces(shape, monkeypatch):
+    torch.manual_seed(0)
+    x, weight = torch.randn(shape), torch.randn(5, 3, 3, 3)
+    filters = winograd.transform(weight, *shape[2:])
+    whole = winograd.convolve(x, filters, None)
+    # So many bytes are the values of two blocks.
+    monkeypatch.setattr(winograd, 'PIECE', 2 * len(filters) * 5 * 4)
+    torch.testing.assert_close(winograd.convolve(x, filters, None), whole)
+    monkeypatch.setattr(winograd, 'PIECE', 1)
+    torch.testing.assert_close(winograd.convolve(x, filters, None), whole)
+
+
 def test_sizes_of_one_kind_share_their_filters():
     torch.manual_seed(0)
     weight = torch.randn(5, 3, 3, 3)
@@ -71,11 +84,11 @@ def wide_network():
     way does not suit."""
     torch.manual_seed(0)
     network = nn.Sequential(
-        nn.Conv2d(512, 512, 3, padding=1, bias=False),
-        nn.BatchNorm2d(512),
+        nn.Conv2d(256, 256, 3, padding=1, bias=False),
+        nn.BatchNorm2d(256),
         nn.ReLU(),
-        nn.Conv2d(512, 512, 3, padding=1),
-        nn.Conv2d(512, 8, 3, stride=2, padding=1),
+        nn.Conv2d(256, 256, 3, padding=1),
+        nn.Conv2d(256, 8, 3, stride=2, padding=1),
     ).eval()
     network[1].running_mean.uniform_(-1, 1)
     network[1].running_var.uniform_(0.5, 2)
@@ -100,7 +113,7 @@ def test_a_network_takes_it_where_it_pays(filtered):
     plain = wide_network()
     fast = copy.deepcopy(plain)
     prepare_for_prediction(fast)
-    few, many = torch.randn(3, 512, 5, 4), torch.randn(70, 512, 5, 4)
+    few, many = torch.randn(3, 256, 5, 4), torch.randn(70, 256, 5, 4)
     with torch.inference_mode():
         for maps in few, many, many + 1:
             torch.testing.assert_close(
@@ -121,7 +134,7 @@ def test_a_network_takes_it_where_it_pays(filtered):
 def test_changed_weights_change_the_filters(filtered, layer):
     network = wide_network()
     prepare_for_prediction(network)
-    maps = torch.randn(64, 512, 3, 3)
+    maps = torch.randn(64, 256, 3, 3)
     with torch.inference_mode():
         before = network(maps)
     with torch.no_grad():
@@ -141,7 +154,7 @@ def test_nothing_is_saved_of_it():
     names = list(network.state_dict())
     prepare_for_prediction(network)
     with torch.inference_mode():
-        network(torch.randn(64, 512, 3, 3))
+        network(torch.randn(64, 256, 3, 3))
     assert list(network.state_dict()) == names
     assert '_kept' in network[3].__dict__
     assert '_kept' not in copy.deepcopy(network)[3].__dict__
@@ -159,7 +172,7 @@ def test_nothing_is_saved_of_it():
     ],
 )
 def test_other_convolutions_stay(options):
-    conv = nn.Conv2d(512, 512, **options)
+    conv = nn.Conv2d(256, 256, **options)
     assert not winograd.suits(conv)
     network = nn.Sequential(conv)
     winograd.use_winograd(network)
@@ -167,7 +180,7 @@ def test_other_convolutions_stay(options):
 
 
 def test_a_narrow_convolution_stays():
-    assert not winograd.suits(nn.Conv2d(512, 256, 3, padding=1))
+    assert not winograd.suits(nn.Conv2d(256, 128, 3, padding=1))
     network = nn.Sequential(nn.Conv2d(64, 64, 3, padding=1))
     winograd.use_winograd(network)
     assert type(network[0]) is nn.Conv2d
