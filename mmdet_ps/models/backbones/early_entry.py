@@ -35,27 +35,42 @@ def can_enter_early(block: nn.Module) -> bool:
     )
 
 
-def enter_early(block: Bottleneck, maps: Tensor, pool: Pool) -> Tensor:
-    """As ``block(pool(maps, 1))``, but for rounding.
+class EarlyEntry:
+    """A block that begins on the maps that its regions are cut out of.
 
     Args:
         block: One that :func:`can_enter_early`.
         maps: (B, C, H, W) float32, channels innermost.
-        pool: Cuts the regions out.
-
-    Returns:
-        Tensor: (R, O, h, w), with the block's stride.
     """
-    out = block.relu(pooled_convolution(block.conv1, maps, pool))
-    out = block.relu(block.norm2(block.conv2(out)))
-    out = block.norm3(block.conv3(out))
-    out += pooled_convolution(block.downsample[0], maps, pool)
-    return block.relu(out)
+
+    def __init__(self, block: Bottleneck, maps: Tensor) -> None:
+        self.block = block
+        self.inner = EarlyConvolution(block.conv1, maps)
+        self.shortcut = EarlyConvolution(block.downsample[0], maps)
+
+    def __call__(self, pool: Pool) -> Tensor:
+        """As ``block(pool(maps, 1))``, (R, O, h, w), but for rounding."""
+        block = self.block
+        out = block.relu(self.inner(pool))
+        out = block.relu(block.norm2(block.conv2(out)))
+        out = block.norm3(block.conv3(out))
+        out += self.shortcut(pool)
+        return block.relu(out)
 
 
-def pooled_convolution(conv: FoldedConv2d, maps: Tensor, pool: Pool) -> Tensor:
-    """As ``conv(pool(maps, 1))``. The offset comes after the regions are cut
-    out: beyond the border of a map they hold zeros."""
-    weight, offset = conv.folded_weights(maps.dtype)
-    pooled = pool(F.conv2d(maps, weight), conv.stride[0])
-    return pooled + offset[:, None, None]
+class EarlyConvolution:
+    """A convolution of 1x1 on maps, for regions that are cut out later.
+
+    Its offset is added when they are: beyond the border of a map a region
+    holds zeros.
+    """
+
+    def __init__(self, conv: FoldedConv2d, maps: Tensor) -> None:
+        weight, offset = conv.folded_weights(maps.dtype)
+        self.maps = F.conv2d(maps, weight)
+        self.offset = offset[:, None, None]
+        self.step = conv.stride[0]
+
+    def __call__(self, pool: Pool) -> Tensor:
+        """As ``conv(pool(maps, 1))``, (R, O, h, w)."""
+        return pool(self.maps, self.step) + self.offset

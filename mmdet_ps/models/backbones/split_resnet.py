@@ -1,7 +1,7 @@
 """A ResNet cut in two: a stem run once per image, a top run per RoI."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import torch
@@ -17,7 +17,7 @@ from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.kept_values import predicts
 from mmdet_ps.utils.pretrained_weights import load_roi_stages
 
-from .early_entry import Pool, can_enter_early, enter_early
+from .early_entry import EarlyEntry, Pool, can_enter_early
 
 # Bytes of regions that a stage takes at a time in prediction on a CPU. What
 # is greater than 32 MiB the C library asks of the system anew each time, which
@@ -189,14 +189,14 @@ class SplitResNetTop(BaseModule):
             self.layer4[0]
         )
 
-    def forward_regions(self, maps: Tensor, pool: Pool) -> Tensor:
-        """As ``forward`` of regions that ``pool`` cuts out of maps (B, C, H,
-        W); the first convolutions are computed on the maps."""
+    def forward_regions(self, maps: Tensor, pools: Iterable[Pool]) -> Tensor:
+        """As ``forward`` of all regions that ``pools`` cut out of maps (B, C,
+        H, W); the first convolutions are computed on the maps."""
         first, *others = self.layer4
-        features = enter_early(first, maps, pool)
-        for block in others:
-            features = block(features)
-        return features
+        enter = EarlyEntry(first, maps)
+        return torch.cat(
+            [nn.Sequential(*others)(enter(pool)) for pool in pools]
+        )
 
     def init_weights(self) -> None:
         """As ``init_cfg`` says, with the stages trained on RoIs if any."""
