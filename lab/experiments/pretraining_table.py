@@ -26,7 +26,7 @@ from mmdet_ps.utils.errors import UserError
 
 from ..run_queue import RunQueue, current_commit, environment_of_runs
 from .result_table import ResultTable, read_scores
-from .tables import TABLES
+from .tables import DATA_SHARES, PARTS, TABLES
 from .trainings import METHODS, Training, number_of_images
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,6 +53,14 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--tables', nargs='+', choices=TABLES, default=['starts']
+    )
+    parser.add_argument(
+        '--variants',
+        nargs='+',
+        choices=[*PARTS, *DATA_SHARES],
+        default=[*PARTS, *DATA_SHARES],
+        metavar='NAME',
+        help='rows of the table ablation to measure (default: all)',
     )
     parser.add_argument('--pretrain-iters', type=whole_number(1), default=900)
     parser.add_argument('--finetune-iters', type=whole_number(1), default=900)

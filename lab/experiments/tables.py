@@ -211,6 +211,8 @@ def ablation_runs(args: argparse.Namespace) -> list[Training]:
     runs = []
     for seed in args.seeds:
         for index, (name, options) in enumerate(variants(args).items()):
+            if name not in args.variants:
+                continue
             source = None
             if options is not None:
                 # The pre-training without options is that of the tables.

@@ -65,6 +65,7 @@ def options(**changes):
     defaults = dict(seeds=[0, 1], methods=['nae', 'bsl'], targets=['prw'],
                     starts=['scratch', 'scratch-equal-compute', 'pretrained'],
                     pretrain_iters=200, finetune_iters=120,
+                    variants=[*tables.PARTS, *tables.DATA_SHARES],
                     work_dir=Path('w'), data_root=Path('d'))  # fmt: skip
     return SimpleNamespace(**{**defaults, **changes})
 
@@ -123,6 +124,15 @@ def test_the_ablation_varies_parts_and_data(monkeypatch):
         'train_dataloader.dataset.datasets.2.dataset.indices=100',
         'train_dataloader.dataset.datasets.3.dataset.indices=100',
     ]
+
+
+def test_some_variants_alone_keep_their_names(monkeypatch):
+    monkeypatch.setattr(tables, 'number_of_images', lambda p: 400)
+    every = {run.name for run in tables.ablation_runs(options(seeds=[5]))}
+    some = ['two views', 'two views, image and instance level']
+    runs = tables.ablation_runs(options(seeds=[5], variants=some))
+    assert [run.row['name'] for run in runs if run.row] == some
+    assert {run.name for run in runs} < every
 
 
 def test_options_of_every_variant_are_taken(monkeypatch):
