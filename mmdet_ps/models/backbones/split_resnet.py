@@ -1,7 +1,7 @@
 """A ResNet cut in two: a stem run once per image, a top run per RoI."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 import torch
@@ -17,7 +17,14 @@ from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.kept_values import predicts
 from mmdet_ps.utils.pretrained_weights import load_roi_stages
 
-from .early_entry import EarlyEntry, Pool, can_enter_early
+from .early_entry import (
+    EarlyConvolution,
+    EarlyEntry,
+    Pool,
+    can_begin_early,
+    can_enter_early,
+    go_on,
+)
 
 # Bytes of regions that a stage takes at a time in prediction on a CPU. What
 # is greater than 32 MiB the C library asks of the system anew each time, which
@@ -198,6 +205,25 @@ class SplitResNetTop(BaseModule):
             [nn.Sequential(*others)(enter(pool)) for pool in pools]
         )
 
+    @property
+    def begins_early(self) -> bool:
+        """Whether ``forward_begun`` may take the place of ``forward``."""
+        return isinstance(self.layer3, nn.Sequential) and can_begin_early(
+            self.layer3[0]
+        )
+
+    def forward_begun(self, x: Tensor, maps: Tensor, pool: Pool) -> Tensor:
+        """As ``forward`` of regions x (N, in_channels, h, w) that ``pool`` cut
+        out of maps (B, C, H, W); the first convolution is computed on the
+        maps."""
+        first, *others = self.layer3
+
+        def stage(regions: Tensor, begun: Tensor) -> Tensor:
+            return nn.Sequential(*others)(go_on(first, begun, regions))
+
+        begun = EarlyConvolution(first.conv1, maps)(pool)
+        return in_pieces(self.layer4, in_pieces(stage, x, begun))
+
     def init_weights(self) -> None:
         """As ``init_cfg`` says, with the stages trained on RoIs if any."""
         super().init_weights()
@@ -227,12 +253,14 @@ class EveryNth(nn.Module):
         return x[..., :: self.step, :: self.step]
 
 
-def in_pieces(stage: nn.Module, x: Tensor) -> Tensor:
-    """As ``stage(x)``, computed a few regions (N, C, h, w) after another."""
-    pieces = -(-x.numel() * x.element_size() // PIECE)
+def in_pieces(stage: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+    """As ``stage(*inputs)``, computed a few regions (N, C, h, w) after
+    another, of which the first input says how many."""
+    pieces = -(-inputs[0].numel() * inputs[0].element_size() // PIECE)
     if pieces <= 1 or isinstance(stage, nn.Identity):
-        return stage(x)
-    return torch.cat([stage(piece) for piece in x.chunk(pieces)])
+        return stage(*inputs)
+    parts = zip(*[values.chunk(pieces) for values in inputs])
+    return torch.cat([stage(*part) for part in parts])
 
 
 def place_strides(stages: Sequence[nn.Sequential], early: bool) -> None:

@@ -158,7 +158,7 @@ class PersonSearchRoIHead(RegionFeatures, StandardRoIHead):
         5)."""
         roi_feats = self.roi_features(x, rois)
         cls_score, bbox_pred, embeddings = self.bbox_head(
-            self.shared_head(roi_feats), roi_feats
+            self.shared_features(x, rois, roi_feats), roi_feats
         )
         return dict(
             cls_score=cls_score, bbox_pred=bbox_pred, embeddings=embeddings

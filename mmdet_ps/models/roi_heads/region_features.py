@@ -56,22 +56,41 @@ class RegionFeatures:
     ) -> Tensor:
         """What a top makes of the features of RoIs (N, 5); one that
         ``enters_early`` does so in prediction on a CPU, if that is less."""
+        if not getattr(top, 'enters_early', False):
+            return top(self.roi_features(x, rois))
+        if not self._maps_are_less(x, rois):
+            return top(self.roi_features(x, rois))
+        # Fewer at a time fit into memory that the process has already.
+        pools = [partial(self._cut, rois=some) for some in rois.split(PIECE)]
+        return top.forward_regions(channels_innermost(x[0]), pools)
+
+    def shared_features(
+        self, x: tuple[Tensor], rois: Tensor, roi_feats: Tensor
+    ) -> Tensor:
+        """What ``shared_head`` makes of the features of RoIs (N, 5); one that
+        ``begins_early`` does so in prediction on a CPU, if that is less."""
+        top = self.shared_head
+        if not getattr(top, 'begins_early', False):
+            return top(roi_feats)
+        if not self._maps_are_less(x, rois):
+            return top(roi_feats)
+        pool = partial(self._cut, rois=rois)
+        return top.forward_begun(roi_feats, channels_innermost(x[0]), pool)
+
+    def _maps_are_less(self, x: tuple[Tensor], rois: Tensor) -> bool:
+        """Whether a convolution of 1x1 takes less on the maps than on the
+        features of RoIs (N, 5), and may be computed there."""
         (maps,) = x
         rows, columns = self._pooling[0]
         places = len(maps) * maps.shape[2] * maps.shape[3]
-        if (
-            maps.device.type != 'cpu'
-            or maps.dtype != torch.float32
-            or torch.is_autocast_enabled('cpu')
-            or not getattr(top, 'enters_early', False)
+        return (
+            maps.device.type == 'cpu'
+            and maps.dtype == torch.float32
+            and not torch.is_autocast_enabled('cpu')
             # The shortcut of a top skips every other row and column of bins.
-            or len(rois) * rows * columns // 4 <= places
-        ):
-            return top(self.roi_features(x, rois))
+            and len(rois) * rows * columns // 4 > places
+        )
 
-        def cut(cells: Tensor, step: int, rois: Tensor) -> Tensor:
-            return roi_align_windows.pool(cells, rois, *self._pooling, step)
-
-        # Fewer at a time fit into memory that the process has already.
-        pools = [partial(cut, rois=some) for some in rois.split(PIECE)]
-        return top.forward_regions(channels_innermost(maps), pools)
+    def _cut(self, maps: Tensor, step: int, rois: Tensor) -> Tensor:
+        """Every n-th row and column of the bins of RoIs (N, 5)."""
+        return roi_align_windows.pool(maps, rois, *self._pooling, step)

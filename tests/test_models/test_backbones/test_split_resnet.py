@@ -186,6 +186,48 @@ def test_who_enters_early():
 
 
 @pytest.mark.parametrize('style', ['caffe', 'pytorch'])
+def test_a_top_begins_on_the_maps_and_goes_on_in_pieces(style, monkeypatch):
+    _, top = bottlenecks(style).eval()
+    with torch.no_grad():
+        for module in top.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.running_mean.normal_()
+    fold_norms(top)
+    maps = torch.randn(2, top.in_channels, 9, 12)
+    rois = torch.tensor(
+        [[0, 3.0, 4, 90, 120], [1, -5, -9, 40, 400], [1, 10, 10, 10, 10]]
+    )
+
+    def pool(cells, step):
+        cut = roi_align(cells, rois, (6, 4), 1 / 16, 2, aligned=False)
+        return cut[..., ::step, ::step]
+
+    regions = pool(maps, 1)
+    with torch.inference_mode():
+        assert top.begins_early
+        expected = top(regions)
+        for piece in split_resnet.PIECE, regions[:2].nbytes:
+            monkeypatch.setattr(split_resnet, 'PIECE', piece)
+            torch.testing.assert_close(
+                top.forward_begun(regions, maps, pool),
+                expected,
+                rtol=1e-4,
+                atol=1e-5,
+            )
+
+
+def test_who_begins_early():
+    with torch.inference_mode():
+        assert not bottlenecks('caffe')[1].eval().begins_early
+        assert not whole_top().begins_early
+        _, top = bottlenecks('caffe')
+        fold_norms(top)
+        assert not top.begins_early
+        assert top.eval().begins_early
+    assert not top.begins_early
+
+
+@pytest.mark.parametrize('style', ['caffe', 'pytorch'])
 def test_many_regions_are_computed_in_pieces(style, monkeypatch):
     _, top = bottlenecks(style).eval()
     sizes = []

@@ -57,3 +57,37 @@ def test_a_top_may_come_before_the_regions(monkeypatch):
             head.top_features(head.first_top, x, rois)
     head.top_features(head.first_top, x, rois).sum().backward()
     assert entered == [2]
+
+
+def test_a_shared_top_may_begin_before_the_regions(monkeypatch):
+    """The answers are the same, and few regions are cut out first."""
+    torch.manual_seed(0)
+    head = thin_model('nae').roi_head.eval()
+    channels = head.bbox_roi_extractor.out_channels
+    head.shared_head = SplitResNetTop(
+        50, base_channels=channels // 16, style='caffe'
+    ).eval()
+    fold_norms(head)
+    x = (torch.randn(2, channels, 9, 12),)
+    corners = 90 * torch.rand(40, 2)
+    rois = torch.cat(
+        [torch.arange(40).view(-1, 1) % 2, corners, corners + 50], dim=1
+    )
+    begun = []
+    forward_begun = SplitResNetTop.forward_begun
+    monkeypatch.setattr(
+        SplitResNetTop,
+        'forward_begun',
+        lambda top, *args: (
+            begun.append(len(args[0])) or forward_begun(top, *args)
+        ),
+    )
+    with torch.inference_mode():
+        for some in rois, rois[:3]:
+            regions = head.roi_features(x, some)
+            answers = head.bbox_head(head.shared_head(regions), regions)
+            found = head._bbox_forward(x, some)
+            for one, other in zip(found.values(), answers):
+                torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+    head._bbox_forward(x, rois)
+    assert begun == [40]
