@@ -35,9 +35,9 @@ not edit it. What nobody measured is empty ({nothing}).
   tests at, in 10⁹ (a multiplication and an addition are two), with as many
   regions as it admits. **Parameters** are in millions and hold those that only
   training uses.
-* **CPU s** is the CPU time of such a picture, with one thread{machine}, of the
-  network as it is built. The tools prepare a network before they predict, which
-  makes it up to twice as fast ([performance.md](performance.md)).
+* **CPU s** is the CPU time of such a picture, with one thread{machine}, of
+  the network as it is built. The tools prepare a network before they predict,
+  which makes it up to twice as fast ([performance.md](performance.md)).
 * **GiB** is what a training step of the recipe needs at its peak in single
   precision ({training_cost}).
 
