@@ -119,5 +119,6 @@ class EmbeddingBBoxHead(PooledBBoxHead):
 
     def embed_pooled(self, pooled: Tensor, roi_feats: Tensor) -> Tensor:
         """Embeddings (N, D) of pooled C5 (N, C5) and of C4 (N, C4, H, W)."""
-        levels = [roi_feats.amax(dim=(2, 3)), pooled]
-        return self.embedding(levels if self.with_c4 else levels[1:])
+        if not self.with_c4:
+            return self.embedding([pooled])
+        return self.embedding([roi_feats.amax(dim=(2, 3)), pooled])
