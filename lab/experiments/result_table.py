@@ -26,6 +26,11 @@ FIGURES = {
     'mAP_gt_boxes': 'search/annotated_boxes/mAP',
     'detection_AP': 'detection/AP',
 }
+# Key of a row -> what it counts.
+STEPS = {
+    'pretrain_steps': 'steps of pre-training',
+    'steps': 'steps on the target',
+}
 
 
 class ResultTable:
@@ -180,11 +185,11 @@ def _steps(rows: list[dict], starts: list[str]) -> str:
     lines = []
     for (method,), cell in _cells(rows, 'start', starts, 'method').items():
         line = [method]
-        for key in 'pretrain_steps', 'steps':
+        for key in STEPS:
             named = [_numbers(cell[start], key) for start in starts]
             line.append('; '.join(filter(None, named)) or NOTHING)
         lines.append(line)
-    header = ['method', 'steps of pre-training', 'steps on the target']
+    header = ['method', *STEPS.values()]
     return markdown_table(header, lines)
 
 
@@ -239,7 +244,13 @@ def _by_variant(rows: list[dict], column: str, names: list[str]) -> list[str]:
             for name, found in cell.items()
         ]
         header = ['pre-training', 'seeds', *SCORES]
-        parts += [f'{method}, {target}:', '', markdown_table(header, lines)]
+        own = [row for found in cell.values() for row in found]
+        steps = [
+            f'{words}: {_listed(sorted({r[key] for r in own if key in r}))}'
+            for key, words in STEPS.items()
+        ]
+        parts += [f'{method}, {target} ({"; ".join(steps)}):', '']
+        parts.append(markdown_table(header, lines))
         parts.append('')
     return parts
 

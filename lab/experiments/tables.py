@@ -220,6 +220,8 @@ def ablation_runs(args: argparse.Namespace) -> list[Training]:
                 source = pretraining_name(method, seed, number)
                 runs.append(pretraining(args, method, seed, number, options))
             row = dict(method=method, target=target, name=name, seed=seed)
+            if options is not None:
+                row['pretrain_steps'] = args.pretrain_iters
             run = f'ablation_{method}_{target}_{index}_{seed}'
             runs.append(
                 finetuning(args, run, row, source, args.finetune_iters)

@@ -204,7 +204,11 @@ def test_variants_say_how_many_seeds_they_rest_on(tmp_path):
     ):
         entry = row('', seed, score)
         del entry['start']
+        if variant == 'both':
+            entry['pretrain_steps'] = 60
         table.add(dict(entry, name=variant))
     text = (tmp_path / 'ablation.md').read_text()
+    steps = 'steps of pre-training: 60; steps on the target: 120'
+    assert f'nae, prw ({steps}):' in text
     assert '| no pre-training | 1 | 10.0 | 10.0 |' in text
     assert '| both | 2 | 30.0 ± 14.1 | 30.0 ± 14.1 |' in text
