@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmdet_ps.models.detectors import person_search_rcnn
-from mmdet_ps.models.roi_heads import person_search_roi_head
+from mmdet_ps.models.roi_heads import region_features
 from tests.test_golden.golden import (
     FOLDER,
     arrays,
@@ -41,7 +41,7 @@ def layout_of_the_record():
     """The weights amplify rounding: the figures are those of maps whose
     channels are not innermost."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (person_search_rcnn, person_search_roi_head):
+        for module in (person_search_rcnn, region_features):
             patch.setattr(module, 'channels_innermost', lambda maps: maps)
         yield
 
