@@ -19,7 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 from torchvision.ops import roi_align
 
 from mmdet_ps.models.detectors import alignps, person_search_rcnn
-from mmdet_ps.models.roi_heads import person_search_roi_head
+from mmdet_ps.models.roi_heads import region_features
 from mmdet_ps.models.task_modules import BestOverlapSampler
 from mmdet_ps.ops import (
     deform_conv,
@@ -34,7 +34,7 @@ GIB = 2**30
 # Operators on fewer bytes are computed: on the boxes of a step, not on maps.
 STAND_IN_FROM = 2**24
 # Who brings maps into the layout that suits CPUs.
-LAYOUTS = (alignps, person_search_rcnn, person_search_roi_head)
+LAYOUTS = (alignps, person_search_rcnn, region_features)
 PRECISIONS = {'fp32': None, 'fp16': torch.float16, 'bf16': torch.bfloat16}
 
 
