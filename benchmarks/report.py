@@ -185,8 +185,8 @@ same answers but for rounding:
   of the multiplications and, with the products' lower speed, a third to two
   thirds of the time. Their filters are kept as this way needs them, in 200 to
   400 MiB for a ResNet-50.
-* SeqNet's first stage computes its first convolutions on the map, where
-  regions that overlap share them.
+* SeqNet's first stage, OIM and NAE compute their first convolutions on the
+  map, where regions that overlap share them.
 * Regions are computed in pieces whose buffers the process has already. Larger
   ones come from the system anew each time, which took an eighth of the time.
 
