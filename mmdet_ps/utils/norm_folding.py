@@ -36,11 +36,15 @@ class FoldedConv2d(KeepsValues, nn.Conv2d):
         weight, bias = self.folded_weights(dtype)
         if dtype == torch.float32 and winograd.pays(self, x):
             return winograd.convolve(x, self._filters(weight, x), bias)
-        if dtype == torch.float32 and takes_onednn(self, x):
-            return torch.mkldnn_convolution(x, weight, bias, *options_of(self))
-        # The padding is the first option there, and the second one here.
-        padding, stride, *others = options_of(self)
-        return F.conv2d(x, weight, bias, stride, padding, *others)
+        return convolution(
+            x,
+            weight,
+            bias,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.groups,
+        )
 
     def folded_weights(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Weight (O, C / groups, kh, kw) and bias (O,) of a type."""
@@ -89,26 +93,34 @@ def folds(conv: FoldedConv2d) -> bool:
     return predicts(conv) and not norm.training
 
 
-def options_of(conv: nn.Conv2d) -> tuple:
-    """Padding, stride, dilation and groups of a convolution."""
-    return conv.padding, conv.stride, conv.dilation, conv.groups
+def convolution(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: tuple[int, int] = (1, 1),
+    padding: str | tuple[int, int] = (0, 0),
+    dilation: tuple[int, int] = (1, 1),
+    groups: int = 1,
+) -> Tensor:
+    """As ``F.conv2d``, of 1x1 on a CPU always by oneDNN.
 
-
-def takes_onednn(conv: nn.Conv2d, x: Tensor) -> bool:
-    """Whether oneDNN is asked for by name.
-
-    PyTorch leaves convolutions of 1x1 to another library where it has one
-    thread and one picture. That takes a fifth longer, and rounds otherwise
-    than with several threads.
+    PyTorch leaves these to another library where it has one thread and one
+    picture. That takes a fifth longer, and rounds otherwise than with several
+    threads.
     """
-    return (
-        conv.kernel_size == (1, 1)
-        and isinstance(conv.padding, tuple)
+    if (
+        weight.shape[2:] == (1, 1)
+        and isinstance(padding, tuple)
         and x.device.type == 'cpu'
+        and x.dtype == weight.dtype == torch.float32
         and torch.backends.mkldnn.is_available()
         and torch.backends.mkldnn.enabled
         and x.numel() > 0
-    )
+    ):
+        return torch.mkldnn_convolution(
+            x, weight, bias, padding, stride, dilation, groups
+        )
+    return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
 
 
 def computing_type(x: Tensor) -> torch.dtype:

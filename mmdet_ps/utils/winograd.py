@@ -147,15 +147,19 @@ def tile(outputs: int) -> tuple[Tensor, Tensor, Tensor]:
         tuple: interpolation (m, m + 2), filters (m + 2, 3) and evaluation
         (m + 2, m + 2), float64.
     """
-    points = torch.tensor(POINTS[: outputs + 1], dtype=torch.float64)
+    points = torch.tensor(
+        POINTS[: outputs + 1], dtype=torch.float64, device='cpu'
+    )
     number = outputs + 2
     interpolate = points.new_zeros(outputs, number)
     filters = points.new_zeros(number, 3)
     evaluate = points.new_zeros(number, number)
     for i, point in enumerate(points):
         others = torch.cat([points[:i], points[i + 1 :]])
-        interpolate[:, i] = point ** torch.arange(outputs)
-        filters[i] = point ** torch.arange(3) / (point - others).prod()
+        interpolate[:, i] = point ** torch.arange(outputs, device='cpu')
+        filters[i] = (
+            point ** torch.arange(3, device='cpu') / (point - others).prod()
+        )
         evaluate[i, :-1] = coefficients(others)
     interpolate[-1, -1] = filters[-1, -1] = 1
     evaluate[-1] = coefficients(points)

@@ -7,13 +7,11 @@ map has far fewer places than the regions have bins.
 
 from collections.abc import Callable
 
-import torch
 import torch.nn as nn
-import torch.nn.functional as F
 from mmdet.models.backbones.resnet import Bottleneck
 from torch import Tensor
 
-from mmdet_ps.utils.norm_folding import FoldedConv2d, folds, takes_onednn
+from mmdet_ps.utils.norm_folding import FoldedConv2d, convolution, folds
 
 # Cuts regions out of maps (B, C, H, W): every n-th row and column of their
 # bins, (R, C, h, w).
@@ -21,26 +19,17 @@ Pool = Callable[[Tensor, int], Tensor]
 
 
 def can_enter_early(block: nn.Module) -> bool:
-    """Whether a block begins with two convolutions of 1x1 with folded norms,
-    its own and that of its shortcut, and computes without gradients."""
+    """Whether a block begins with a convolution of 1x1 with a folded norm,
+    has none or another such one in its shortcut, and computes without
+    gradients."""
     if not isinstance(block, Bottleneck) or block.with_plugins:
         return False
     shortcut = block.downsample
+    if shortcut is None:
+        return mixes_channels(block.conv1)
     if not isinstance(shortcut, nn.Sequential) or len(shortcut) != 2:
         return False
     return mixes_channels(block.conv1) and mixes_channels(shortcut[0])
-
-
-def can_begin_early(block: nn.Module) -> bool:
-    """Whether a block begins with a convolution of 1x1 with a folded norm, of
-    stride 1, adds its input, and computes without gradients."""
-    return (
-        isinstance(block, Bottleneck)
-        and not block.with_plugins
-        and block.downsample is None
-        and block.conv1.stride == (1, 1)
-        and mixes_channels(block.conv1)
-    )
 
 
 def mixes_channels(conv: nn.Module) -> bool:
@@ -62,35 +51,20 @@ class EarlyEntry:
 
     def __init__(self, block: Bottleneck, maps: Tensor) -> None:
         self.block = block
+        self.maps = maps
         self.inner = EarlyConvolution(block.conv1, maps)
-        self.shortcut = EarlyConvolution(block.downsample[0], maps)
+        self.shortcut = None
+        if block.downsample is not None:
+            self.shortcut = EarlyConvolution(block.downsample[0], maps)
 
     def __call__(self, pool: Pool) -> Tensor:
         """As ``block(pool(maps, 1))``, (R, O, h, w), but for rounding."""
         block = self.block
-        out = inner_features(block, self.inner(pool))
-        out += self.shortcut(pool)
+        out = block.relu(self.inner(pool))
+        out = block.relu(block.norm2(block.conv2(out)))
+        out = block.norm3(block.conv3(out))
+        out += self.shortcut(pool) if self.shortcut else pool(self.maps, 1)
         return block.relu(out)
-
-
-def go_on(block: Bottleneck, begun: Tensor, regions: Tensor) -> Tensor:
-    """As ``block(regions)``, whose first convolution is done.
-
-    Args:
-        block: One that :func:`can_begin_early`.
-        begun: What its first convolution makes of them, (R, O, h, w); changed.
-        regions: (R, C, h, w) float32.
-    """
-    out = inner_features(block, begun)
-    out += regions
-    return block.relu(out)
-
-
-def inner_features(block: Bottleneck, begun: Tensor) -> Tensor:
-    """What a block adds to its shortcut, from its first convolution on."""
-    out = block.relu(begun)
-    out = block.relu(block.norm2(block.conv2(out)))
-    return block.norm3(block.conv3(out))
 
 
 class EarlyConvolution:
@@ -102,12 +76,7 @@ class EarlyConvolution:
 
     def __init__(self, conv: FoldedConv2d, maps: Tensor) -> None:
         weight, offset = conv.folded_weights(maps.dtype)
-        if takes_onednn(conv, maps):
-            self.maps = torch.mkldnn_convolution(
-                maps, weight, None, (0, 0), (1, 1), (1, 1), 1
-            )
-        else:
-            self.maps = F.conv2d(maps, weight)
+        self.maps = convolution(maps, weight)
         self.offset = offset[:, None, None]
         self.step = conv.stride[0]
 

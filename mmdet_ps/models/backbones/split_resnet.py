@@ -1,7 +1,7 @@
 """A ResNet cut in two: a stem run once per image, a top run per RoI."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import torch
@@ -17,14 +17,7 @@ from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.kept_values import predicts
 from mmdet_ps.utils.pretrained_weights import load_roi_stages
 
-from .early_entry import (
-    EarlyConvolution,
-    EarlyEntry,
-    Pool,
-    can_begin_early,
-    can_enter_early,
-    go_on,
-)
+from .early_entry import EarlyEntry, Pool, can_enter_early
 
 # Bytes of regions that a stage takes at a time in prediction on a CPU. What
 # is greater than 32 MiB the C library asks of the system anew each time, which
@@ -192,37 +185,22 @@ class SplitResNetTop(BaseModule):
     @property
     def enters_early(self) -> bool:
         """Whether ``forward_regions`` may take the place of ``forward``."""
-        return isinstance(self.layer3, nn.Identity) and can_enter_early(
-            self.layer4[0]
-        )
+        first, _ = self._stages()
+        return can_enter_early(first[0])
 
     def forward_regions(self, maps: Tensor, pools: Iterable[Pool]) -> Tensor:
         """As ``forward`` of all regions that ``pools`` cut out of maps (B, C,
         H, W); the first convolutions are computed on the maps."""
-        first, *others = self.layer4
-        enter = EarlyEntry(first, maps)
-        return torch.cat(
-            [nn.Sequential(*others)(enter(pool)) for pool in pools]
-        )
+        (first, *others), later = self._stages()
+        enter, rest = EarlyEntry(first, maps), nn.Sequential(*others)
+        features = torch.cat([rest(enter(pool)) for pool in pools])
+        return in_pieces(later, features)
 
-    @property
-    def begins_early(self) -> bool:
-        """Whether ``forward_begun`` may take the place of ``forward``."""
-        return isinstance(self.layer3, nn.Sequential) and can_begin_early(
-            self.layer3[0]
-        )
-
-    def forward_begun(self, x: Tensor, maps: Tensor, pool: Pool) -> Tensor:
-        """As ``forward`` of regions x (N, in_channels, h, w) that ``pool`` cut
-        out of maps (B, C, H, W); the first convolution is computed on the
-        maps."""
-        first, *others = self.layer3
-
-        def stage(regions: Tensor, begun: Tensor) -> Tensor:
-            return nn.Sequential(*others)(go_on(first, begun, regions))
-
-        begun = EarlyConvolution(first.conv1, maps)(pool)
-        return in_pieces(self.layer4, in_pieces(stage, x, begun))
+    def _stages(self) -> tuple[nn.Sequential, nn.Module]:
+        """The stage that a region enters first, and what comes after it."""
+        if isinstance(self.layer3, nn.Identity):
+            return self.layer4, nn.Identity()
+        return self.layer3, self.layer4
 
     def init_weights(self) -> None:
         """As ``init_cfg`` says, with the stages trained on RoIs if any."""
@@ -253,14 +231,12 @@ class EveryNth(nn.Module):
         return x[..., :: self.step, :: self.step]
 
 
-def in_pieces(stage: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
-    """As ``stage(*inputs)``, computed a few regions (N, C, h, w) after
-    another, of which the first input says how many."""
-    pieces = -(-inputs[0].numel() * inputs[0].element_size() // PIECE)
+def in_pieces(stage: nn.Module, x: Tensor) -> Tensor:
+    """As ``stage(x)``, computed a few regions (N, C, h, w) after another."""
+    pieces = -(-x.nbytes // PIECE)
     if pieces <= 1 or isinstance(stage, nn.Identity):
-        return stage(*inputs)
-    parts = zip(*[values.chunk(pieces) for values in inputs])
-    return torch.cat([stage(*part) for part in parts])
+        return stage(x)
+    return torch.cat([stage(piece) for piece in x.chunk(pieces)])
 
 
 def place_strides(stages: Sequence[nn.Sequential], early: bool) -> None:

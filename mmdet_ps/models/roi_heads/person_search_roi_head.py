@@ -156,10 +156,14 @@ class PersonSearchRoIHead(RegionFeatures, StandardRoIHead):
     def _bbox_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:
         """Class logits (N, K), deltas (N, 4), embeddings (N, D) of RoIs (N,
         5)."""
-        roi_feats = self.roi_features(x, rois)
-        cls_score, bbox_pred, embeddings = self.bbox_head(
-            self.shared_features(x, rois, roi_feats), roi_feats
-        )
+        # Unless it says otherwise, a head reads the features before the top.
+        if getattr(self.bbox_head, 'with_c4', True):
+            roi_feats = self.roi_features(x, rois)
+            top_feats = self.shared_head(roi_feats)
+        else:
+            roi_feats = None
+            top_feats = self.top_features(self.shared_head, x, rois)
+        cls_score, bbox_pred, embeddings = self.bbox_head(top_feats, roi_feats)
         return dict(
             cls_score=cls_score, bbox_pred=bbox_pred, embeddings=embeddings
         )

@@ -56,26 +56,12 @@ class RegionFeatures:
     ) -> Tensor:
         """What a top makes of the features of RoIs (N, 5); one that
         ``enters_early`` does so in prediction on a CPU, if that is less."""
-        if not getattr(top, 'enters_early', False):
-            return top(self.roi_features(x, rois))
-        if not self._maps_are_less(x, rois):
+        enters_early = getattr(top, 'enters_early', False)
+        if not (enters_early and self._maps_are_less(x, rois)):
             return top(self.roi_features(x, rois))
         # Fewer at a time fit into memory that the process has already.
         pools = [partial(self._cut, rois=some) for some in rois.split(PIECE)]
         return top.forward_regions(channels_innermost(x[0]), pools)
-
-    def shared_features(
-        self, x: tuple[Tensor], rois: Tensor, roi_feats: Tensor
-    ) -> Tensor:
-        """What ``shared_head`` makes of the features of RoIs (N, 5); one that
-        ``begins_early`` does so in prediction on a CPU, if that is less."""
-        top = self.shared_head
-        if not getattr(top, 'begins_early', False):
-            return top(roi_feats)
-        if not self._maps_are_less(x, rois):
-            return top(roi_feats)
-        pool = partial(self._cut, rois=rois)
-        return top.forward_begun(roi_feats, channels_innermost(x[0]), pool)
 
     def _maps_are_less(self, x: tuple[Tensor], rois: Tensor) -> bool:
         """Whether a convolution of 1x1 takes less on the maps than on the

@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from mmdet_ps.models.backbones import SplitResNetTop
@@ -25,28 +26,38 @@ def test_the_features_are_the_same_with_and_without_gradients():
         assert tested.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_a_top_may_come_before_the_regions(monkeypatch):
-    """The features are the same, and few regions are cut out first."""
-    torch.manual_seed(0)
-    head = thin_model('seqnet').roi_head.eval()
-    channels = head.bbox_roi_extractor.out_channels
-    head.first_top = SplitResNetTop(
-        50, c4_blocks=6, base_channels=channels // 16, style='pytorch'
-    ).eval()
-    fold_norms(head)
-    x = (torch.randn(2, channels, 9, 12),)
-    corners = 90 * torch.rand(40, 2)
-    rois = torch.cat(
-        [torch.arange(40).view(-1, 1) % 2, corners, corners + 50], dim=1
-    )
-    entered = []
+@pytest.fixture
+def entered(monkeypatch):
+    """How many maps each top got that was entered before the regions."""
+    numbers = []
     forward_regions = SplitResNetTop.forward_regions
-    monkeypatch.setattr(
-        SplitResNetTop,
-        'forward_regions',
-        lambda top, maps, pool: (
-            entered.append(len(maps)) or forward_regions(top, maps, pool)
-        ),
+
+    def counted(top, maps, pools):
+        numbers.append(len(maps))
+        return forward_regions(top, maps, pools)
+
+    monkeypatch.setattr(SplitResNetTop, 'forward_regions', counted)
+    return numbers
+
+
+def folded_head(method, part, **options):
+    """A RoI head with a top of bottlenecks, maps for it, and regions."""
+    torch.manual_seed(0)
+    head = thin_model(method).roi_head.eval()
+    channels = head.bbox_roi_extractor.out_channels
+    top = SplitResNetTop(50, base_channels=channels // 16, **options)
+    setattr(head, part, top.eval())
+    fold_norms(head)
+    corners = 90 * torch.rand(40, 2)
+    images = torch.arange(40).view(-1, 1) % 2
+    rois = torch.cat([images, corners, corners + 50], dim=1)
+    return head, (torch.randn(2, channels, 9, 12),), rois
+
+
+def test_a_top_may_come_before_the_regions(entered):
+    """The features are the same, and few regions are cut out first."""
+    head, x, rois = folded_head(
+        'seqnet', 'first_top', c4_blocks=6, style='pytorch'
     )
     with torch.inference_mode():
         for some in rois, rois[:3], rois[:0]:
@@ -59,29 +70,9 @@ def test_a_top_may_come_before_the_regions(monkeypatch):
     assert entered == [2]
 
 
-def test_a_shared_top_may_begin_before_the_regions(monkeypatch):
+def test_a_shared_top_may_come_before_the_regions(entered):
     """The answers are the same, and few regions are cut out first."""
-    torch.manual_seed(0)
-    head = thin_model('nae').roi_head.eval()
-    channels = head.bbox_roi_extractor.out_channels
-    head.shared_head = SplitResNetTop(
-        50, base_channels=channels // 16, style='caffe'
-    ).eval()
-    fold_norms(head)
-    x = (torch.randn(2, channels, 9, 12),)
-    corners = 90 * torch.rand(40, 2)
-    rois = torch.cat(
-        [torch.arange(40).view(-1, 1) % 2, corners, corners + 50], dim=1
-    )
-    begun = []
-    forward_begun = SplitResNetTop.forward_begun
-    monkeypatch.setattr(
-        SplitResNetTop,
-        'forward_begun',
-        lambda top, *args: (
-            begun.append(len(args[0])) or forward_begun(top, *args)
-        ),
-    )
+    head, x, rois = folded_head('nae', 'shared_head', style='caffe')
     with torch.inference_mode():
         for some in rois, rois[:3]:
             regions = head.roi_features(x, some)
@@ -90,4 +81,4 @@ def test_a_shared_top_may_begin_before_the_regions(monkeypatch):
             for one, other in zip(found.values(), answers):
                 torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
     head._bbox_forward(x, rois)
-    assert begun == [40]
+    assert entered == [2]

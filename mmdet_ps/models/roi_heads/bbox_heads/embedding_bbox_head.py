@@ -101,13 +101,14 @@ class EmbeddingBBoxHead(PooledBBoxHead):
         self.embed_dims = embed_dims
 
     def forward(
-        self, top_feats: Tensor, roi_feats: Tensor
+        self, top_feats: Tensor, roi_feats: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Answer for RoI features.
 
         Args:
             top_feats (Tensor): features after the top, (N, C5, h, w) float.
-            roi_feats (Tensor): features before it, (N, C4, H, W) float.
+            roi_feats (Tensor, optional): features before it, (N, C4, H, W)
+                float; read if these make up one half of the embedding.
 
         Returns:
             tuple: class logits (N, 2), person first; deltas (N, 4); embeddings
@@ -117,7 +118,7 @@ class EmbeddingBBoxHead(PooledBBoxHead):
         embeddings = self.embed_pooled(pooled, roi_feats)
         return self.fc_cls(pooled), self.fc_reg(pooled), embeddings
 
-    def embed_pooled(self, pooled: Tensor, roi_feats: Tensor) -> Tensor:
+    def embed_pooled(self, pooled: Tensor, roi_feats: Tensor | None) -> Tensor:
         """Embeddings (N, D) of pooled C5 (N, C5) and of C4 (N, C4, H, W)."""
         if not self.with_c4:
             return self.embedding([pooled])
