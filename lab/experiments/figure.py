@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from statistics import mean
 
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -57,6 +59,8 @@ def draw_curves(
 ) -> None:
     """Write a PNG with mAP along the number of steps, or of labels.
 
+    It has a panel for each method, from top to bottom, and target.
+
     Args:
         rows: With ``method``, ``target``, ``seed``, ``mAP`` and the keys that
             ``column`` and ``along`` name.
@@ -65,9 +69,42 @@ def draw_curves(
         along: Key of the rows that the horizontal axis shows.
         path: The file.
     """
-    figure = Figure((6.5, 4), layout='tight')
+    methods = list(dict.fromkeys(row['method'] for row in rows))
+    targets = list(dict.fromkeys(row['target'] for row in rows))
+    size = (2.5 + 4 * len(targets), 1 + 3 * len(methods))
+    figure = Figure(size, layout='tight')
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    panels = figure.subplots(
+        len(methods), len(targets), squeeze=False, sharex=True, sharey='row'
+    )
+    for (i, method), (j, target) in product(
+        enumerate(methods), enumerate(targets)
+    ):
+        own = [
+            r for r in rows if (r['method'], r['target']) == (method, target)
+        ]
+        axes = panels[i, j]
+        axes.set_title(f'{method}, {target}')
+        _draw_curves_of_one(axes, own, column, values, along)
+    for axes in panels[-1]:
+        axes.set_xlabel(
+            'steps on the target' if along == 'steps' else 'share of labels'
+        )
+    for axes in panels[:, 0]:
+        axes.set_ylabel('mAP in percent; line: mean, dots: seeds')
+        axes.set_ylim(bottom=0)
+    panels[0, 0].legend(frameon=False)
+    _save(figure, path)
+
+
+def _draw_curves_of_one(
+    axes: Axes,
+    rows: list[dict],
+    column: str,
+    values: Sequence[str],
+    along: str,
+) -> None:
+    """Draw the curves of one method on one target."""
     axes.grid(color='#e4e4e4')
     for value, colour in zip(values, (COLOURS[0], COLOURS[-1])):
         points: dict[float, list[float]] = {}
@@ -80,15 +117,8 @@ def draw_curves(
         for place in places:
             scores = points[place]
             axes.plot([place] * len(scores), scores, 'o', ms=4, color=colour)
-    axes.set_xlabel(
-        'steps on the target' if along == 'steps' else 'share of the labels'
-    )
-    axes.set_ylabel('mAP in percent; line: mean, dots: seeds')
-    axes.set_ylim(bottom=0)
-    axes.legend(frameon=False)
     for side in ('top', 'right'):
         axes.spines[side].set_visible(False)
-    _save(figure, path)
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -2,9 +2,9 @@
 
 Of --tables, ``starts`` pre-trains each method once per seed and fine-tunes it
 on every target from there, from the same random start, and from that start
-with the compute of both stages. The others take the first of --methods and of
---targets: ``curve`` shows how many steps on the target are enough, ``labels``
-what labelled scenes are worth, ``ablation`` compares parts of the
+with the compute of both stages. ``curve`` shows how many steps on the target
+are enough. The others take the first of --methods and of --targets: ``labels``
+shows what labelled scenes are worth, ``ablation`` compares parts of the
 pre-training. Finished runs are kept in --work-dir and not repeated; killed
 ones go on. Rows measured elsewhere are taken in with --add-rows.
 
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from mmdet_ps.utils.command_line import (
     ArgumentParser,
+    number,
     seed_number,
     whole_number,
 )
@@ -26,7 +27,7 @@ from mmdet_ps.utils.errors import UserError
 
 from ..run_queue import RunQueue, current_commit, environment_of_runs
 from .result_table import ResultTable, read_scores
-from .tables import DATA_SHARES, PARTS, TABLES
+from .tables import DATA_SHARES, LENGTHS, PARTS, TABLES
 from .trainings import METHODS, Training, number_of_images
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,6 +62,15 @@ def parse_args() -> argparse.Namespace:
         default=[*PARTS, *DATA_SHARES],
         metavar='NAME',
         help='rows of the table ablation to measure (default: all)',
+    )
+    parser.add_argument(
+        '--lengths',
+        type=number(0.1),
+        nargs='+',
+        default=list(LENGTHS),
+        metavar='FACTOR',
+        help='steps of the table curve, as multiples of --finetune-iters '
+        '(default: %(default)s)',
     )
     parser.add_argument('--pretrain-iters', type=whole_number(1), default=900)
     parser.add_argument('--finetune-iters', type=whole_number(1), default=900)

@@ -2,16 +2,17 @@
 
 ======================  ======================================================
 ``starts``              method x target x start
-``curve``               the random start and the pre-trained one after
-                        different numbers of steps on the target
+``curve``               method x target: the random start and the pre-trained
+                        one after different numbers of steps on the target
 ``labels``              both starts with a share of the labelled scenes
 ``ablation``            parts, options and amounts of the pre-training
 ======================  ======================================================
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from mmdet_ps.utils.comparison import STARTS, TARGETS
@@ -28,7 +29,7 @@ from .trainings import (
 
 SHARES = (0.12, 0.25, 0.5, 1.0)
 # Steps of the learning curve, as multiples of those of the other tables.
-LENGTHS = (0.25, 0.5, 1.0, 1.5)
+LENGTHS = (0.25, 0.5, 1.0, 1.5, 3.0)
 BOTH_STARTS = ('scratch', 'pretrained')
 
 RATIO = 'train_dataloader.sampler.source_ratio'
@@ -140,15 +141,16 @@ def _start_run(
 
 def _of_both_starts(
     args: argparse.Namespace,
+    method: str,
+    targets: Sequence[str],
     more: Callable[[dict], list[Training]],
 ) -> list[Training]:
     """Pre-trainings, and what ``more`` makes of rows of both starts."""
-    method, target = args.methods[0], args.targets[0]
     runs = []
     for seed in args.seeds:
         if 'pretrained' in args.starts:
             runs.append(pretraining(args, method, seed))
-        for start in BOTH_STARTS:
+        for target, start in product(targets, BOTH_STARTS):
             if start not in args.starts:
                 continue
             runs += more(
@@ -158,17 +160,29 @@ def _of_both_starts(
 
 
 def curve_runs(args: argparse.Namespace) -> list[Training]:
-    """A training for each number of steps, start and seed.
+    """A training for each method, target, start, seed and number of steps."""
+    return [
+        run
+        for method in args.methods
+        for run in _of_both_starts(
+            args,
+            method,
+            args.targets,
+            lambda row: [_curve_run(args, row, n) for n in args.lengths],
+        )
+    ]
 
-    All are of the first method on the first target.
-    """
-    return _of_both_starts(
-        args,
-        lambda row: [
-            # The full length is a run of the table of starts.
-            _start_run(args, row, length, '' if length == 1 else f'_x{length}')
-            for length in LENGTHS
-        ],
+
+def _curve_run(args: argparse.Namespace, row: dict, length: float) -> Training:
+    """A fine-tuning of some length: where it is one of the table of starts,
+    that one."""
+    if row['start'] == 'scratch':
+        longest = _start_run(args, dict(row, start='scratch-equal-compute'))
+        if longest.row['steps'] == round(length * args.finetune_iters):
+            longest.row['start'] = 'scratch'
+            return longest
+    return _start_run(
+        args, row, length, '' if length == 1 else f'_x{length:g}'
     )
 
 
@@ -191,7 +205,7 @@ def label_runs(args: argparse.Namespace) -> list[Training]:
             for share in SHARES
         ]
 
-    return _of_both_starts(args, runs)
+    return _of_both_starts(args, args.methods[0], args.targets[:1], runs)
 
 
 def _indices(count: int, share: float) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 from mmengine.config import Config
 
 from lab.experiments import pretraining_table, tables
+from lab.experiments.figure import draw_curves
 from lab.experiments.result_table import ResultTable, read_scores
 from lab.experiments.tables import TABLES, start_runs
 from lab.experiments.trainings import METHODS, pretraining_config
@@ -66,6 +67,7 @@ def options(**changes):
                     starts=['scratch', 'scratch-equal-compute', 'pretrained'],
                     pretrain_iters=200, finetune_iters=120,
                     variants=[*tables.PARTS, *tables.DATA_SHARES],
+                    lengths=[0.25, 0.5, 1, 1.5],
                     work_dir=Path('w'), data_root=Path('d'))  # fmt: skip
     return SimpleNamespace(**{**defaults, **changes})
 
@@ -103,7 +105,7 @@ def test_a_curve_of_one_start_alone(name, monkeypatch):
     monkeypatch.setattr(tables, 'number_of_images', lambda p: 400)
     runs = TABLES[name].runs(options(starts=['pretrained'], seeds=[0]))
     assert runs[0].name == 'pretrain_nae_0'
-    assert {run.row['start'] for run in runs[1:]} == {'pretrained'}
+    assert {run.row['start'] for run in runs if run.row} == {'pretrained'}
     runs = TABLES[name].runs(options(starts=['scratch'], seeds=[0]))
     assert {run.row['start'] for run in runs} == {'scratch'}
 
@@ -146,24 +148,54 @@ def test_options_of_every_variant_are_taken(monkeypatch):
         apply_options(copy.deepcopy(config), args.cfg_options)
 
 
-def test_a_curve_shares_the_runs_of_full_length(tmp_path):
-    runs = TABLES['curve'].runs(options(seeds=[0]))
-    rows = [(run.row['start'], run.row['steps']) for run in runs if run.row]
-    assert rows == [
-        (start, steps)
-        for start in ('scratch', 'pretrained')
-        for steps in (30, 60, 120, 180)
+def test_a_curve_shares_the_runs_of_the_starts(tmp_path):
+    lengths = [0.25, 1, 520 / 120]  # the last has the compute of both stages
+    runs = TABLES['curve'].runs(options(seeds=[0], lengths=lengths))
+    rows = [
+        tuple(run.row[key] for key in ('method', 'start', 'steps'))
+        for run in runs
+        if run.row
     ]
-    names = {run.name for run in start_runs(options(seeds=[0]))}
-    assert {run.name for run in runs} & names == {
-        'pretrain_nae_0', 'nae_prw_scratch_0', 'nae_prw_pretrained_0'
-    }  # fmt: skip
+    assert rows == [
+        (method, start, steps)
+        for method in ('nae', 'bsl')
+        for start in ('scratch', 'pretrained')
+        for steps in (30, 120, 520)
+    ]
+    of_starts = {run.name: run for run in start_runs(options(seeds=[0]))}
+    shared = [run for run in runs if run.name in of_starts]
+    assert [run.name for run in shared if 'bsl' in run.name] == [
+        'pretrain_bsl_0',
+        'bsl_prw_scratch_0',
+        'bsl_prw_scratch-equal-compute_0',
+        'bsl_prw_pretrained_0',
+    ]
+    for run in shared:
+        assert run.commands == of_starts[run.name].commands
     table = ResultTable(tmp_path, TABLES['curve'])
-    for start, steps in reversed(rows):
-        table.add(dict(row(start, 0, steps / 1000), steps=steps))
+    for method, start, steps in reversed(rows):
+        entry = row(start, 0, steps / 1000)
+        table.add(dict(entry, method=method, steps=steps))
     text = (tmp_path / 'curve.md').read_text()
-    assert '| 60 | 6.0 | 6.0 | – | 6.0' in text
-    assert cv2.imread(str(tmp_path / 'curve.png')) is not None
+    assert 'bsl, prw:' in text and 'nae, prw:' in text
+    assert '| 30 | 3.0 | 3.0 | – | 3.0' in text
+
+
+def test_a_picture_of_curves_has_a_panel_per_method_and_target(tmp_path):
+    def size(methods, targets):
+        rows = [
+            dict(row(start, 0, 0.5, target), method=method)
+            for method in methods
+            for target in targets
+            for start in ('scratch', 'pretrained')
+        ]
+        path = tmp_path / 'curve.png'
+        draw_curves(rows, 'start', ['scratch', 'pretrained'], 'steps', path)
+        return cv2.imread(str(path)).shape[:2]
+
+    height, width = size(['nae'], ['prw'])
+    assert size(['nae', 'bsl'], ['prw'])[0] > 1.5 * height
+    assert size(['nae'], ['prw', 'cuhk-sysu', 'posetrack21'])[1] > 2 * width
 
 
 def test_labels_are_taken_at_even_distances(monkeypatch):
