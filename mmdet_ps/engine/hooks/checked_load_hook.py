@@ -1,9 +1,12 @@
 """Reports every load of weights, and refuses one that loads nothing."""
 
+from collections.abc import Sequence
+
 from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from torch import nn
 
 from mmdet_ps.models.alignment import DomainAlignment
 from mmdet_ps.models.detectors import NearStartTerm
@@ -17,6 +20,7 @@ from mmdet_ps.utils.checkpoint import (
     training_only,
     under_prefix,
 )
+from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.pretrained_weights import (
     ROI_STAGES,
     WRAPPER_PREFIX,
@@ -48,6 +52,8 @@ class CheckedLoadHook(Hook):
             alone uses; so do tests.
         keep_memories: Take them over from ``load_from`` as well, for a file
             that was trained on the same persons, such as a converted one.
+        leave_out: Names of modules that a training starts afresh although
+            ``load_from`` has weights for them, such as ``['rpn_head']``.
 
     Attributes:
         report: What the latest load gave.
@@ -60,10 +66,12 @@ class CheckedLoadHook(Hook):
         limit: int = 40,
         keep_memories: bool = False,
         complete: bool = False,
+        leave_out: Sequence[str] = (),
     ) -> None:
         self.limit = limit
         self.keep_memories = keep_memories
         self.complete = complete
+        self.leave_out = list(leave_out)
         self.report: LoadReport | None = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -80,14 +88,8 @@ class CheckedLoadHook(Hook):
             plain_state_dict(checkpoint), wanted, checkpoint.get(ROI_STAGES)
         )
         given = max(layouts, key=lambda s: len(compare(wanted, s).loaded))
-        if not (runner._resume or self.keep_memories):
-            fresh = names_of(
-                model,
-                IdentityLoss,
-                SceneMemory,
-                DomainAlignment,
-                NearStartTerm,
-            )
+        fresh = [] if runner._resume else self._fresh(inner)
+        if fresh:
             left_out = module_keys(given, fresh)
             given = {k: v for k, v in given.items() if k not in left_out}
             kept = module_keys(wanted, fresh)
@@ -95,8 +97,9 @@ class CheckedLoadHook(Hook):
             if left_out:
                 runner.logger.info(
                     f'{len(left_out)} entries of {", ".join(fresh)} are left '
-                    'out: they hold the persons, the sources or the start of '
-                    'another training'
+                    'out: what holds the persons, the sources or the start '
+                    'of another training starts afresh, and so does what '
+                    'leave_out names'
                 )
         self.report = report = compare(wanted, given)
         runner.logger.info(
@@ -118,6 +121,30 @@ class CheckedLoadHook(Hook):
                     'from are trained by tools/train.py --load-from'
                 )
         checkpoint['state_dict'] = given
+
+    def _fresh(self, model: nn.Module) -> list[str]:
+        """Names of the modules that ``load_from`` leaves as they are."""
+        fresh = []
+        if not self.keep_memories:
+            fresh += names_of(
+                model,
+                IdentityLoss,
+                SceneMemory,
+                DomainAlignment,
+                NearStartTerm,
+            )
+        # A test needs everything that the training made of these modules.
+        if not self.complete:
+            modules = dict(model.named_modules())
+            for name in self.leave_out:
+                if name not in modules:
+                    raise UserError(
+                        f'leave_out of CheckedLoadHook: the model has no '
+                        f'module {name!r}; it consists of '
+                        f'{", ".join(n for n, _ in model.named_children())}'
+                    )
+            fresh += self.leave_out
+        return fresh
 
     @staticmethod
     def _require_resumable(

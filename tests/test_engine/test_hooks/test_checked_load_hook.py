@@ -11,6 +11,7 @@ from mmdet_ps.models.detectors import NearStartTerm
 from mmdet_ps.models.losses import OIMLoss, SoftmaxIdentityLoss
 from mmdet_ps.structures.fields import UNLABELLED
 from mmdet_ps.utils.checkpoint import CheckpointError
+from mmdet_ps.utils.errors import UserError
 
 
 class Detector(nn.Module):
@@ -114,8 +115,27 @@ def test_only_a_resumed_training_keeps_its_persons(sizes):
     for key, value in model.state_dict().items():
         expected = fresh if key.startswith(STATE) else source
         torch.testing.assert_close(value, expected[key], equal_nan=True)
-    assert 'hold the persons, the sources or the start of another' in log
+    assert 'holds the persons, the sources or the start of another' in log
     assert '0 missing, 0 unexpected, 0 mis-shaped' in log
+
+
+@pytest.mark.parametrize('keep_memories', [False, True])
+def test_modules_that_are_left_out_start_afresh(keep_memories):
+    options = dict(leave_out=['head'], keep_memories=keep_memories)
+    model, source = Searcher(), seen(Searcher()).state_dict()
+    given, log = load(model, source, **options)
+    assert not [key for key in given if key.startswith('head')]
+    assert ('matcher.memory.count' in given) == keep_memories
+    assert 'head are left out' in log and '0 missing' in log
+    # All the same a killed training goes on with them, and a test needs them.
+    for where in (dict(resume=True), dict(complete=True)):
+        given, _ = load(model, source, **options, **where)
+        assert 'head.weight' in given
+
+
+def test_a_module_to_leave_out_that_is_not_there():
+    with pytest.raises(UserError, match="'neck'.* backbone, head"):
+        load(Detector(), Detector().state_dict(), leave_out=['neck'])
 
 
 @pytest.mark.parametrize(
