@@ -5,8 +5,9 @@ on every target from there, from the same random start, and from that start
 with the compute of both stages. ``curve`` shows how many steps on the target
 are enough. The others take the first of --methods and of --targets: ``labels``
 shows what labelled scenes are worth, ``ablation`` compares parts of the
-pre-training. Finished runs are kept in --work-dir and not repeated; killed
-ones go on. Rows measured elsewhere are taken in with --add-rows.
+pre-training, ``transfer`` which of its weights should be carried over, and
+how. Finished runs are kept in --work-dir and not repeated; killed ones go on.
+Rows measured elsewhere are taken in with --add-rows.
 
     python tools/make_synthetic.py data --size quick
     python tools/prepare_data.py all data

@@ -135,7 +135,7 @@ def report(rows: list[dict], table: Table, values: list[str]) -> str:
     elif table.column == 'start':
         lines += _by_start(rows, values)
     else:
-        lines += _by_variant(rows, table.column, values)
+        lines += _by_variant(rows, table, values)
     return '\n'.join(lines) + '\n'
 
 
@@ -234,16 +234,16 @@ def _along(rows: list[dict], table: Table, values: list[str]) -> list[str]:
     return parts
 
 
-def _by_variant(rows: list[dict], column: str, names: list[str]) -> list[str]:
+def _by_variant(rows: list[dict], table: Table, names: list[str]) -> list[str]:
     """One line per variant, for each method and target."""
     parts = []
-    cells = _cells(rows, column, names, 'method', 'target')
+    cells = _cells(rows, table.column, names, 'method', 'target')
     for (method, target), cell in cells.items():
         lines = [
             [name, len(found), *(_score(found, s) for s in SCORES.values())]
             for name, found in cell.items()
         ]
-        header = ['pre-training', 'seeds', *SCORES]
+        header = [table.heading, 'seeds', *SCORES]
         own = [row for found in cell.values() for row in found]
         steps = [
             f'{words}: {_listed(sorted({r[key] for r in own if key in r}))}'

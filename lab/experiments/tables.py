@@ -6,6 +6,7 @@
                         one after different numbers of steps on the target
 ``labels``              both starts with a share of the labelled scenes
 ``ablation``            parts, options and amounts of the pre-training
+``transfer``            which weights of a pre-training are carried over, how
 ======================  ======================================================
 """
 
@@ -75,6 +76,29 @@ DATA_SHARES = {
     f'two views, both levels, {share:.0%} of the data': share
     for share in (0.25, 0.5)
 }
+LEAVE_OUT = 'default_hooks.checked_load.leave_out'
+# Way of carrying weights over: form of the file, and options of fine-tuning.
+WAYS = {
+    'nothing': None,
+    'backbone and its stage on RoIs': ('backbone', []),
+    'all but the RPN': ('all', [f'{LEAVE_OUT}=[rpn_head]']),
+    'all but the box head': ('all', [f'{LEAVE_OUT}=[roi_head.bbox_head]']),
+    'all but the embedding head': (
+        'all',
+        [f'{LEAVE_OUT}=[roi_head.reid_head]'],
+    ),
+    'all': ('all', []),
+    'all, no warm-up': ('all', ['param_scheduler.0.start_factor=1']),
+    'all, backbone at 0.3 of the rate': (
+        'all',
+        ['optim_wrapper.paramwise_cfg.custom_keys.backbone.lr_mult=0.3'],
+    ),
+    'all, half the rate': ('all', ['optim_wrapper.optimizer.lr=1e-3']),
+    'all, batch-norm statistics of the backbone kept': (
+        'all',
+        ['model.backbone.norm_eval=True'],
+    ),
+}
 
 
 @dataclass
@@ -88,6 +112,7 @@ class Table:
         runs: Function that lists the trainings which make its rows.
         along: Key of the rows that the horizontal axis of a curve shows;
             empty for a table without curve.
+        heading: Of the column that names what is compared.
     """
 
     stem: str
@@ -95,6 +120,7 @@ class Table:
     values: list
     runs: Callable[[argparse.Namespace], list[Training]]
     along: str = ''
+    heading: str = ''
 
 
 def start_runs(args: argparse.Namespace) -> list[Training]:
@@ -126,6 +152,7 @@ def _start_run(
     length: float = 1.0,
     suffix: str = '',
     options: list[str] = (),
+    form: str = 'all',
 ) -> Training:
     """A fine-tuning from the start of its row."""
     steps = round(length * args.finetune_iters)
@@ -136,7 +163,7 @@ def _start_run(
         source = pretraining_name(row['method'], row['seed'])
         row = dict(row, pretrain_steps=args.pretrain_iters)
     name = '{method}_{target}_{start}_{seed}'.format(**row) + suffix
-    return finetuning(args, name, row, source, steps, options)
+    return finetuning(args, name, row, source, steps, options, form)
 
 
 def _of_both_starts(
@@ -243,6 +270,34 @@ def ablation_runs(args: argparse.Namespace) -> list[Training]:
     return runs
 
 
+def transfer_runs(args: argparse.Namespace) -> list[Training]:
+    """A fine-tuning for each way of carrying weights over, and seed.
+
+    All are of the first method on the first target; the parts that are left
+    out have their names in BSL.
+    """
+    method, target = args.methods[0], args.targets[0]
+    runs = []
+    for seed in args.seeds:
+        runs.append(pretraining(args, method, seed))
+        for index, (name, way) in enumerate(WAYS.items()):
+            # Nothing and all are runs of the table of starts.
+            start = 'scratch' if way is None else 'pretrained'
+            whole = way is None or way == ('all', [])
+            row = dict(method=method, target=target, seed=seed)
+            run = _start_run(
+                args,
+                dict(row, start=start),
+                suffix='' if whole else f'_way{index}',
+                options=[] if way is None else way[1],
+                form='all' if way is None else way[0],
+            )
+            del run.row['start']
+            run.row['name'] = name
+            runs.append(run)
+    return runs
+
+
 def variants(args: argparse.Namespace) -> dict[str, list[str] | None]:
     """The pre-trainings to compare.
 
@@ -276,6 +331,17 @@ TABLES = {
     'curve': Table('curve', 'start', list(BOTH_STARTS), curve_runs, 'steps'),
     'labels': Table('labels', 'start', list(BOTH_STARTS), label_runs, 'share'),
     'ablation': Table(
-        'ablation', 'name', [*PARTS, *DATA_SHARES], ablation_runs
+        'ablation',
+        'name',
+        [*PARTS, *DATA_SHARES],
+        ablation_runs,
+        heading='pre-training',
+    ),
+    'transfer': Table(
+        'transfer',
+        'name',
+        list(WAYS),
+        transfer_runs,
+        heading='carried over',
     ),
 }

@@ -163,13 +163,24 @@ def finetuning(
     source: str | None,
     iterations: int,
     options: list[str] = (),
+    form: str = 'all',
 ) -> Training:
-    """A fine-tuning, from the weights of a pre-training or from none."""
+    """A fine-tuning, from the weights of a pre-training or from none.
+
+    Args:
+        args: Of the command line.
+        name: Name of the run.
+        row: Its row of the table, without scores.
+        source: Name of the run of the pre-training; None for none.
+        iterations: Number of its steps.
+        options: Values to change in the configuration, as ``key=value``.
+        form: Which file of the pre-training: all, neck or backbone.
+    """
     how = METHODS[row['method']]
     config = FINETUNE_CONFIG.format(how.finetuning, row['target'])
     weights = []
     if source is not None:
-        path = args.work_dir / source / 'pretrained_all.pth'
+        path = args.work_dir / source / f'pretrained_{form}.pth'
         weights = ['--load-from', str(path)]
     command = train_command(
         args.work_dir / name,

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import cv2
 import pytest
+from mmdet.registry import MODELS
 from mmengine.config import Config
 
 from lab.experiments import pretraining_table, tables
@@ -146,6 +147,45 @@ def test_options_of_every_variant_are_taken(monkeypatch):
     for words in filter(None, tables.variants(options()).values()):
         args = parser.parse_args(['--cfg-options', *words])
         apply_options(copy.deepcopy(config), args.cfg_options)
+
+
+def test_weights_are_carried_over_in_several_ways():
+    runs = TABLES['transfer'].runs(options(seeds=[3], methods=['bsl']))
+    of_starts = {
+        run.name: run
+        for run in start_runs(options(seeds=[3], methods=['bsl']))
+    }
+    shared = [run for run in runs if run.name in of_starts]
+    assert [run.row and run.row['name'] for run in shared] == [
+        None, 'nothing', 'all'
+    ]  # fmt: skip
+    for run in shared:
+        assert run.commands == of_starts[run.name].commands
+    assert len({run.name for run in runs}) == len(runs) == 1 + len(tables.WAYS)
+    backbone = next(r for r in runs if r.row and 'stage' in r.row['name'])
+    assert any('pretrained_backbone.pth' in p for p in backbone.commands[0])
+
+
+@pytest.mark.parametrize('name', list(filter(tables.WAYS.get, tables.WAYS)))
+def test_options_of_every_way_change_the_training(name):
+    runs = TABLES['transfer'].runs(options(seeds=[3], methods=['bsl']))
+    command = next(
+        r.commands[0] for r in runs if r.row and r.row['name'] == name
+    )
+    words = command[command.index('--cfg-options') + 1 :]
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction)
+    args = parser.parse_args(['--cfg-options', *words])
+    config = Config.fromfile(ROOT / command[2])
+    apply_options(config, args.cfg_options)
+    assert config.optim_wrapper.optimizer.lr == (
+        0.001 if 'half' in name else 0.002
+    )
+    assert config.model.backbone.norm_eval == ('statistics' in name)
+    left_out = config.default_hooks.checked_load.get('leave_out', [])
+    modules = dict(MODELS.build(config.model).named_modules())
+    assert all(part in modules for part in left_out)
+    assert bool(left_out) == ('but' in name)
 
 
 def test_a_curve_shares_the_runs_of_the_starts(tmp_path):
