@@ -279,10 +279,13 @@ def transfer_runs(args: argparse.Namespace) -> list[Training]:
     method, target = args.methods[0], args.targets[0]
     runs = []
     for seed in args.seeds:
-        runs.append(pretraining(args, method, seed))
+        if 'pretrained' in args.starts:
+            runs.append(pretraining(args, method, seed))
         for index, (name, way) in enumerate(WAYS.items()):
             # Nothing and all are runs of the table of starts.
             start = 'scratch' if way is None else 'pretrained'
+            if start not in args.starts:
+                continue
             whole = way is None or way == ('all', [])
             row = dict(method=method, target=target, seed=seed)
             run = _start_run(

@@ -162,6 +162,10 @@ def test_weights_are_carried_over_in_several_ways():
     for run in shared:
         assert run.commands == of_starts[run.name].commands
     assert len({run.name for run in runs}) == len(runs) == 1 + len(tables.WAYS)
+    nothing = options(seeds=[3], methods=['bsl'], starts=['scratch'])
+    assert [run.row['name'] for run in TABLES['transfer'].runs(nothing)] == [
+        'nothing'
+    ]
     backbone = next(r for r in runs if r.row and 'stage' in r.row['name'])
     assert any('pretrained_backbone.pth' in p for p in backbone.commands[0])
 
