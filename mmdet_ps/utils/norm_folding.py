@@ -7,11 +7,14 @@ own weights: what is saved, loaded or trained is the same with and without.
 
 from __future__ import annotations
 
+from collections import Counter
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import winograd
+from .errors import UserError
 from .kept_values import KeepsValues, predicts
 
 
@@ -35,16 +38,19 @@ class FoldedConv2d(KeepsValues, nn.Conv2d):
         dtype = computing_type(x)
         weight, bias = self.folded_weights(dtype)
         if dtype == torch.float32 and winograd.pays(self, x):
-            return winograd.convolve(x, self._filters(weight, x), bias)
-        return convolution(
-            x,
-            weight,
-            bias,
-            self.stride,
-            self.padding,
-            self.dilation,
-            self.groups,
-        )
+            out = winograd.convolve(x, self._filters(weight, x), bias)
+        else:
+            out = convolution(
+                x,
+                weight,
+                bias,
+                self.stride,
+                self.padding,
+                self.dilation,
+                self.groups,
+            )
+        (out.normalised_by,) = self.folded_norm
+        return out
 
     def folded_weights(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Weight (O, C / groups, kh, kw) and bias (O,) of a type."""
@@ -80,11 +86,25 @@ class FoldedBatchNorm2d(nn.BatchNorm2d):
 
     # In a tuple, so that the convolution is no part of this module.
     folded_conv: tuple[FoldedConv2d]
+    folded_in: str
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) as it is, or normalised."""
+        """(N, C, H, W) as it is, or normalised.
+
+        Raises:
+            UserError: This is not what the convolution gave.
+        """
         (conv,) = self.folded_conv
-        return x if folds(conv) else super().forward(x)
+        if not folds(conv):
+            return super().forward(x)
+        if getattr(x, 'normalised_by', None) is not self:
+            raise UserError(
+                f'a {self.folded_in} declares a batch norm of '
+                f'{self.num_features} channels directly after a convolution, '
+                'and calls it on something else: declare its layers in the '
+                'order in which forward calls them'
+            )
+        return x
 
 
 def folds(conv: FoldedConv2d) -> bool:
@@ -154,7 +174,10 @@ def fold_norms(model: nn.Module) -> int:
     """Fold every batch norm that directly follows a convolution.
 
     The order of a module's parts is taken for the order of its computation,
-    as it is in the networks of MMDetection and of this project.
+    as it is in the networks of MMDetection and of this project. A norm that
+    gets anything but the output of its convolution says so. Layers that
+    several modules share, as some heads share convolutions and not norms,
+    stay as they are.
 
     Args:
         model: Changed in place. Its weights, their names, its training and
@@ -164,13 +187,17 @@ def fold_norms(model: nn.Module) -> int:
         int: how many norms were folded.
     """
     number = 0
+    owners = Counter(
+        part for module in model.modules() for part in module.children()
+    )
     for module in model.modules():
         parts = list(module.children())
         for conv, norm in zip(parts, parts[1:]):
-            if can_fold(conv, norm):
+            if can_fold(conv, norm) and owners[conv] == owners[norm] == 1:
                 conv.__class__ = FoldedConv2d
                 norm.__class__ = FoldedBatchNorm2d
                 conv.folded_norm, norm.folded_conv = (norm,), (conv,)
+                norm.folded_in = type(module).__name__
                 number += 1
     return number
 

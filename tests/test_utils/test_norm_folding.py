@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from mmdet_ps.utils.errors import UserError
 from mmdet_ps.utils.norm_folding import fold_norms
 
 
@@ -42,8 +43,65 @@ def test_the_answers_are_the_same_and_the_norms_do_nothing():
         answers(folded), answers(plain), rtol=1e-5, atol=1e-5
     )
     with torch.inference_mode():
-        seen = torch.randn(2, 8, 5, 5)
-        assert torch.equal(folded[1](seen), seen)
+        seen = folded[0](IMAGES)
+        assert folded[1](seen) is seen
+
+
+class Declared(nn.Module):
+    """A convolution and a norm, called in an order of one's own."""
+
+    def __init__(self, order):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+        self.norm = nn.BatchNorm2d(3)
+        self.order = order
+
+    def forward(self, x):
+        for name in self.order:
+            x = getattr(self, name)(x)
+        return x
+
+
+@pytest.mark.parametrize(
+    'order', [('norm', 'conv'), ('conv', 'relu', 'norm'), ('norm',)]
+)
+def test_a_norm_that_does_not_follow_its_convolution_says_so(order):
+    network = Declared(order).eval()
+    network.relu = nn.ReLU()
+    expected = answers(network)
+    assert fold_norms(network) == 1
+    with pytest.raises(UserError, match='Declared .* 3 channels .* order'):
+        answers(network)
+    # What trains is not folded.
+    with torch.enable_grad():
+        assert torch.equal(network(IMAGES).detach(), expected)
+
+
+class SharedConvolution(nn.Module):
+    """Levels that share a convolution and not their norms."""
+
+    def __init__(self):
+        super().__init__()
+        self.levels = nn.ModuleList(
+            Declared(('conv', 'norm')) for _ in range(2)
+        )
+        self.levels[1].conv = self.levels[0].conv
+        self.levels[1].norm.running_mean += 1
+
+    def forward(self, x):
+        return torch.stack([level(x) for level in self.levels])
+
+
+def test_a_convolution_with_several_norms_stays():
+    network = SharedConvolution().eval()
+    expected = answers(network)
+    assert fold_norms(network) == 0
+    assert torch.equal(answers(network), expected)
+    # Shared as a whole, convolution and norm are folded once.
+    network.levels[1] = network.levels[0]
+    expected = answers(network)
+    assert fold_norms(network) == 1
+    torch.testing.assert_close(answers(network), expected)
 
 
 def test_what_is_saved_is_the_same():
