@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
 from pathlib import Path
 from statistics import mean
 
@@ -15,6 +14,7 @@ from mmdet_ps.utils.files import replacing
 
 COLOURS = ('#9a9a9a', '#c9a227', '#2b6cb0')
 LINE_HEIGHT = 0.3  # inches
+PANELS = 3  # side by side
 
 
 def draw_rows(
@@ -59,7 +59,7 @@ def draw_curves(
 ) -> None:
     """Write a PNG with mAP along the number of steps, or of labels.
 
-    It has a panel for each method, from top to bottom, and target.
+    It has a panel for each method and target.
 
     Args:
         rows: With ``method``, ``target``, ``seed``, ``mAP`` and the keys that
@@ -69,30 +69,26 @@ def draw_curves(
         along: Key of the rows that the horizontal axis shows.
         path: The file.
     """
-    methods = list(dict.fromkeys(row['method'] for row in rows))
-    targets = list(dict.fromkeys(row['target'] for row in rows))
-    size = (2.5 + 4 * len(targets), 1 + 3 * len(methods))
-    figure = Figure(size, layout='tight')
+    cells: dict[tuple[str, str], list[dict]] = {}
+    for row in rows:
+        cells.setdefault((row['method'], row['target']), []).append(row)
+    columns = min(len(cells), PANELS)
+    lines = -(-len(cells) // columns)
+    figure = Figure((2.5 + 4 * columns, 1 + 3 * lines), layout='tight')
     FigureCanvasAgg(figure)
-    panels = figure.subplots(
-        len(methods), len(targets), squeeze=False, sharex=True, sharey='row'
-    )
-    for (i, method), (j, target) in product(
-        enumerate(methods), enumerate(targets)
-    ):
-        own = [
-            r for r in rows if (r['method'], r['target']) == (method, target)
-        ]
-        axes = panels[i, j]
+    panels = figure.subplots(lines, columns, squeeze=False, sharey=True)
+    for axes in panels.flat[len(cells) :]:
+        axes.set_visible(False)
+    for axes, ((method, target), own) in zip(panels.flat, cells.items()):
         axes.set_title(f'{method}, {target}')
         _draw_curves_of_one(axes, own, column, values, along)
-    for axes in panels[-1]:
+        axes.set_xlim(left=0)
         axes.set_xlabel(
             'steps on the target' if along == 'steps' else 'share of labels'
         )
     for axes in panels[:, 0]:
         axes.set_ylabel('mAP in percent; line: mean, dots: seeds')
-        axes.set_ylim(bottom=0)
+    panels[0, 0].set_ylim(bottom=0)
     panels[0, 0].legend(frameon=False)
     _save(figure, path)
 
