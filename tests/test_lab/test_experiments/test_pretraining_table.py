@@ -47,6 +47,7 @@ def test_the_table_has_means_spreads_and_gains(tmp_path):
         table.add(row('scratch', seed, low))
     text = path.with_suffix('.md').read_text()
     assert '| nae | prw | 15.0 ± 7.1 | 30.0 ± 14.1 | +15.0 |' in text
+    assert 'over the seeds 0, 1, in percent' in text
     assert 'scratch: ahead in 1 of 1 cells.' in text
     steps = 'pretrained 200 | scratch 120; pretrained 120'
     assert f'| nae | {steps} |' in text
@@ -223,6 +224,7 @@ def test_a_curve_shares_the_runs_of_the_starts(tmp_path):
     text = (tmp_path / 'curve.md').read_text()
     assert 'bsl, prw:' in text and 'nae, prw:' in text
     assert '| 30 | 3.0 | 3.0 | – | 3.0' in text
+    assert 'One run each, with seed 0, in percent' in text
 
 
 def test_a_picture_of_curves_has_a_panel_per_method_and_target(tmp_path):
