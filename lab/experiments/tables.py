@@ -77,9 +77,10 @@ DATA_SHARES = {
     for share in (0.25, 0.5)
 }
 LEAVE_OUT = 'default_hooks.checked_load.leave_out'
-# Way of carrying weights over: form of the file, and options of fine-tuning.
+# Way of carrying weights over: form of the file, None for no file, and options
+# of fine-tuning.
 WAYS = {
-    'nothing': None,
+    'nothing': (None, []),
     'backbone and its stage on RoIs': ('backbone', []),
     'all but the RPN': ('all', [f'{LEAVE_OUT}=[rpn_head]']),
     'all but the box head': ('all', [f'{LEAVE_OUT}=[roi_head.bbox_head]']),
@@ -152,7 +153,7 @@ def _start_run(
     length: float = 1.0,
     suffix: str = '',
     options: list[str] = (),
-    form: str = 'all',
+    form: str | None = 'all',
 ) -> Training:
     """A fine-tuning from the start of its row."""
     steps = round(length * args.finetune_iters)
@@ -281,19 +282,16 @@ def transfer_runs(args: argparse.Namespace) -> list[Training]:
     for seed in args.seeds:
         if 'pretrained' in args.starts:
             runs.append(pretraining(args, method, seed))
-        for index, (name, way) in enumerate(WAYS.items()):
-            # Nothing and all are runs of the table of starts.
-            start = 'scratch' if way is None else 'pretrained'
+        for index, (name, (form, options)) in enumerate(WAYS.items()):
+            start = 'pretrained' if form else 'scratch'
             if start not in args.starts:
                 continue
-            whole = way is None or way == ('all', [])
-            row = dict(method=method, target=target, seed=seed)
+            row = dict(method=method, target=target, start=start, seed=seed)
+            # Nothing and all are runs of the table of starts.
+            shared = form in (None, 'all') and not options
+            suffix = '' if shared else f'_way{index}'
             run = _start_run(
-                args,
-                dict(row, start=start),
-                suffix='' if whole else f'_way{index}',
-                options=[] if way is None else way[1],
-                form='all' if way is None else way[0],
+                args, row, suffix=suffix, options=options, form=form
             )
             del run.row['start']
             run.row['name'] = name

@@ -163,7 +163,7 @@ def finetuning(
     source: str | None,
     iterations: int,
     options: list[str] = (),
-    form: str = 'all',
+    form: str | None = 'all',
 ) -> Training:
     """A fine-tuning, from the weights of a pre-training or from none.
 
@@ -174,7 +174,8 @@ def finetuning(
         source: Name of the run of the pre-training; None for none.
         iterations: Number of its steps.
         options: Values to change in the configuration, as ``key=value``.
-        form: Which file of the pre-training: all, neck or backbone.
+        form: Which file of the pre-training: all, neck or backbone; of no
+            use without one.
     """
     how = METHODS[row['method']]
     config = FINETUNE_CONFIG.format(how.finetuning, row['target'])

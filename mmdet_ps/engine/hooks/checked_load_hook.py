@@ -52,8 +52,8 @@ class CheckedLoadHook(Hook):
             alone uses; so do tests.
         keep_memories: Take them over from ``load_from`` as well, for a file
             that was trained on the same persons, such as a converted one.
-        leave_out: Names of modules that a training starts afresh although
-            ``load_from`` has weights for them, such as ``['rpn_head']``.
+        leave_out: Name, or names, of modules that a training starts afresh
+            although ``load_from`` has weights for them, such as ``rpn_head``.
 
     Attributes:
         report: What the latest load gave.
@@ -66,12 +66,13 @@ class CheckedLoadHook(Hook):
         limit: int = 40,
         keep_memories: bool = False,
         complete: bool = False,
-        leave_out: Sequence[str] = (),
+        leave_out: str | Sequence[str] = (),
     ) -> None:
         self.limit = limit
         self.keep_memories = keep_memories
         self.complete = complete
-        self.leave_out = list(leave_out)
+        one = isinstance(leave_out, str)
+        self.leave_out = [leave_out] if one else list(leave_out)
         self.report: LoadReport | None = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:

@@ -119,9 +119,10 @@ def test_only_a_resumed_training_keeps_its_persons(sizes):
     assert '0 missing, 0 unexpected, 0 mis-shaped' in log
 
 
+@pytest.mark.parametrize('left_out', ['head', ['head']])
 @pytest.mark.parametrize('keep_memories', [False, True])
-def test_modules_that_are_left_out_start_afresh(keep_memories):
-    options = dict(leave_out=['head'], keep_memories=keep_memories)
+def test_modules_that_are_left_out_start_afresh(keep_memories, left_out):
+    options = dict(leave_out=left_out, keep_memories=keep_memories)
     model, source = Searcher(), seen(Searcher()).state_dict()
     given, log = load(model, source, **options)
     assert not [key for key in given if key.startswith('head')]

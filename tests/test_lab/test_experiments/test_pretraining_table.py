@@ -171,7 +171,7 @@ def test_weights_are_carried_over_in_several_ways():
     assert any('pretrained_backbone.pth' in p for p in backbone.commands[0])
 
 
-@pytest.mark.parametrize('name', list(filter(tables.WAYS.get, tables.WAYS)))
+@pytest.mark.parametrize('name', tables.WAYS)
 def test_options_of_every_way_change_the_training(name):
     runs = TABLES['transfer'].runs(options(seeds=[3], methods=['bsl']))
     command = next(
